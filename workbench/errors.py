@@ -1,0 +1,19 @@
+"""The one exception that a user is meant to see."""
+
+
+class WorkbenchError(Exception):
+    """Something a user can mend: the message says what was expected, what came, where, and what to do.
+
+    The command line prints its message on standard error and exits with 1; the dashboard shows it in a box. Anything
+    else that is raised is a defect of the workbench itself.
+    """
+
+
+class MissingExtraError(WorkbenchError, ImportError):
+    """An optional dependency is not installed; the message holds the exact install line."""
+
+    def __init__(self, package: str, extra: str, needed_for: str) -> None:
+        super().__init__(
+            f"{needed_for} needs the package '{package}', which is not installed; "
+            f'install it with: pip install "rl-workbench[{extra}]"'
+        )
