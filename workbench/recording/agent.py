@@ -1,0 +1,118 @@
+"""What acted, kept inside the recording: the agent's own file or its parameters, and its normalisation statistics."""
+
+import hashlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+
+from workbench.errors import WorkbenchError
+from workbench.policies.types import Policy
+from workbench.recording.layout import AGENT, compressors
+
+if TYPE_CHECKING:
+    import gymnasium
+
+FILE = "file"
+PARAMETERS = "parameters"
+NORMALISATION = "normalisation"
+
+
+def write_agent(root: zarr.Group, policy: Policy) -> None:
+    """Store the file that the policy was loaded from, or else its parameters; and what normalises its observations."""
+    group = root.require_group(AGENT)
+    source = getattr(policy, "source", None)
+    if source is not None and Path(source).is_file():
+        content = Path(source).read_bytes()
+        _write(
+            group,
+            FILE,
+            np.frombuffer(content, np.uint8),
+            {"name": Path(source).name, "sha256": hashlib.sha256(content).hexdigest()},
+        )
+    else:
+        for name, tensor in policy.module.state_dict().items():
+            value = tensor.detach().cpu()
+            _write(group, f"{PARAMETERS}/{name}", (value.float() if "bfloat16" in str(value.dtype) else value).numpy())
+    for name, value in (getattr(policy, "normalisation", None) or {}).items():
+        _write(group, f"{NORMALISATION}/{name}", np.asarray(value))
+
+
+def read_agent_policy(
+    root: zarr.Group,
+    attributes: dict[str, Any],
+    environment: "gymnasium.Env[Any, Any]",
+    *,
+    trust_pickle: bool,
+) -> Policy:
+    """Build the recorded policy again from the file inside the recording.
+
+    Raises:
+        WorkbenchError: The agent came from Python code and not from a file; its parameters are in `agent/parameters`.
+    """
+    from workbench.policies import fingerprint, load_policy
+
+    described = attributes.get("policy") or {}
+    spec = str(described.get("spec") or "")
+    if f"{AGENT}/{FILE}" not in root:
+        raise WorkbenchError(
+            f"This recording's agent ({described.get('name')}) was handed over as an object, not loaded from a file; "
+            f"build it yourself and load the parameters that the recording keeps under agent/parameters."
+        )
+    array = root[f"{AGENT}/{FILE}"]
+    assert isinstance(array, zarr.Array)
+    content = np.asarray(array[:]).tobytes()
+    if hashlib.sha256(content).hexdigest() != array.attrs["sha256"]:
+        raise WorkbenchError("The agent's file inside the recording is damaged: its checksum does not match.")
+    normalisation = _read_normalisation(root)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "agent.zip"
+        path.write_bytes(content)
+        policy = load_policy(
+            f"{spec.split(':', 1)[0]}:{path}",
+            environment=environment,
+            vec_normalize=normalisation,
+            trust_pickle=trust_pickle,
+        )
+    expected, came = described.get("fingerprint"), fingerprint(policy)
+    if expected != came:
+        raise WorkbenchError(
+            f"The agent built from the recording is not the one that acted: fingerprint {came[:12]} "
+            f"instead of {str(expected)[:12]}."
+        )
+    return policy
+
+
+def _read_normalisation(root: zarr.Group) -> dict[str, np.ndarray[Any, Any]] | None:
+    if f"{AGENT}/{NORMALISATION}" not in root:
+        return None
+    group = root[f"{AGENT}/{NORMALISATION}"]
+    assert isinstance(group, zarr.Group)
+    return {name: np.asarray(array[...]) for name, array in _arrays(group)}
+
+
+def _arrays(group: zarr.Group, prefix: str = "") -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = []
+    for name, member in group.members():
+        if isinstance(member, zarr.Group):
+            found += _arrays(member, f"{prefix}{name}/")
+        else:
+            found.append((f"{prefix}{name}", member))
+    return found
+
+
+def _write(group: zarr.Group, path: str, value: np.ndarray[Any, Any], attributes: dict[str, Any] | None = None) -> None:
+    *parents, leaf = path.split("/")
+    target = group.require_group("/".join(parents)) if parents else group
+    array = target.create_array(
+        leaf,
+        shape=value.shape,
+        chunks=tuple(max(1, size) for size in value.shape),
+        dtype=value.dtype,
+        compressors=compressors(),
+        attributes=attributes or {},
+    )
+    if value.size:
+        array[...] = value

@@ -1,0 +1,276 @@
+"""Opening a recording: lazy, read-only, without a live model and without unpickling anything."""
+
+import html
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+
+from workbench.errors import WorkbenchError
+from workbench.policies.types import Policy
+from workbench.recording.episodes import Episode, episode_table
+from workbench.recording.layout import ACTIVATIONS, EPISODES, STATE, STEPS
+from workbench.recording.lazy import LazyArray, LazyArrays
+from workbench.recording.store import read_root
+from workbench.recording.summary import summarise
+
+if TYPE_CHECKING:
+    import xarray
+
+    from workbench.recording.environments import Environment
+    from workbench.recording.replay import Replay
+
+
+def open_recording(path: str | Path) -> "Recording":
+    """Open a recording.
+
+    Args:
+        path: A folder, or any URL that fsspec reaches.
+
+    Raises:
+        WorkbenchError: There is none, it is something else, or its format is unknown.
+    """
+    root, attributes = read_root(str(path))
+    return Recording(root, attributes, str(path))
+
+
+class Recording:
+    """A handle on a stored recording. Arrays are read where they are indexed; nothing is kept open between reads."""
+
+    def __init__(self, root: zarr.Group, attributes: dict[str, Any], path: str) -> None:
+        self._root = root
+        self.path = path
+        self.attributes: dict[str, Any] = attributes
+        """The root attributes: format, environment, policy, seeds, versions, what is committed."""
+
+    # --- what there is -----------------------------------------------------------------------------------------------
+
+    @property
+    def number_of_steps(self) -> int:
+        """Committed steps."""
+        return int(self.attributes["committed_steps"])
+
+    @property
+    def number_of_episodes(self) -> int:
+        """Episodes, those that were cut off included."""
+        return len(self.episodes["id"])
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that was asked for was recorded."""
+        return bool(self.attributes.get("complete"))
+
+    @property
+    def ended(self) -> str:
+        """How it ended: `finished`, `cancelled`, `interrupted`, `failed: …`; `cut short` where the writer died or still writes."""
+        return str(self.attributes.get("ended", "cut short"))
+
+    @property
+    def layers(self) -> dict[str, dict[str, Any]]:
+        """By layer: the shape of one row, the dtype, the module's class, and how many values were not finite."""
+        bad = self.attributes.get("non_finite") or {}
+        described = self.attributes.get("layers") or {}
+        return {
+            name: {
+                "shape": list(array.shape[1:]),
+                "dtype": str(array.dtype),
+                "module": str((described.get(name) or {}).get("module", "")),
+                "non_finite": int(bad.get(f"{ACTIVATIONS}/{name}", 0)),
+            }
+            for name, array in self.activations.items()
+        }
+
+    @property
+    def observation_names(self) -> list[str] | None:
+        """Names of a vector observation's components, with units, where they are known."""
+        return self._names("observation_names")
+
+    @property
+    def action_names(self) -> list[str] | None:
+        """Names of the actions (or of a continuous action's components), where they are known."""
+        return self._names("action_names")
+
+    # --- reading -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def steps(self) -> LazyArrays:
+        """One row a step: `episode`, `t`, `action`, `reward`, `value`, `observation`, `truth/<name>` …"""
+        return self._arrays(STEPS)
+
+    @cached_property
+    def activations(self) -> LazyArrays:
+        """One row a step, by layer."""
+        return self._arrays(ACTIVATIONS)
+
+    @cached_property
+    def state(self) -> LazyArrays:
+        """Recurrent state after each step's forward pass, by name."""
+        return self._arrays(STATE)
+
+    @cached_property
+    def episodes(self) -> Mapping[str, npt.NDArray[Any]]:
+        """One row an episode in order of its number: `id`, `return`, `length`, `seed`, `first_step`, `slot`,
+        `terminated`, `truncated`, `complete`. An episode whose end was not committed is there with `complete` False.
+        """
+        committed = self._episode_arrays
+        columns = {name: array[:] for name, array in committed.items() if not name.startswith("final_")}
+        return episode_table(columns, self._step_episode, self.steps)
+
+    def episode(self, number: int) -> Episode:
+        """One episode.
+
+        Args:
+            number: Its place, from 0; negative ones count from the end.
+
+        Raises:
+            WorkbenchError: There is no such episode.
+        """
+        count = self.number_of_episodes
+        if not -count <= number < count:
+            raise WorkbenchError(f"There is no episode {number}: the recording has {count}, numbered from 0.")
+        index = number % count
+        facts = {name: column[index] for name, column in self.episodes.items()}
+        rows = self._rows_by_episode(int(facts["id"]))
+        return Episode(recording=self, index=index, rows=rows, facts=facts)
+
+    def final_observation(self, number: int, key: str | None = None) -> npt.NDArray[Any] | None:
+        """The observation after an episode's last action, `[*observation]`; None where it was not kept."""
+        return self._final("final_observation" + (f"/{key}" if key else ""), number)
+
+    def final_frame(self, number: int) -> npt.NDArray[np.uint8] | None:
+        """The picture after an episode's last action; None where there is none."""
+        return self._final("final_frame", number)
+
+    def to_xarray(self) -> "xarray.DataTree":
+        """All arrays as a lazy `xarray.DataTree`: groups `steps`, `activations`, `state`, with named dimensions."""
+        from workbench.recording.labelled import to_data_tree
+
+        return to_data_tree(self)
+
+    def replay(self, row: int, environment: "Environment | None" = None) -> "Replay":
+        """Put an environment back into the very state of a step: reset with the episode's seed, do its actions again.
+
+        Args:
+            row: Row of `steps`.
+            environment: The environment to use; None makes the recorded one by name.
+
+        Returns:
+            The environment, its observation, and how that compares with the recorded one.
+        """
+        from workbench.recording.replay import replay
+
+        return replay(self, row, environment)
+
+    def policy(self, environment: "Environment | None" = None, *, trust_pickle: bool = False) -> Policy:
+        """The agent that acted, built again from the file inside the recording and checked by its fingerprint."""
+        from workbench.recording.agent import read_agent_policy
+
+        made = environment or self.make_environment()
+        return read_agent_policy(self._root, self.attributes, made, trust_pickle=trust_pickle)
+
+    def make_environment(self, *, render: bool = False) -> "Environment":
+        """Make the recorded environment again, by name."""
+        from workbench.recording.environments import EnvironmentSpecification
+
+        described = self.attributes.get("environment") or {}
+        return EnvironmentSpecification(
+            id=described.get("id") if described.get("by_name") else None,
+            kwargs=described.get("kwargs") or {},
+            wrappers=tuple(described.get("wrappers") or ()),
+        ).make(render=render, trusted_only=True)
+
+    def summary(self) -> dict[str, Any]:
+        """The recording in numbers, in plain JSON: what `workbench info --json` prints."""
+        return summarise(self)
+
+    def agent_arrays(self) -> LazyArrays:
+        """What is kept of the agent: `file` (the bytes it came from) or `parameters/<name>`, `normalisation/<name>`."""
+        return LazyArrays(dict(_walk(self._root, "agent", None)), "agent")
+
+    def __len__(self) -> int:
+        return self.number_of_steps
+
+    def __repr__(self) -> str:
+        facts = self.summary()
+        lines = [
+            f"Recording {self.path}",
+            f"  {facts['algorithm'] or 'no policy'} in {facts['environment']}, seed {facts['seed']}, {facts['ended']}",
+            f"  {facts['steps']:,} steps, {facts['episodes']:,} episodes, {facts['bytes_on_disk'] / 1e6:.1f} MB",
+        ]
+        if facts["mean_return"] is not None:
+            low, high = facts["return_interval_95"]
+            lines.append(
+                f"  mean return {facts['mean_return']:.2f}, 95 % interval {low:.2f} to {high:.2f} "
+                f"(bootstrap, n = {facts['complete_episodes']} episodes)"
+            )
+        lines.append(f"  steps: {', '.join(self.steps)}")
+        for name, layer in self.layers.items():
+            lines.append(f"  {name}: {layer['module']} {layer['shape']} {layer['dtype']}")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        facts = self.summary()
+        rows = "".join(
+            f"<tr><td style='text-align:left'><code>{html.escape(name)}</code></td>"
+            f"<td>{html.escape(layer['module'])}</td><td>{layer['shape']}</td><td>{layer['dtype']}</td></tr>"
+            for name, layer in self.layers.items()
+        )
+        head = html.escape(self.__repr__().split("\n  steps:")[0])
+        return (
+            f"<pre>{head}</pre><details><summary>{len(facts['layers'])} layers</summary>"
+            f"<table><tr><th>layer</th><th>module</th><th>shape of a row</th><th>dtype</th></tr>{rows}</table></details>"
+        )
+
+    # --- inside ------------------------------------------------------------------------------------------------------
+
+    def _arrays(self, group: str) -> LazyArrays:
+        return LazyArrays(dict(_walk(self._root, group, self.number_of_steps)), group)
+
+    def _names(self, key: str) -> list[str] | None:
+        names = (self.attributes.get("environment") or {}).get(key)
+        return [str(name) for name in names] if isinstance(names, list) else None
+
+    @cached_property
+    def _episode_arrays(self) -> LazyArrays:
+        return LazyArrays(dict(_walk(self._root, EPISODES, int(self.attributes["committed_episodes"]))), EPISODES)
+
+    @cached_property
+    def _step_episode(self) -> npt.NDArray[np.int32]:
+        return self.steps["episode"][:] if "episode" in self.steps else np.empty(0, np.int32)
+
+    @cached_property
+    def _episode_order(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        order = np.argsort(self._step_episode, kind="stable")
+        return order, self._step_episode[order]
+
+    def _rows_by_episode(self, episode_id: int) -> npt.NDArray[np.int64]:
+        order, ordered = self._episode_order
+        low, high = np.searchsorted(ordered, [episode_id, episode_id + 1])
+        return order[low:high]
+
+    def _final(self, name: str, number: int) -> npt.NDArray[Any] | None:
+        if name not in self._episode_arrays:
+            return None
+        episode_id = self.episode(number).facts["id"]
+        found = np.flatnonzero(self._episode_arrays["id"][:] == episode_id)
+        return self._episode_arrays[name][int(found[0])] if len(found) else None
+
+
+def _walk(root: zarr.Group, path: str, rows: int | None, prefix: str = "") -> Iterator[tuple[str, LazyArray]]:
+    """The arrays below a group, nested ones by `group/name`."""
+    try:
+        group = root[path]
+    except KeyError:
+        return
+    if not isinstance(group, zarr.Group):
+        raise WorkbenchError(f"{path} should be a group of arrays and is a {type(group).__name__}.")
+    for name, member in sorted(group.members(), key=lambda item: item[0]):
+        if isinstance(member, zarr.Group):
+            yield from _walk(group, name, rows, f"{prefix}{name}/")
+        elif member.ndim or rows is None:
+            length = rows if rows is not None else (member.shape[0] if member.ndim else 0)
+            yield f"{prefix}{name}", LazyArray(member, f"{path}/{prefix}{name}", length)

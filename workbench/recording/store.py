@@ -1,0 +1,86 @@
+"""Where recordings live: opening and creating the Zarr group at a path or URL."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import zarr
+from zarr.abc.store import Store
+from zarr.storage import FsspecStore, LocalStore
+
+from workbench.errors import WorkbenchError
+from workbench.recording.layout import FORMAT, FORMAT_VERSION
+
+
+def make_store(path: str, *, read_only: bool) -> Store:
+    """The Zarr store at a path of this machine or at any URL that `fsspec` knows (`s3://bucket/x.zarr`)."""
+    if "://" in path:
+        return FsspecStore.from_url(path, read_only=read_only)
+    return LocalStore(Path(path), read_only=read_only)
+
+
+def create_group(path: str, *, overwrite: bool) -> zarr.Group:
+    """Create an empty recording.
+
+    Raises:
+        WorkbenchError: Something is there already, or the place cannot be written.
+    """
+    if "://" not in path and Path(path).exists() and (not Path(path).is_dir() or any(Path(path).iterdir())):
+        if not overwrite:
+            raise WorkbenchError(
+                f"{path} exists already and is left alone. Choose another path, or overwrite it (--overwrite)."
+            )
+        if not is_recording(path):
+            raise WorkbenchError(f"{path} is not a recording, so it is not overwritten. Choose another path.")
+        shutil.rmtree(path)
+    try:
+        return zarr.open_group(make_store(path, read_only=False), mode="w" if overwrite else "w-", zarr_format=3)
+    except FileExistsError as error:
+        raise WorkbenchError(f"{path} exists already and is left alone. Choose another path.") from error
+    except OSError as error:
+        raise WorkbenchError(
+            f"A recording cannot be written at {path}: {error.strerror or error}. Choose a place that can be written."
+        ) from error
+
+
+def is_recording(path: str | Path) -> bool:
+    """Whether the folder's root metadata says that it is a recording; never raises."""
+    try:
+        attributes = json.loads((Path(path) / "zarr.json").read_text())["attributes"]
+        return bool(attributes["format"] == FORMAT)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def read_root(path: str) -> tuple[zarr.Group, dict[str, Any]]:
+    """Open an existing recording's root group and its attributes, checked for format and version.
+
+    Raises:
+        WorkbenchError: There is nothing, or it is not a recording, or it is one of a newer format.
+    """
+    if "://" not in path and not Path(path).exists():
+        raise WorkbenchError(f"There is no recording at {path}. `workbench list` shows what there is.")
+    try:
+        root = zarr.open_group(make_store(path, read_only=True), mode="r", zarr_format=3)
+        attributes: dict[str, Any] = dict(root.attrs.asdict())
+    except Exception as error:
+        raise WorkbenchError(
+            f"{path} is not a readable recording: a folder with a Zarr v3 group was expected "
+            f"({' '.join(str(error).split())[:160] or type(error).__name__})."
+        ) from error
+    if attributes.get("format") != FORMAT:
+        raise WorkbenchError(
+            f"{path} is a Zarr group, but not a recording: its attribute 'format' should be {FORMAT!r} "
+            f"and is {attributes.get('format')!r}."
+        )
+    version = attributes.get("format_version")
+    if version != FORMAT_VERSION:
+        raise WorkbenchError(
+            f"{path} has recording format version {version!r}; this workbench reads version {FORMAT_VERSION}. "
+            f"Use the workbench that wrote it, or a newer one."
+        )
+    for key in ("committed_steps", "committed_episodes"):
+        if not isinstance(attributes.get(key), int) or attributes[key] < 0:
+            raise WorkbenchError(f"{path} is damaged: its attribute {key!r} is {attributes.get(key)!r}, not a count.")
+    return root, attributes

@@ -1,0 +1,110 @@
+"""A recording in numbers, and all the recordings below a folder."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.errors import WorkbenchError
+from workbench.recording.statistics import bootstrap_mean_interval
+from workbench.recording.store import is_recording
+
+if TYPE_CHECKING:
+    from workbench.recording.reader import Recording
+
+
+@dataclass(frozen=True, kw_only=True)
+class BrokenRecording:
+    """A recording that cannot be opened, and why."""
+
+    path: str
+    reason: str
+
+
+def summarise(recording: "Recording") -> dict[str, Any]:
+    """Facts of a recording in plain JSON.
+
+    `mean_return` and `std_return` (population standard deviation) are over the complete episodes, None where there are
+    none; `return_interval_95` is a percentile bootstrap over the same episodes with seed 0.
+    """
+    attributes = recording.attributes
+    policy = attributes.get("policy") or {}
+    episodes = recording.episodes
+    returns = episodes["return"][episodes["complete"]] if len(episodes["id"]) else np.empty(0)
+    lengths = episodes["length"][episodes["complete"]] if "length" in episodes else np.empty(0)
+    return {
+        "path": recording.path,
+        "policy": policy.get("spec") or policy.get("name"),
+        "algorithm": policy.get("name"),
+        "fingerprint": policy.get("fingerprint"),
+        "policy_settings": policy.get("settings") or {},
+        "environment": (attributes.get("environment") or {}).get("id"),
+        "environment_kwargs": (attributes.get("environment") or {}).get("kwargs") or {},
+        "wrappers": (attributes.get("environment") or {}).get("wrappers") or [],
+        "seed": attributes.get("seed"),
+        "deterministic": attributes.get("deterministic"),
+        "steps": recording.number_of_steps,
+        "episodes": recording.number_of_episodes,
+        "complete_episodes": len(returns),
+        "mean_return": float(returns.mean()) if len(returns) else None,
+        "std_return": float(returns.std()) if len(returns) else None,
+        "return_interval_95": list(bootstrap_mean_interval(returns)) if len(returns) else None,
+        "mean_length": float(lengths.mean()) if len(lengths) else None,
+        "columns": {name: {"shape": list(a.shape[1:]), "dtype": str(a.dtype)} for name, a in recording.steps.items()},
+        "layers": recording.layers,
+        "state": {name: {"shape": list(a.shape[1:]), "dtype": str(a.dtype)} for name, a in recording.state.items()},
+        "skipped_layers": attributes.get("skipped_layers") or {},
+        "skipped_columns": attributes.get("skipped_columns") or {},
+        "missing_activations": attributes.get("missing_activations") or {},
+        "non_finite": attributes.get("non_finite") or {},
+        "bytes_on_disk": bytes_on_disk(recording.path),
+        "complete": recording.complete,
+        "ended": recording.ended,
+        "created": attributes.get("created"),
+        "format_version": attributes.get("format_version"),
+        "versions": attributes.get("versions") or {},
+    }
+
+
+def bytes_on_disk(path: str) -> int:
+    """Bytes of all files of a recording (of the objects below a URL)."""
+    if "://" in path:
+        import fsspec
+
+        filesystem, root = fsspec.core.url_to_fs(path)
+        return int(filesystem.du(root))
+    total = 0
+    for folder, _, files in os.walk(path):
+        for file in files:
+            total += os.lstat(os.path.join(folder, file)).st_size
+    return total
+
+
+def find_recordings(folder: str | Path) -> list[str]:
+    """Paths of the recordings at or below a folder, in order; links out of the folder are not followed."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise WorkbenchError(f"There is no folder {folder}; name one that holds recordings.")
+    if is_recording(root):
+        return [str(root)]
+    found = []
+    for parent, folders, _ in os.walk(root):
+        inside = [name for name in folders if name.endswith(".zarr") or (Path(parent) / name / "zarr.json").is_file()]
+        found += [str(Path(parent) / name) for name in inside]
+        folders[:] = [name for name in folders if name not in inside and not name.startswith(".")]
+    return sorted(found)
+
+
+def list_recordings(folder: str | Path) -> "list[dict[str, Any] | BrokenRecording]":
+    """The summary of each recording at or below a folder, or why it cannot be opened."""
+    from workbench.recording.reader import open_recording
+
+    listed: list[dict[str, Any] | BrokenRecording] = []
+    for path in find_recordings(folder):
+        try:
+            listed.append(open_recording(path).summary())
+        except Exception as error:
+            listed.append(BrokenRecording(path=path, reason=" ".join(str(error).split())[:300]))
+    return listed

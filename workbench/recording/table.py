@@ -1,0 +1,94 @@
+"""Arrays that grow row by row in a Zarr group; the writer thread alone touches them."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from zarr.core.sync import sync
+
+from workbench.recording.layout import chunk_rows, compressors, row_bytes
+
+
+class GrowingArray:
+    """One array `[rows, *row_shape]` that is appended to, with the last, unfinished chunk held in memory.
+
+    The stored array's length runs ahead of what has been written (it doubles), so that growing costs nothing; `close`
+    sets it to the exact number of rows. Who reads before that goes by the committed count.
+    """
+
+    def __init__(
+        self,
+        group: zarr.Group,
+        name: str,
+        row_shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        dimensions: tuple[str, ...],
+        attributes: dict[str, Any] | None = None,
+    ) -> None:
+        rows = chunk_rows(row_bytes(row_shape, dtype.itemsize))
+        self.array = group.create_array(
+            name,
+            shape=(rows, *row_shape),
+            chunks=(rows, *(max(1, size) for size in row_shape)),
+            dtype=dtype,
+            compressors=compressors(),
+            dimension_names=list(dimensions),
+            attributes=attributes or {},
+            fill_value=_fill_value(dtype),
+        )
+        self.non_finite = 0
+        self.bytes_per_row = row_bytes(row_shape, dtype.itemsize)
+        self._block = np.empty((rows, *row_shape), dtype)
+        self._filled = 0
+        self._start = 0
+        self._dirty = False
+        self._counted = dtype.kind in "fc"
+
+    @property
+    def rows(self) -> int:
+        """How many rows have been appended."""
+        return self._start + self._filled
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        """Append rows, writing every chunk that they fill."""
+        if self._counted:
+            finite = int(np.count_nonzero(np.isfinite(values)))
+            self.non_finite += values.size - finite
+        taken = 0
+        while taken < len(values):
+            count = min(len(values) - taken, len(self._block) - self._filled)
+            self._block[self._filled : self._filled + count] = values[taken : taken + count]
+            self._filled += count
+            taken += count
+            self._dirty = True
+            if self._filled == len(self._block):
+                self.flush()
+                self._start += self._filled
+                self._filled = 0
+
+    def flush(self) -> None:
+        """Write the rows of the unfinished chunk."""
+        if not self._dirty:
+            return
+        stop = self._start + self._filled
+        if stop > self.array.shape[0]:
+            self._resize(max(stop, 2 * self.array.shape[0]))
+        self.array[self._start : stop] = self._block[: self._filled]
+        self._dirty = False
+
+    def close(self, rows: int) -> None:
+        """Write what is left and set the stored length to `rows`."""
+        self.flush()
+        if self.array.shape[0] != rows:
+            self._resize(rows)
+
+    def _resize(self, rows: int) -> None:
+        shape = (rows, *self.array.shape[1:])
+        # The chunks beyond a shrunken end were never written: looking for each of them would take seconds.
+        sync(self.array._async_array.resize(shape, delete_outside_chunks=False))
+
+
+def _fill_value(dtype: np.dtype[Any]) -> Any:
+    """What an unwritten row reads as: NaN where there is one, so that nobody takes it for data."""
+    return np.nan if dtype.kind == "f" else dtype.type(0)

@@ -1,0 +1,82 @@
+"""A way in for loops over stable-baselines3's vectorised environments."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
+from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
+
+from workbench.recording.recorder import NO_SEED, Recorder
+
+
+class RecordingVecEnv(VecEnvWrapper):
+    """A vectorised environment whose every step writes a row for each of its environments.
+
+    It knows what such environments do at an episode's end: the observation that they hand over is the next episode's
+    first; the last one of the episode comes as `info["terminal_observation"]` and is kept where it belongs.
+
+    Args:
+        venv: The vectorised environment.
+        recorder: What owns the recording; made with `slots` environments.
+    """
+
+    def __init__(self, venv: VecEnv, recorder: Recorder) -> None:
+        super().__init__(venv)
+        self._recorder = recorder
+        self._observations: Any = None
+        self._infos: Sequence[dict[str, Any]] = []
+        self._actions: Any = None
+
+    def reset(self) -> VecEnvObs:
+        """Reset all environments, and begin an episode in each."""
+        seeds = [NO_SEED if seed is None else seed for seed in getattr(self.venv, "_seeds", [None] * self.num_envs)]
+        self._observations = _copy(self.venv.reset())
+        self._infos = list(self.venv.reset_infos)
+        for slot in range(self.num_envs):
+            self._recorder.start_episode(slot, seeds[slot] if seeds[slot] != NO_SEED else None)
+        return self._observations  # type: ignore[no-any-return]
+
+    def step_async(self, actions: Any) -> None:
+        """Send the actions, and keep them for the rows."""
+        self._actions = np.array(actions)
+        self.venv.step_async(actions)
+
+    def step_wait(self) -> VecEnvStepReturn:
+        """Wait for the results, and write the rows."""
+        observations, rewards, dones, infos = self.venv.step_wait()
+        truncated = np.array([bool(info.get("TimeLimit.truncated", False)) for info in infos])
+        self._recorder.step(
+            self._observations,
+            self._actions,
+            np.asarray(rewards, np.float64),
+            dones & ~truncated,
+            dones & truncated,
+            infos=self._infos,
+        )
+        self._observations = _copy(observations)
+        following = list(infos)
+        for slot in range(self.num_envs):
+            if dones[slot]:
+                self._recorder.finish_episode(
+                    slot,
+                    infos[slot].get("terminal_observation"),
+                    terminated=bool(dones[slot] & ~truncated[slot]),
+                    truncated=bool(truncated[slot]),
+                )
+                self._recorder.start_episode(slot)
+                following[slot] = self.venv.reset_infos[slot]
+            else:
+                self._recorder.newest[slot] = _row(observations, slot)
+        self._infos = following
+        return observations, rewards, dones, infos
+
+
+def _copy(observations: Any) -> Any:
+    if isinstance(observations, dict):
+        return {key: np.array(value) for key, value in observations.items()}
+    return np.array(observations)
+
+
+def _row(observations: Any, slot: int) -> Any:
+    return {key: value[slot] for key, value in observations.items()} if isinstance(observations, dict) else observations[slot]
