@@ -1,0 +1,63 @@
+# Everything runs in .venv, which `setup` makes once; change pyproject.toml or constraints.txt and it is brought up to date.
+
+PYTHON ?= python3
+PORT ?= 8501
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed-from-constraints
+WORKERS ?= 2
+
+# One thread a process: two cores are shared by the tests' workers, and small networks are faster without more.
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint types contracts pytest format benchmark clean
+
+help:
+	@echo "make setup                    make $(VENV) and install the workbench with everything it can use"
+	@echo "make demo [PORT=8501]         record the agents that ship, then serve the dashboard on the loopback"
+	@echo "make test                     all that CI runs: lint, types, import contracts, tests"
+	@echo "make benchmark [ONLY=name]    measure, and write benchmarks/results.json"
+	@echo "make format                   format the sources"
+	@echo "make clean                    remove what the tools leave behind (not $(VENV), not runs/)"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed, but $(PYTHON) is `$(PYTHON) --version 2>&1`; say which with: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV) (once, a minute or two) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[all,dev]"
+	@touch $@
+
+demo: setup
+	@$(BIN)/python -m agents.record_all --out runs
+	@$(BIN)/workbench app runs --port $(PORT)
+
+test: lint types contracts pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+contracts: setup
+	$(BIN)/lint-imports
+
+pytest: setup
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+benchmark: setup
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY))
+
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
