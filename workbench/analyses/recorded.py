@@ -1,0 +1,71 @@
+"""Bridges a recording to the analyses of one episode: which columns they need, and what its action space means."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from workbench.analyses.distributions import ActionDistribution, action_distribution
+from workbench.analyses.episode import EpisodeSummary, summarise_episode
+
+if TYPE_CHECKING:
+    from workbench.recording import Episode, Recording
+
+SQUASHED_ALGORITHMS = ("SAC", "TQC")
+"""Algorithms whose action is tanh of the Gaussian sample, rescaled to the bounds."""
+DEFAULT_DISCOUNT = 0.99
+
+
+def is_squashed(recording: "Recording") -> bool:
+    """Whether the recorded Gaussian passes through tanh before it becomes the action."""
+    policy = recording.attributes.get("policy") or {}
+    settings = policy.get("settings") or {}
+    return policy.get("name") in SQUASHED_ALGORITHMS or bool(settings.get("squash_output"))
+
+
+def recorded_distribution(recording: "Recording", episode: "Episode") -> ActionDistribution:
+    """What the policy said about its actions over an episode's T steps."""
+    space: Mapping[str, Any] = (recording.attributes.get("environment") or {}).get("action_space") or {}
+    columns = {
+        name: episode.column(name) for name in ("logits", "mean", "log_std", "q_values") if name in recording.steps
+    }
+    kind = space.get("kind")
+    nvec = np.asarray(space.get("nvec", ())).reshape(-1)
+    bounds = None
+    if kind == "Box" and not any(isinstance(space.get(end), str) for end in ("low", "high")):
+        width = int(np.prod(space.get("shape") or (1,)))
+        bounds = tuple(np.broadcast_to(np.asarray(space[end], dtype=np.float64), (width,)) for end in ("low", "high"))
+    return action_distribution(
+        episode.column("action"),
+        components=[int(size) for size in nvec] if kind == "MultiDiscrete" else None,
+        binary=kind == "MultiBinary",
+        first_action=int(space.get("start") or 0),
+        bounds=(bounds[0], bounds[1]) if bounds is not None else None,
+        squashed=is_squashed(recording) and bounds is not None,
+        **columns,
+    )
+
+
+def summarise_recorded_episode(recording: "Recording", number: int) -> EpisodeSummary:
+    """Summarise one episode of a recording.
+
+    Args:
+        recording: An open recording.
+        number: Place of the episode in it, from 0.
+
+    Returns:
+        Its per-step quantities and most surprising steps; the discount is the policy's own where it is known.
+
+    Raises:
+        WorkbenchError: There is no such episode, or a column it needs is damaged.
+    """
+    episode = recording.episode(number)
+    settings = (recording.attributes.get("policy") or {}).get("settings") or {}
+    return summarise_episode(
+        reward=episode.column("reward"),
+        distribution=recorded_distribution(recording, episode),
+        value=episode.column("value") if "value" in recording.steps else None,
+        terminated=episode.terminated,
+        discount=float(settings.get("gamma") or settings.get("discount") or DEFAULT_DISCOUNT),
+        reward_in_value_units=not settings.get("normalised_reward"),
+    )

@@ -1,0 +1,271 @@
+"""Everything the player needs to show one window of an episode, as JSON.
+
+Axis legend:
+    T  steps of the episode
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.analyses.distributions import BITS_PER_NAT, FloatArray
+from workbench.analyses.episode import EpisodeSummary
+from workbench.analyses.recorded import is_squashed, summarise_recorded_episode
+from workbench.errors import WorkbenchError
+from workbench.figures.player.actions import describe_actions
+from workbench.figures.player.encoding import encode_array, picture_url
+from workbench.figures.player.layers import describe_layer, layer_bytes_per_step
+from workbench.figures.player.observations import describe_observation
+
+if TYPE_CHECKING:
+    from workbench.recording import Episode, Recording
+
+MOST_STEPS = 1000
+PAYLOAD_BYTES = 8 << 20
+MOST_BINS = 4000
+SMALL_PICTURE = 160 * 160
+
+
+def window_steps(recording: "Recording", layer: str | None) -> int:
+    """How many steps one payload holds so that it stays around 8 MB, between 50 and 1000."""
+    row = 256
+    if layer is not None and layer in recording.activations:
+        row += layer_bytes_per_step(recording.activations[layer].shape[1:])
+    for name, array in recording.steps.items():
+        size = int(np.prod(array.shape[1:], dtype=np.int64))
+        if name == "frame":
+            row += min(12_000, size)
+        elif name.startswith("observation"):
+            row += min(10_000, size * 4)
+    return int(np.clip(PAYLOAD_BYTES // row, 50, MOST_STEPS))
+
+
+def episode_payload(
+    recording: "Recording",
+    number: int,
+    *,
+    layer: str | None = None,
+    start: int = 0,
+    stop: int | None = None,
+    max_frame_pixels: int = 160_000,
+    summary: EpisodeSummary | None = None,
+) -> dict[str, Any]:
+    """Build the player's payload.
+
+    Args:
+        recording: An open recording.
+        number: Place of the episode in it, from 0.
+        layer: Module path of the layer to show; None for none.
+        start: First step of the window.
+        stop: One past its last step; None for the episode's end.
+        max_frame_pixels: Larger pictures are scaled down to about so many pixels.
+        summary: The episode's summary, where the caller has it already.
+
+    Returns:
+        Plain JSON: numbers, texts, and arrays in base64.
+
+    Raises:
+        WorkbenchError: There is no such episode or layer.
+    """
+    episode = recording.episode(number)
+    if layer is not None and layer not in recording.activations:
+        raise WorkbenchError(
+            f"The recording has no layer {layer!r}; it has: {', '.join(recording.activations) or 'none'}."
+        )
+    length = episode.length
+    start = int(np.clip(start, 0, max(0, length - 1)))
+    stop = length if stop is None else int(np.clip(stop, start, length))
+    window = slice(start, stop)
+    rows = episode.rows[window]
+    summary = summary or summarise_recorded_episode(recording, number)
+    environment = recording.attributes.get("environment") or {}
+    at_end = stop == length
+    observations = _observations(recording, episode, rows, at_end, max_frame_pixels) if length else []
+    frames = _frames(recording, episode, rows, at_end, max_frame_pixels) if length else None
+    has_final = bool(length) and at_end and any(_rows_of(part) > len(rows) for part in [*observations, frames] if part)
+    episode_key = f"{recording.path}|{number}"
+    return {
+        "format": "rl-workbench-player",
+        "version": 1,
+        "key": f"{episode_key}|{start}|{stop}|{layer}|{recording.number_of_steps}",
+        "episode_key": episode_key,
+        "title": _title(recording, episode),
+        "episode": {
+            "index": episode.index,
+            "length": length,
+            "seed": episode.seed,
+            "total_reward": episode.total_reward,
+            "ending": _ending(episode),
+        },
+        "window": {"start": start, "stop": stop, "has_final": has_final},
+        "environment_fps": environment.get("render_fps"),
+        "notes": _notes(recording, episode),
+        "frames": frames,
+        "observations": observations,
+        "actions": describe_actions(
+            summary.distribution,
+            episode.column("action") if "action" in recording.steps else np.zeros((length, 0)),
+            window,
+            space=environment.get("action_space") or {},
+            names=recording.action_names,
+            squashed=is_squashed(recording),
+        ),
+        "readouts": _readouts(summary, window),
+        "timeline": _timeline(summary, window),
+        "moments": [{"kind": m.kind, "step": m.step, "text": m.text} for m in summary.moments],
+        "moments_note": "No step of this episode stands out: no sharp fall of the value, no peak of the entropy, "
+        "no action against the mode.",
+        "layer": None
+        if layer is None or not length
+        else describe_layer(
+            layer, recording.layers[layer]["module"], np.asarray(recording.activations[layer][rows])
+        ),
+        "truth": _truth(recording, rows),
+        "state": [
+            describe_layer(name, "recurrent state after the step", np.asarray(array[rows]), unit="state")
+            for name, array in recording.state.items()
+            if length
+        ],
+    }
+
+
+def _title(recording: "Recording", episode: "Episode") -> str:
+    policy = recording.attributes.get("policy") or {}
+    environment = recording.attributes.get("environment") or {}
+    return f"{policy.get('name') or 'Agent'} in {environment.get('id') or 'an environment'}, episode {episode.index}"
+
+
+def _ending(episode: "Episode") -> str:
+    last = f"after step {episode.length - 1}"
+    if episode.terminated:
+        return f"The episode terminated {last}: the environment reached an end. No action follows."
+    if episode.truncated:
+        return f"The episode was truncated {last}: a limit cut it off, it had not come to an end. No action follows."
+    return f"The recording stops {last}; the episode was not finished."
+
+
+def _notes(recording: "Recording", episode: "Episode") -> list[str]:
+    notes = []
+    if not recording.complete:
+        notes.append(f"This recording is not complete ({recording.ended}); everything committed until then is here.")
+    if episode.length and not episode.complete:
+        notes.append("This episode was not recorded to its end: its return is the sum of what there is.")
+    return notes
+
+
+def _rows_of(part: dict[str, Any]) -> int:
+    return len(part["urls"]) if "urls" in part else int(part["array"]["shape"][0])
+
+
+def _observations(
+    recording: "Recording", episode: "Episode", rows: npt.NDArray[np.int64], at_end: bool, pixels: int
+) -> list[dict[str, Any]]:
+    described = []
+    for column, array in recording.steps.items():
+        if column != "observation" and not column.startswith("observation/"):
+            continue
+        key = column.removeprefix("observation").removeprefix("/")
+        values = np.asarray(array[rows])
+        final = recording.final_observation(episode.index, key or None) if at_end and episode.complete else None
+        if final is not None:
+            values = np.concatenate([values, final[None]])
+        names = recording.observation_names if not key else None
+        described.append(describe_observation(key, values, names, maximum_pixels=pixels))
+    return described
+
+
+def _frames(
+    recording: "Recording", episode: "Episode", rows: npt.NDArray[np.int64], at_end: bool, pixels: int
+) -> dict[str, Any] | None:
+    if "frame" not in recording.steps:
+        return None
+    frames = list(np.asarray(recording.steps["frame"][rows]))
+    final = recording.final_frame(episode.index) if at_end and episode.complete else None
+    if final is not None:
+        frames.append(final)
+    height, width = frames[0].shape[:2]
+    small = height * width <= SMALL_PICTURE
+    return {
+        "label": f"the environment's picture, {width} × {height} pixels",
+        "width": width,
+        "height": height,
+        "urls": [picture_url(frame, maximum_pixels=pixels, lossless=small) for frame in frames],
+    }
+
+
+def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
+    distribution = summary.distribution
+    so_far = np.cumsum(summary.reward) - summary.reward
+    entropy = distribution.entropy
+    candidates: list[tuple[str, str, FloatArray | None, str]] = [
+        ("Value", "reward", summary.value, "The critic's estimate of the return from here"),
+        ("Reward", "reward", summary.reward, "What this step's action brought"),
+        ("Return so far", "reward", so_far, "Sum of the rewards before this step"),
+        ("Return to go", "reward", summary.return_to_go, "Sum of the rewards from this step on, not discounted"),
+        (
+            "Return to go, discounted",
+            "reward",
+            summary.discounted_return_to_go if summary.value is not None else None,
+            f"With discount {summary.discount:g}: what the critic estimates",
+        ),
+        ("One-step error", "reward", summary.temporal_difference_error, "Reward + discount · next value − value"),
+        ("Entropy", "nat", entropy, "Of the distribution over actions"),
+        ("Entropy", "bit", None if entropy is None else entropy * BITS_PER_NAT, "The same in bits"),
+        ("Log-probability", "nat", distribution.log_probability, "Of the action taken; of a density where continuous"),
+    ]
+    return [
+        {"label": label, "unit": unit, "hint": hint, "array": encode_array(values[window], "float64")}
+        for label, unit, values, hint in candidates
+        if values is not None
+    ]
+
+
+def _timeline(summary: EpisodeSummary, window: slice) -> dict[str, Any]:
+    distribution = summary.distribution
+    candidates: list[tuple[str, str, str, FloatArray | None]] = [
+        ("value", "Value", "critic's estimate, in reward", summary.value),
+        ("reward", "Reward", "a step", summary.reward),
+        ("entropy", "Entropy", "nat, of the action distribution", distribution.entropy),
+    ]
+    if distribution.q_values is not None and distribution.q_values.shape[1] > 1:
+        best = np.sort(distribution.q_values, axis=1)
+        candidates.append(("gap", "Q gap", "best minus second-best action, in reward", best[:, -1] - best[:, -2]))
+    length = len(summary.reward)
+    bin_steps = max(1, -(-length // MOST_BINS))
+    binned = f", each column the range over {bin_steps} steps" if bin_steps > 1 else ""
+    return {
+        "label": f"{length} steps{binned}; the line is the step shown, ▼ ◆ ✕ mark the moments. Click to go there.",
+        "steps_per_bin": bin_steps,
+        "series": [
+            {
+                "key": key,
+                "label": label,
+                "unit": unit,
+                "array": encode_array(values[window], "float64"),
+                "low": encode_array(_bins(values, bin_steps, np.fmin)),
+                "high": encode_array(_bins(values, bin_steps, np.fmax)),
+            }
+            for key, label, unit, values in candidates
+            if values is not None
+        ],
+    }
+
+
+def _bins(values: FloatArray, size: int, reduce: np.ufunc) -> FloatArray:
+    if size == 1 or not len(values):
+        return values
+    return np.asarray(reduce.reduceat(values, np.arange(0, len(values), size)))
+
+
+def _truth(recording: "Recording", rows: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+    labels = []
+    for column, array in recording.steps.items():
+        if not column.startswith("truth/"):
+            continue
+        values = np.asarray(array[rows]).reshape(len(rows), -1)
+        kind = "bool" if values.dtype.kind == "b" else "number"
+        labels.append(
+            {"name": column.removeprefix("truth/"), "kind": kind, "array": encode_array(values[:, :1024], "float64")}
+        )
+    return labels
