@@ -1,0 +1,63 @@
+"""`workbench app`: serve the dashboard on the loopback."""
+
+import importlib.util
+import os
+import socket
+import sys
+from pathlib import Path
+
+from workbench.cli.options import AppOptions
+from workbench.errors import MissingExtraError, WorkbenchError
+
+ADDRESS = "127.0.0.1"
+ROOT_VARIABLE = "WORKBENCH_ROOT"
+"""Environment variable that tells the dashboard its folder of recordings."""
+
+
+def run(options: AppOptions) -> None:
+    """Become the dashboard's server; comes back only with an error.
+
+    Raises:
+        WorkbenchError: The folder is not there, or the port is taken.
+        MissingExtraError: Streamlit is not installed.
+    """
+    if importlib.util.find_spec("streamlit") is None:
+        raise MissingExtraError("streamlit", "app", "The dashboard")
+    if not options.folder.is_dir():
+        raise WorkbenchError(
+            f"There is no folder {options.folder}; make a recording there first, or name the folder that holds yours."
+        )
+    _check_port(options.port)
+    command = [
+        *(sys.executable, "-m", "streamlit", "run", str(_script())),
+        *("--server.address", ADDRESS),
+        *("--server.port", str(options.port)),
+        *("--server.headless", "true"),
+        *("--server.fileWatcherType", "none"),
+        *("--browser.gatherUsageStats", "false"),
+        *("--client.toolbarMode", "minimal"),
+    ]
+    sys.stdout.write(f"Dashboard of {options.folder}: http://{ADDRESS}:{options.port}   (Ctrl-C stops it)\n")
+    sys.stdout.flush()
+    os.execve(sys.executable, command, {**os.environ, ROOT_VARIABLE: str(options.folder.resolve())})
+
+
+def _script() -> Path:
+    # Found without importing it: importing the views would load Streamlit into this process.
+    views = importlib.util.find_spec("workbench.views")
+    if views is None or not views.submodule_search_locations:
+        raise WorkbenchError("The package workbench.views is missing: install rl-workbench again.")
+    return Path(views.submodule_search_locations[0]) / "__main__.py"
+
+
+def _check_port(port: int) -> None:
+    if not 0 < port < 65536:
+        raise WorkbenchError(f"--port takes a number from 1 to 65535, not {port}.")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((ADDRESS, port))
+        except OSError as error:
+            raise WorkbenchError(
+                f"Port {port} of {ADDRESS} cannot be had ({error.strerror}); choose another with --port."
+            ) from error

@@ -1,0 +1,81 @@
+"""`workbench info`: what a recording holds."""
+
+import sys
+from typing import Any
+
+from workbench.cli.options import InfoOptions
+from workbench.cli.table import format_bytes, format_table, to_json
+
+
+def run(options: InfoOptions) -> None:
+    """Print the facts of a recording.
+
+    Raises:
+        WorkbenchError: There is none, or it cannot be read.
+    """
+    from workbench.recording import open_recording
+
+    facts = open_recording(options.recording).summary()
+    sys.stdout.write(f"{to_json(facts) if options.json else describe(facts)}\n")
+
+
+def describe(facts: dict[str, Any]) -> str:
+    """The facts for people: a block of lines, then tables of columns and layers."""
+    lines = [
+        ("recording", facts["path"]),
+        ("policy", _with(facts["algorithm"], facts["policy"])),
+        ("environment", _with(facts["environment"], ", ".join(facts["wrappers"]))),
+        ("acting", f"{'the most likely action' if facts['deterministic'] else 'sampled'}, seeds from {facts['seed']}"),
+        ("episodes", f"{facts['episodes']:,}, {facts['complete_episodes']:,} of them whole"),
+        ("steps", f"{facts['steps']:,}"),
+        ("return", _return(facts)),
+        ("size", f"{format_bytes(facts['bytes_on_disk'])}{_per_step(facts)}"),
+        ("ended", facts["ended"] if facts["complete"] else f"{facts['ended']} (not all that was asked for)"),
+        ("created", facts["created"] or "–"),
+        ("versions", ", ".join(f"{name} {version}" for name, version in facts["versions"].items())),
+    ]
+    unusual = [f"{count:,} in {name}" for name, count in facts["non_finite"].items() if count]
+    if unusual:
+        lines.append(("not finite", "; ".join(unusual)))
+    skipped = [f"{name}: {reason}" for name, reason in facts["skipped_layers"].items()]
+    if skipped:
+        lines.append(("not recorded", "; ".join(skipped)))
+    width = max(len(title) for title, _ in lines)
+    blocks = ["\n".join(f"{title.ljust(width)}  {text}" for title, text in lines)]
+    for title, arrays in (("column", facts["columns"]), ("layer", facts["layers"]), ("state", facts["state"])):
+        if arrays:
+            blocks.append(_arrays(title, arrays))
+    return "\n\n".join(blocks)
+
+
+def _arrays(title: str, arrays: dict[str, dict[str, Any]]) -> str:
+    modules = any("module" in array for array in arrays.values())
+    header = (title, "one step", "dtype", *(("module",) if modules else ()))
+    rows = [
+        (
+            name,
+            " × ".join(map(str, array["shape"])) or "1",
+            array["dtype"],
+            *((array.get("module", ""),) if modules else ()),
+        )
+        for name, array in arrays.items()
+    ]
+    return format_table(header, rows, right=(1,))
+
+
+def _with(name: str | None, detail: str | None) -> str:
+    return " · ".join(part for part in (name, detail) if part) or "–"
+
+
+def _return(facts: dict[str, Any]) -> str:
+    if facts["mean_return"] is None:
+        return "– (no whole episode)"
+    low, high = facts["return_interval_95"]
+    return (
+        f"mean {facts['mean_return']:.4g}, standard deviation {facts['std_return']:.3g}, "
+        f"95 % interval {low:.4g} to {high:.4g} (bootstrap over {facts['complete_episodes']:,} episodes)"
+    )
+
+
+def _per_step(facts: dict[str, Any]) -> str:
+    return f", {format_bytes(facts['bytes_on_disk'] // facts['steps'])} a step" if facts["steps"] else ""

@@ -1,0 +1,136 @@
+"""Reading the command line, running the command, and turning what goes wrong into a line and an exit status."""
+
+import contextlib
+import importlib
+import io
+import itertools
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import tyro
+
+from workbench.cli import options as commands
+from workbench.errors import WorkbenchError
+
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+REQUIRED_INDENTATION = 5
+"""Deeper lines of tyro's box of missing options are help texts."""
+
+RUNNERS: dict[type, str] = {
+    commands.RecordOptions: "workbench.cli.record:run",
+    commands.ListOptions: "workbench.cli.listing:run",
+    commands.InfoOptions: "workbench.cli.info:run",
+    commands.ExportOptions: "workbench.cli.export:run",
+    commands.AppOptions: "workbench.cli.app:run",
+}
+"""Which function runs a command; it is imported when the command line has been read."""
+
+DESCRIPTION = "Record what goes on inside a reinforcement-learning agent while it acts, and look at it."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The words after `workbench`; None takes the process's own.
+
+    Returns:
+        The exit status: 0 done, 1 failed, 2 the command line is wrong, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:
+        from importlib.metadata import version
+
+        return _say(f"workbench {version('rl-workbench')}")
+    try:
+        chosen = _parse(words)
+    except SystemExit as error:
+        return int(error.code or 0)
+    debugging = bool(os.environ.get("WORKBENCH_DEBUG"))
+    _prepare_process(quiet=not debugging)
+    try:
+        _runner(chosen)(chosen)
+        sys.stdout.flush()
+    except KeyboardInterrupt as error:
+        _complain(str(error) or "Interrupted.")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone (`workbench list | head`): there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    except WorkbenchError as error:
+        if debugging:
+            raise
+        _complain(str(error))
+        return EXIT_USAGE if isinstance(error, commands.UsageError) else EXIT_FAILED
+    except Exception as error:
+        if debugging:
+            raise
+        text = " ".join(str(error).split())[:300]
+        _complain(
+            f"A defect of the workbench: {type(error).__name__}: {text}\n"
+            "Run the command again with WORKBENCH_DEBUG=1 for the traceback, and please report it."
+        )
+        return EXIT_FAILED
+    return 0
+
+
+def _parse(words: Sequence[str]) -> Any:
+    """Read the command line; a wrong one is a `SystemExit` with two lines on standard error."""
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(commands.Options, prog="workbench", description=DESCRIPTION, args=words)
+    except SystemExit as error:
+        if error.code:
+            command = words[0] if words and words[0] in ("record", "list", "info", "export", "app") else ""
+            _complain(_condense(complaint.getvalue()))
+            _complain(f"See: {' '.join(filter(None, ('workbench', command, '--help')))}")
+        raise
+
+
+def _condense(box: str) -> str:
+    """One line of what tyro says in a box: its title and the text up to its first rule, without help texts."""
+    lines = [line.strip("│╭╮╰╯─\n").rstrip() for line in box.splitlines()]
+    title, *said = lines or ["Wrong command line"]
+    title = title.strip("─ ")
+    body = list(itertools.takewhile(str.strip, said))
+    if title == "Required options":
+        body = [line for line in body if len(line) - len(line.lstrip()) <= REQUIRED_INDENTATION]
+    text = " ".join(" ".join(body).split())
+    if suggestion := re.search(r"Perhaps you meant:.*?(--[\w-]+)", box, re.DOTALL):
+        text += f". Perhaps you meant {suggestion[1]}?"
+    return text if text.lower().startswith((title.lower(), "missing from")) else f"{title}: {text}"
+
+
+def _runner(chosen: Any) -> Callable[[Any], None]:
+    module, _, function = RUNNERS[type(chosen)].partition(":")
+    runner: Callable[[Any], None] = getattr(importlib.import_module(module), function)
+    return runner
+
+
+def _prepare_process(*, quiet: bool) -> None:
+    # Policies and environments named `module:name` may lie in the working directory, as they do for `python -m`.
+    # It comes last, so that nothing there takes the place of an installed package.
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    if quiet and not sys.warnoptions:
+        warnings.simplefilter("ignore")
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(BrokenPipeError):
+        sys.stderr.write(f"{text.rstrip()}\n")
+
+
+def _say(text: str) -> int:
+    sys.stdout.write(f"{text}\n")
+    return 0

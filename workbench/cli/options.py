@@ -1,0 +1,192 @@
+"""What the commands can be told: one frozen dataclass a command, read by tyro from the command line.
+
+Nothing here imports what a command needs to run, so that `--help` answers at once. The docstrings under the fields are
+the help texts.
+"""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from tyro import conf
+
+from workbench.errors import WorkbenchError
+
+Switch = Annotated[conf.FlagCreatePairsOff[bool], conf.arg(help_behavior_hint="")]
+"""An option that is there or not, without a `--no-` twin."""
+
+
+def _argument(metavar: str, default: str = "") -> Any:
+    """How an option's value is called in the help, and what is taken where it is not given."""
+    return conf.arg(metavar=metavar, help_behavior_hint=f"(default: {default})" if default else "")
+
+
+ExportFormat = Literal["html", "mp4", "gif", "minari", "npz", "csv"]
+"""The names of `workbench.exports.FORMATS`; a test holds the two together."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecordOptions:
+    """Let an agent act in an environment, and record everything that goes on inside it."""
+
+    policy: Annotated[conf.Positional[str], conf.arg(metavar="POLICY")]
+    """The agent: KIND:PATH, such as ppo:agent.zip (ppo a2c dqn sac td3 ddpg recurrent_ppo maskable_ppo trpo qrdqn tqc
+    ars), or module:factory."""
+    environment: Annotated[conf.Positional[str], conf.arg(metavar="ENV")]
+    """The environment as gymnasium names it: CartPole-v1, or module:Name-v0."""
+    episodes: Annotated[int | None, _argument("N", "10")] = None
+    """How many whole episodes to record."""
+    steps: Annotated[int | None, _argument("N")] = None
+    """How many steps to record, instead of a number of episodes."""
+    seed: Annotated[int, conf.arg(metavar="N")] = 0
+    """Seed of the first episode; episode k is seeded with seed + k."""
+    out: Annotated[Path | None, _argument("PATH", "runs/AGENT-ENV-seedN.zarr")] = None
+    """Where the recording goes."""
+    layers: Annotated[tuple[str, ...], _argument("PATTERN ...", "every leaf module")] = ()
+    """Names or shell patterns of the layers to record."""
+    envs: Annotated[int, conf.arg(metavar="N")] = 8
+    """How many environments are stepped side by side."""
+    frames: Switch = False
+    """Record the environment's picture at every step."""
+    deterministic: Switch = False
+    """Take the most likely action (the default)."""
+    stochastic: Switch = False
+    """Sample the actions."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where the network runs."""
+    threads: Annotated[int, conf.arg(metavar="N")] = 1
+    """Threads of the network on the CPU; small networks are faster with one."""
+    vec_normalize: Annotated[Path | None, _argument("FILE")] = None
+    """Statistics that normalise the observations: a file that VecNormalize saved."""
+    wrappers: Annotated[tuple[str, ...], _argument("NAME ...")] = ()
+    """What to put around the environment, innermost first: atari, frame_stack:4, ..."""
+    env_kwargs: Annotated[tuple[str, ...], _argument("KEY=VALUE ...")] = ()
+    """Options for making the environment: key=value pairs, or one JSON object."""
+    float16: Switch = False
+    """Keep the activations in half precision: half the size, not lossless."""
+    trust_pickle: Switch = False
+    """Let the agent's file run its own code while it is loaded. Only for files that you made yourself."""
+    overwrite: Switch = False
+    """Replace a recording that is there."""
+
+    @property
+    def acts_deterministically(self) -> bool:
+        """Whether the mode of the policy is taken."""
+        if self.deterministic and self.stochastic:
+            raise UsageError("--deterministic and --stochastic exclude each other; give one of them.")
+        return not self.stochastic
+
+    @property
+    def keyword_arguments(self) -> dict[str, Any]:
+        """What `--env-kwargs` says."""
+        return parse_keyword_arguments(self.env_kwargs)
+
+    @property
+    def path(self) -> Path:
+        """Where the recording goes."""
+        if self.out is not None:
+            return self.out
+        kind, _, rest = self.policy.partition(":")
+        agent = f"{kind}-{Path(rest).stem}" if rest else kind
+        environment = self.environment.rpartition(":")[2]
+        parts = [agent] if agent.endswith(environment) else [agent, environment]
+        name = "-".join([*parts, f"seed{self.seed}"])
+        return Path("runs") / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.zarr"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListOptions:
+    """List the recordings at or below a folder."""
+
+    folder: Annotated[conf.Positional[Path], conf.arg(metavar="DIR")] = Path("runs")
+    """The folder."""
+    json: Switch = False
+    """Print JSON: a list with the summary of each recording, or the reason why it cannot be opened."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class InfoOptions:
+    """Say what a recording holds."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    json: Switch = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    """Write a recording, or a part of it, in another format."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    format: ExportFormat
+    """html: a page that plays one episode offline. mp4, gif: a video of one. minari: a Minari dataset. npz: activations
+    for numpy. csv: a table of steps."""
+    out: Annotated[Path | None, _argument("PATH", "beside the recording")] = None
+    """What to write."""
+    episode: Annotated[int | None, _argument("K", "0; npz, csv: all")] = None
+    """Which episode, counted from 0."""
+    layer: Annotated[tuple[str, ...], _argument("PATTERN ...")] = ()
+    """Names or shell patterns of layers (npz: at least one; html: one)."""
+    fps: Annotated[float | None, _argument("F", "what the environment says")] = None
+    """Frames a second of a video."""
+    size: Annotated[int | None, _argument("PIXELS", "256")] = None
+    """The shorter side of a video, at least."""
+    dataset_id: Annotated[str | None, _argument("NAME-v0")] = None
+    """Name of the Minari dataset."""
+    overwrite: Switch = False
+    """Replace what is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AppOptions:
+    """Serve the dashboard on this machine's loopback address."""
+
+    folder: Annotated[conf.Positional[Path], conf.arg(metavar="DIR")] = Path("runs")
+    """The folder of recordings; nothing outside it can be opened."""
+    port: Annotated[int, conf.arg(metavar="PORT")] = 8501
+    """The port."""
+
+
+Options = (
+    Annotated[RecordOptions, conf.subcommand("record")]
+    | Annotated[ListOptions, conf.subcommand("list")]
+    | Annotated[InfoOptions, conf.subcommand("info")]
+    | Annotated[ExportOptions, conf.subcommand("export")]
+    | Annotated[AppOptions, conf.subcommand("app")]
+)
+
+
+class UsageError(WorkbenchError):
+    """The command line itself is wrong: exit status 2."""
+
+
+def parse_keyword_arguments(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Read `key=value` pairs, or one JSON object.
+
+    Args:
+        texts: The words after `--env-kwargs`. A value that is JSON (`3`, `true`, `[1, 2]`) is read as
+            such, and is a string otherwise.
+
+    Raises:
+        UsageError: A word is neither.
+    """
+    arguments: dict[str, Any] = {}
+    for text in texts:
+        if text.lstrip().startswith("{"):
+            try:
+                arguments |= json.loads(text)
+            except json.JSONDecodeError as error:
+                raise UsageError(f"--env-kwargs is not the JSON object that it begins to be: {error}.") from error
+            continue
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"--env-kwargs takes key=value pairs or one JSON object, not {text!r}.")
+        try:
+            arguments[key] = json.loads(value)
+        except json.JSONDecodeError:
+            arguments[key] = value
+    return arguments

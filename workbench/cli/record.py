@@ -1,0 +1,72 @@
+"""`workbench record`: let an agent act, and record it."""
+
+import sys
+from pathlib import Path
+
+from workbench.cli.options import RecordOptions
+from workbench.cli.progress import TerminalProgress
+from workbench.errors import WorkbenchError
+
+
+def run(options: RecordOptions) -> None:
+    """Record, and say in two lines what has been recorded.
+
+    Raises:
+        WorkbenchError: What `workbench.record` raises.
+        KeyboardInterrupt: Ctrl-C; its message says what was kept.
+    """
+    deterministic, arguments, out = options.acts_deterministically, options.keyword_arguments, options.path
+    import torch
+
+    from workbench.recording import record
+
+    torch.set_num_threads(max(1, options.threads))
+    try:
+        recording = record(
+            options.policy,
+            options.environment,
+            out=out,
+            episodes=options.episodes,
+            steps=options.steps,
+            seed=options.seed,
+            deterministic=deterministic,
+            layers=options.layers or None,
+            environments=options.envs,
+            frames=options.frames,
+            env_kwargs=arguments,
+            wrappers=options.wrappers,
+            vec_normalize=options.vec_normalize,
+            trust_pickle=options.trust_pickle,
+            device=options.device,
+            activation_dtype="float16" if options.float16 else None,
+            overwrite=options.overwrite,
+            progress=TerminalProgress("recording", "episodes" if options.steps is None else "steps"),
+        )
+    except KeyboardInterrupt as error:
+        raise KeyboardInterrupt(f"Interrupted. {_kept(out)}") from error
+    sys.stdout.write(f"{_told(recording.summary())}\n")
+
+
+def _told(facts: dict[str, object]) -> str:
+    mean, std, interval = facts["mean_return"], facts["std_return"], facts["return_interval_95"]
+    told = f"{facts['path']}: {facts['episodes']:,} episodes, {facts['steps']:,} steps"
+    if isinstance(mean, float) and isinstance(interval, list):
+        told += f"\nmean return {mean:.4g} ± {std:.3g} (standard deviation), "
+        told += f"95 % interval {interval[0]:.4g} to {interval[1]:.4g}"
+    unusual = facts["non_finite"]
+    if isinstance(unusual, dict) and any(unusual.values()):
+        arrays = [name for name, count in unusual.items() if count]
+        told += f"\nnot finite: {sum(unusual.values()):,} values in {', '.join(arrays[:4])}"
+        told += " and others" if len(arrays) > 4 else ""
+    return told
+
+
+def _kept(out: Path) -> str:
+    from workbench.recording import open_recording
+
+    try:
+        recording = open_recording(out)
+    except WorkbenchError:
+        return "Nothing had been recorded yet."
+    complete = int(recording.episodes["complete"].sum()) if recording.number_of_episodes else 0
+    return f"Kept {recording.number_of_steps:,} steps, {complete:,} whole episodes, in {out}."
