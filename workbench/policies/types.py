@@ -9,6 +9,7 @@ Axis legend, used in all shape comments:
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import gymnasium
@@ -69,9 +70,17 @@ class EpisodeRandom:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.torch = torch.Generator().manual_seed(seed)
-        self.numpy = np.random.RandomState(seed % 2**32)
         self._space: gymnasium.Space[Any] | None = None
+
+    @cached_property
+    def torch(self) -> torch.Generator:
+        """What `torch.manual_seed(seed)` makes of the global generator."""
+        return torch.Generator().manual_seed(self.seed)
+
+    @cached_property
+    def numpy(self) -> np.random.RandomState:
+        """What `np.random.seed(seed)` makes of the global generator."""
+        return np.random.RandomState(self.seed % 2**32)
 
     def sample(self, space: gymnasium.Space[Any]) -> Any:
         """Draw from `space` as a space seeded with this episode's seed would."""

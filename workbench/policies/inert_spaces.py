@@ -1,0 +1,81 @@
+"""Observation and action spaces out of inert records, of gymnasium and of the older gym."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from workbench.policies.inert_numpy import is_array, read_array, read_dtype, read_number
+from workbench.policies.inert_pickle import InertObject, InertPickleError
+
+
+def _box(state: dict[str, Any]) -> spaces.Box:
+    with warnings.catch_warnings():
+        # A bound that was stored in another precision than the space's is no news to whoever loads the agent.
+        warnings.simplefilter("ignore")
+        return spaces.Box(read_array(state["low"]), read_array(state["high"]), dtype=read_dtype(state["dtype"]).type)
+
+
+def _discrete(state: dict[str, Any]) -> spaces.Discrete:
+    return spaces.Discrete(int(read_number(state["n"])), start=int(read_number(state.get("start", 0))))
+
+
+def _multi_discrete(state: dict[str, Any]) -> spaces.MultiDiscrete:
+    sizes = read_array(state["nvec"])
+    start = read_array(state["start"]) if is_array(state.get("start")) else np.zeros_like(sizes)
+    return spaces.MultiDiscrete(sizes, start=start)
+
+
+def _multi_binary(state: dict[str, Any]) -> spaces.MultiBinary:
+    size = state["n"]
+    if is_array(size):
+        size = read_array(size).tolist()
+    if isinstance(size, (list, tuple)):
+        return spaces.MultiBinary([int(read_number(part)) for part in size])
+    return spaces.MultiBinary(int(read_number(size)))
+
+
+def _dict(state: dict[str, Any]) -> spaces.Dict:
+    parts = state["spaces"]
+    if isinstance(parts, InertObject) and parts.name == "collections.OrderedDict":
+        if parts.arguments and isinstance(parts.arguments[0], list):  # as Python 3.6 and older write it
+            parts = dict(parts.arguments[0])
+        else:
+            parts = parts.entries
+    if not isinstance(parts, dict):
+        raise InertPickleError("a Dict space whose parts are not a dict")
+    if any(isinstance(part, InertObject) and part.name.endswith(".Dict") for part in parts.values()):
+        raise InertPickleError("a Dict space within a Dict space")
+    return spaces.Dict({str(key): read_space(part) for key, part in parts.items()})
+
+
+_READERS = {
+    "Box": _box,
+    "Discrete": _discrete,
+    "MultiDiscrete": _multi_discrete,
+    "MultiBinary": _multi_binary,
+    "Dict": _dict,
+}
+
+
+def read_space(record: Any) -> spaces.Space[Any]:
+    """Build a gymnasium space from the inert record of one.
+
+    Args:
+        record: What `read_inert` made of a pickled space of gymnasium or gym.
+
+    Raises:
+        InertPickleError: Not a space, or one of a kind that is not understood.
+    """
+    package, _, kind = record.name.rpartition(".") if isinstance(record, InertObject) else ("", "", "")
+    if package.split(".")[0] not in ("gym", "gymnasium") or kind not in _READERS:
+        raise InertPickleError(f"{record!r} where a space belongs")
+    if not isinstance(record.state, dict):
+        raise InertPickleError(f"a {kind} space without contents")
+    try:
+        return _READERS[kind](record.state)
+    except InertPickleError:
+        raise
+    except Exception as error:
+        raise InertPickleError(f"a {kind} space that makes no sense ({error})") from error

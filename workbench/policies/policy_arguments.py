@@ -1,0 +1,119 @@
+"""The arguments that a saved policy was built with, from inert records: numbers, and classes from a short list."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from workbench.errors import WorkbenchError
+from workbench.policies.archive import Archive
+from workbench.policies.inert_numpy import is_array, read_array, read_number
+from workbench.policies.inert_pickle import InertGlobal, InertObject, InertPickleError
+
+TRUST = "--trust-pickle (trust_pickle=True) loads it, but runs whatever code the file holds: use it only on files whose maker you trust"
+"""What to do about a file that cannot be read inertly, and what that risks."""
+
+_ACTIVATIONS = (
+    "Tanh", "ReLU", "LeakyReLU", "ELU", "GELU", "SiLU", "Mish", "SELU", "CELU", "Sigmoid", "Softplus", "Softsign",
+    "Hardtanh", "Hardswish", "Hardsigmoid", "ReLU6", "LogSigmoid", "Tanhshrink", "Softshrink",
+)  # fmt: skip
+_EXTRACTORS = ("FlattenExtractor", "NatureCNN", "CombinedExtractor")
+_DROPPED = frozenset({"optimizer_class", "optimizer_kwargs", "device", "ortho_init", "lr_schedule"})
+"""What matters only to training, or to first weights that are overwritten."""
+_MAXIMUM_LIST = 100
+
+
+def _class(name: str) -> type[Any] | None:
+    """Return the class of that dotted name if it is one of those known to be harmless."""
+    package, _, last = name.rpartition(".")
+    if package in ("torch.nn.modules.activation", "torch.nn") and last in _ACTIVATIONS:
+        found: type[Any] = getattr(nn, last)
+        return found
+    if package == "stable_baselines3.common.torch_layers" and last in _EXTRACTORS:
+        from stable_baselines3.common import torch_layers
+
+        extractor: type[Any] = getattr(torch_layers, last)
+        return extractor
+    return None
+
+
+def _plain(value: Any, where: str, depth: int = 0) -> Any:
+    """Turn an inert value into an argument, or say why it cannot be."""
+    if depth > 5:
+        raise InertPickleError(f"{where} is nested too deep")
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(part, f"{where}['{key}']", depth + 1) for key, part in value.items()}
+    if isinstance(value, (list, tuple)) and len(value) <= _MAXIMUM_LIST:
+        return [_plain(part, where, depth + 1) for part in value]
+    if isinstance(value, InertGlobal):
+        found = _class(value.name)
+        if found is None:
+            raise InertPickleError(f"{where} is '{value.name}', not a part that is rebuilt without trust")
+        return found
+    if is_array(value):
+        return read_array(value).tolist()
+    if isinstance(value, InertObject) and value.name.endswith(".scalar"):
+        return read_number(value)
+    if isinstance(value, InertObject) and value.name == "collections.OrderedDict":
+        return _plain(value.entries, where, depth + 1)
+    kind = value.name if isinstance(value, InertObject) else type(value).__name__
+    raise InertPickleError(f"{where} holds a '{kind}', not a part that is rebuilt without trust")
+
+
+def _numbers(value: Any) -> list[int]:
+    if isinstance(value, Mapping):
+        return [number for part in value.values() for number in _numbers(part)]
+    if isinstance(value, list):
+        return [number for part in value for number in _numbers(part)]
+    return [value] if isinstance(value, int) and not isinstance(value, bool) else []
+
+
+def _check_sizes(arguments: Mapping[str, Any], archive: Archive) -> None:
+    """Refuse sizes that the weights do not bear out, before memory is spent on them."""
+    stored = sum(tensor.numel() for tensor in archive.weights.values())
+    sizes = sorted(_numbers(arguments))[-2:]
+    if any(size < 0 for size in _numbers({**arguments, "log_std_init": 0})) or (
+        sizes and sizes[0] * sizes[-1] > 64 * max(stored, 2**16)
+    ):
+        raise WorkbenchError(f"'{archive.path}' asks for layers of {sizes} units, but its weights hold {stored:,} numbers")
+
+
+def read_policy_arguments(archive: Archive, accepted: Mapping[str, Any]) -> dict[str, Any]:
+    """Read `policy_kwargs` of a saved agent.
+
+    Args:
+        archive: The saved agent.
+        accepted: Names of the arguments that the policy class takes.
+
+    Returns:
+        Arguments for the policy's constructor, without those that matter only to training.
+
+    Raises:
+        WorkbenchError: It holds what cannot be rebuilt without trust, or what no policy of the installed version takes.
+    """
+    try:
+        raw = archive.value("policy_kwargs")
+        if not isinstance(raw, Mapping):
+            raise InertPickleError(f"policy_kwargs is a {type(raw).__name__}")
+        kept = {str(key): value for key, value in raw.items() if key not in _DROPPED}
+        arguments = {key: _plain(value, f"policy_kwargs['{key}']") for key, value in kept.items()}
+    except InertPickleError as error:
+        raise WorkbenchError(f"'{archive.path}' cannot be loaded without executing its code: {error}; {TRUST}") from error
+    layers = arguments.get("net_arch")
+    if isinstance(layers, list) and any(isinstance(layer, dict) for layer in layers):
+        if len(layers) > 1:
+            raise WorkbenchError(
+                f"'{archive.path}' has layers shared by policy and value network ({layers}), which stable-baselines3 no "
+                f"longer has since 1.8; save the agent again with separate layers"
+            )
+        arguments["net_arch"] = layers[0]
+    arguments = {key: value for key, value in arguments.items() if key in accepted or value is not None}
+    unknown = sorted(set(arguments) - set(accepted))
+    if unknown:
+        raise WorkbenchError(f"'{archive.path}' was built with {unknown}, which the installed stable-baselines3 does not know")
+    _check_sizes(arguments, archive)
+    if "ortho_init" in accepted:
+        arguments["ortho_init"] = False
+    return arguments
