@@ -101,7 +101,7 @@ def _condense(box: str) -> str:
     lines = [line.strip("│╭╮╰╯─\n").rstrip() for line in box.splitlines()]
     title, *said = lines or ["Wrong command line"]
     title = title.strip("─ ")
-    body = list(itertools.takewhile(str.strip, said))
+    body = list(itertools.takewhile(lambda line: line.strip("─ "), said))
     if title == "Required options":
         body = [line for line in body if len(line) - len(line.lstrip()) <= REQUIRED_INDENTATION]
     text = " ".join(" ".join(body).split())
