@@ -57,7 +57,7 @@ class Categorical:
 
     def _probabilities(self, output: PolicyOutput) -> list[Tensor]:
         logits = _present(output.logits)
-        parts = logits.split(self.sizes, dim=1) if len(self.sizes) > 1 else (logits,)
+        parts = torch.split(logits, list(self.sizes), dim=1) if len(self.sizes) > 1 else (logits,)
         # torch's Categorical normalises first; rounding can make two probabilities tie whose logits do not.
         return [torch.softmax(part - part.logsumexp(dim=-1, keepdim=True), dim=-1) for part in parts]
 
@@ -115,7 +115,8 @@ class Bounds:
         if self.rescale:
             stretched: Actions = self.low + (0.5 * (actions + 1.0) * (self.high - self.low))
             return stretched
-        return np.clip(actions, self.low, self.high)
+        clipped: Actions = np.clip(actions, self.low, self.high)
+        return clipped
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,9 @@ def resolve_path(path: str | Path) -> Path:
     if not path.exists() and path.with_name(path.name + ".zip").exists():
         path = path.with_name(path.name + ".zip")
     if not path.exists():
-        raise WorkbenchError(f"no agent at '{path}': expected the zip file that stable-baselines3 saved; check the path")
+        raise WorkbenchError(
+            f"no agent at '{path}': expected the zip file that stable-baselines3 saved; check the path"
+        )
     if path.is_dir():
         raise WorkbenchError(f"'{path}' is a folder: expected the zip file that stable-baselines3 saved")
     return path
@@ -71,9 +73,13 @@ def _checked_size(members: zipfile.ZipFile, limits: Mapping[str, int] | int, whe
         if limit is None:
             continue
         if member.file_size > limit:
-            raise WorkbenchError(f"'{member.filename}' in {where} unpacks to {member.file_size:,} bytes; at most {limit:,} are read")
+            raise WorkbenchError(
+                f"'{member.filename}' in {where} unpacks to {member.file_size:,} bytes; at most {limit:,} are read"
+            )
         if member.file_size > 2**20 and member.file_size > MAXIMUM_RATIO * max(member.compress_size, 1):
-            raise WorkbenchError(f"'{member.filename}' in {where} unpacks to {MAXIMUM_RATIO} times its size: not read, it looks like a zip bomb")
+            raise WorkbenchError(
+                f"'{member.filename}' in {where} unpacks to over {MAXIMUM_RATIO} times its size: a zip bomb?"
+            )
 
 
 def read_weights(data: bytes, where: str) -> dict[str, Tensor]:
@@ -95,13 +101,20 @@ def read_weights(data: bytes, where: str) -> dict[str, Tensor]:
         weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:
         first = str(error).strip().split("\n")[0][:200]
-        raise WorkbenchError(f"the weights in {where} cannot be read as plain tensors ({type(error).__name__}: {first})") from error
+        raise WorkbenchError(
+            f"the weights in {where} cannot be read as plain tensors ({type(error).__name__}: {first})"
+        ) from error
     if not isinstance(weights, dict):
-        raise WorkbenchError(f"the weights in {where} are a {type(weights).__name__}; expected a dict of tensors by name")
+        raise WorkbenchError(
+            f"the weights in {where} are a {type(weights).__name__}; expected a dict of tensors by name"
+        )
     for name, tensor in weights.items():
         # A view with zero strides can claim terabytes on a few bytes; copying it would then spend them.
-        if not isinstance(name, str) or not isinstance(tensor, Tensor) or tensor.layout != torch.strided or (
-            tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes()
+        if (
+            not isinstance(name, str)
+            or not isinstance(tensor, Tensor)
+            or tensor.layout != torch.strided
+            or (tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes())
         ):
             raise WorkbenchError(f"'{name}' in {where} is not a plain dense tensor")
     return weights
@@ -138,12 +151,14 @@ def read_archive(path: str | Path) -> Archive:
         with path.open("rb") as file:
             start = file.read(4)
         if start[:2] == b"PK":
-            raise WorkbenchError(f"{where} is a damaged zip file, perhaps cut short ({error}); copy or save it again") from error
+            raise WorkbenchError(
+                f"{where} is a damaged zip file, perhaps cut short ({error}); copy or save it again"
+            ) from error
         raise WorkbenchError(f"{where} is not a zip file; expected the one that stable-baselines3 saved") from error
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise WorkbenchError(f"'data' in {where} is not JSON: stable-baselines3 did not save this file, or it is damaged") from error
+        raise WorkbenchError(f"'data' in {where} is not JSON: damaged, or not from stable-baselines3") from error
     if not isinstance(data, dict):
         raise WorkbenchError(f"'data' in {where} is a JSON {type(data).__name__}; expected an object")
     return Archive(path, data, read_weights(packed, f"'policy.pth' of {where}"), version)

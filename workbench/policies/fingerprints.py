@@ -17,8 +17,8 @@ def _add(digest: Any, name: str, array: np.ndarray[Any, Any]) -> None:
 def fingerprint(policy: Policy) -> str:
     """Return a SHA-256 (64 hexadecimal digits) over all that decides what the policy does.
 
-    It covers the state dict of `policy.module` (name, element type, shape and bytes of each tensor, in order of name) and
-    the normalisation statistics, if any. Two policies with equal fingerprints say the same about the same observation.
+    It covers the state dict of `policy.module` (name, element type, shape, bytes of each tensor, by name) and the
+    normalisation statistics, if any. Two policies with equal fingerprints say the same about the same observation.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(policy.module.state_dict().items()):

@@ -25,6 +25,7 @@ def is_array(record: Any) -> bool:
 def read_dtype(record: Any) -> np.dtype[Any]:
     """Read a pickled numpy type: a `dtype` object, a scalar class such as `numpy.float32`, or a type code."""
     order = "<"
+    code: Any
     if isinstance(record, InertGlobal):
         code = _TYPE_NAMES.get(record.name.rpartition(".")[2], "")
     elif isinstance(record, InertObject) and record.name == "numpy.dtype" and record.arguments:

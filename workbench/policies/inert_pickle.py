@@ -9,7 +9,7 @@ import io
 import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 MAXIMUM_BYTES = 256 * 2**20
 """Longest pickle that is read."""
@@ -49,7 +49,9 @@ class InertObject:
         return f"InertObject({self.name!r})"
 
 
-_BUILDERS = frozenset({"copyreg.__newobj__", "copyreg.__newobj_ex__", "copyreg._reconstructor", "copy_reg._reconstructor"})
+_BUILDERS = frozenset(
+    {"copyreg.__newobj__", "copyreg.__newobj_ex__", "copyreg._reconstructor", "copy_reg._reconstructor"}
+)
 """Functions of the standard library whose first argument is the class to build."""
 
 
@@ -77,7 +79,7 @@ def _checked_key(key: Any) -> Any:
 class _InertUnpickler(pickle._Unpickler):
     """The standard library's own reader in Python, with every opcode that acts on objects replaced."""
 
-    dispatch: dict[int, Callable[..., Any]] = dict(pickle._Unpickler.dispatch)  # type: ignore[assignment]
+    dispatch: ClassVar[dict[int, Callable[..., Any]]] = dict(pickle._Unpickler.dispatch)
 
     def find_class(self, module_name: str, global_name: str) -> Any:
         """Return the name, never the thing."""
@@ -122,6 +124,12 @@ class _InertUnpickler(pickle._Unpickler):
         self.stack = []
         self.append = self.stack.append
 
+    def _values_since_mark(self) -> list[Any]:
+        values = self.stack
+        self.stack = self.metastack.pop()
+        self.append = self.stack.append
+        return values
+
     def _call(self) -> None:
         arguments = self.stack.pop()
         self.stack[-1] = _record(self.stack[-1], arguments)
@@ -163,22 +171,22 @@ class _InertUnpickler(pickle._Unpickler):
         self._extend([self.stack.pop()])
 
     def _append_many(self) -> None:
-        self._extend(self.pop_mark())
+        self._extend(self._values_since_mark())
 
     def _set_one(self) -> None:
         value, key = self.stack.pop(), self.stack.pop()
         self._update([key, value])
 
     def _set_many(self) -> None:
-        self._update(self.pop_mark())
+        self._update(self._values_since_mark())
 
     def _dict(self) -> None:
-        values = self.pop_mark()
+        values = self._values_since_mark()
         self.append({})
         self._update(values)
 
     def _frozenset(self) -> None:
-        values = self.pop_mark()
+        values = self._values_since_mark()
         self.append(frozenset(_checked_key(value) for value in values))
 
     def _bytearray(self) -> None:

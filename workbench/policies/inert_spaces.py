@@ -39,10 +39,7 @@ def _multi_binary(state: dict[str, Any]) -> spaces.MultiBinary:
 def _dict(state: dict[str, Any]) -> spaces.Dict:
     parts = state["spaces"]
     if isinstance(parts, InertObject) and parts.name == "collections.OrderedDict":
-        if parts.arguments and isinstance(parts.arguments[0], list):  # as Python 3.6 and older write it
-            parts = dict(parts.arguments[0])
-        else:
-            parts = parts.entries
+        parts = parts.entries
     if not isinstance(parts, dict):
         raise InertPickleError("a Dict space whose parts are not a dict")
     if any(isinstance(part, InertObject) and part.name.endswith(".Dict") for part in parts.values()):

@@ -35,7 +35,9 @@ def _bounds(space: Any, rescale: bool) -> Bounds:
 
 
 def _tensor_bounds(policy: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    low, high = (np.asarray(bound, dtype=np.float32).ravel() for bound in (policy.action_space.low, policy.action_space.high))
+    low, high = (
+        np.asarray(bound, dtype=np.float32).ravel() for bound in (policy.action_space.low, policy.action_space.high)
+    )
     return torch.from_numpy(low).to(policy.device), torch.from_numpy(high).to(policy.device)
 
 
@@ -202,7 +204,9 @@ def find_kind(name: str) -> Kind:
         WorkbenchError: There is none.
     """
     if name not in _BY_NAME:
-        raise WorkbenchError(f"'{name}' is not a kind of policy; expected one of {', '.join(KIND_NAMES)}, or module:factory")
+        raise WorkbenchError(
+            f"'{name}' is not a kind of policy; expected one of {', '.join(KIND_NAMES)}, or module:factory"
+        )
     return _BY_NAME[name]
 
 

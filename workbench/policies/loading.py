@@ -12,7 +12,7 @@ from torch import nn
 from workbench.errors import WorkbenchError
 from workbench.policies.kinds import KIND_NAMES, find_kind
 from workbench.policies.module_policy import module_policy
-from workbench.policies.stable_baselines3_files import load_stable_baselines3
+from workbench.policies.stable_baselines3_files import VecNormalizeSource, load_stable_baselines3
 from workbench.policies.types import Policy
 
 
@@ -20,17 +20,18 @@ def load_policy(
     spec: str,
     *,
     environment: gymnasium.Env[Any, Any] | None = None,
-    vec_normalize: str | Path | None = None,
+    vec_normalize: VecNormalizeSource = None,
     device: str = "cpu",
     trust_pickle: bool = False,
 ) -> Policy:
     """Load the policy that `spec` names.
 
     Args:
-        spec: `KIND:PATH`, such as `ppo:path/to.zip`, or `module:factory`, where `factory(environment)` returns a `Policy`
-            or a `torch.nn.Module` with a method `policy_output` (see `module_policy`).
+        spec: `KIND:PATH`, such as `ppo:path/to.zip`, or `module:factory`, where `factory(environment)` returns a
+            `Policy` or a `torch.nn.Module` with a method `policy_output` (see `module_policy`).
         environment: Where it shall act: its spaces are checked, or handed to the factory.
-        vec_normalize: File with the observation statistics of a stable-baselines3 agent (`VecNormalize.save`).
+        vec_normalize: File with the observation statistics of a stable-baselines3 agent (`VecNormalize.save`), or a
+            policy's `normalisation` arrays.
         device: Where the network shall be, such as `cpu` or `cuda`.
         trust_pickle: Let the library load the file by its own means, which executes code from it.
 
@@ -41,7 +42,7 @@ def load_policy(
     name, colon, rest = spec.partition(":")
     if not colon or not name or not rest:
         raise WorkbenchError(
-            f"'{spec}' does not name a policy; expected KIND:PATH (KIND one of {', '.join(KIND_NAMES)}) or module:factory"
+            f"'{spec}' does not name a policy; expected KIND:PATH (KIND of {', '.join(KIND_NAMES)}) or module:factory"
         )
     if name in KIND_NAMES:
         return load_stable_baselines3(
@@ -85,8 +86,8 @@ def _call_factory(spec: str, module_name: str, name: str, environment: Any, devi
         module = _import(module_name)
     except ModuleNotFoundError as error:
         raise WorkbenchError(
-            f"'{spec}' does not name a policy: '{module_name}' is neither a kind ({', '.join(KIND_NAMES)}) nor a module "
-            f"that can be imported ({error})"
+            f"'{spec}' does not name a policy: '{module_name}' is neither a kind ({', '.join(KIND_NAMES)}) "
+            f"nor a module that can be imported ({error})"
         ) from error
     factory = getattr(module, name, None)
     if not callable(factory):
@@ -94,7 +95,7 @@ def _call_factory(spec: str, module_name: str, name: str, environment: Any, devi
     made = factory(environment)
     if isinstance(made, nn.Module) and not isinstance(made, Policy):
         if environment is None:
-            raise WorkbenchError(f"'{spec}' gives a bare torch module: its spaces are those of the environment, which is missing")
+            raise WorkbenchError(f"'{spec}' gives a bare torch module: name the environment too, whose spaces it takes")
         made = module_policy(made, environment)
     if not isinstance(made, Policy):
         raise WorkbenchError(

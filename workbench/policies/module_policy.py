@@ -66,7 +66,9 @@ class ModulePolicy:
         self._module = module.eval()
         self._forward = forward
         self._initial_state = initial_state
-        self._preprocess = preprocess or ObservationPipeline(observation_space, scale_images=False, device=self._device())
+        self._preprocess = preprocess or ObservationPipeline(
+            observation_space, scale_images=False, device=self._device()
+        )
         self._rules: dict[str, ActionRule] = _rules(action_space)
 
     def _device(self) -> torch.device:
@@ -94,10 +96,10 @@ class ModulePolicy:
         action_masks: Tensor | None = None,
     ) -> PolicyOutput:
         """Run the network, differentiably; logits of actions that `action_masks` forbids become -1e8."""
-        output = self._forward(self._module, inputs, state, episode_starts)
+        output: Any = self._forward(self._module, inputs, state, episode_starts)
         if not isinstance(output, PolicyOutput) or len({"logits", "mean", "q_values"} & set(output.distribution)) != 1:
             raise WorkbenchError(
-                f"the forward function of '{self.name}' must return a PolicyOutput with one of logits, mean and q_values"
+                f"the forward function of '{self.name}' must return a PolicyOutput with one of logits, mean, q_values"
             )
         if action_masks is None or output.logits is None:
             return output
@@ -133,10 +135,12 @@ class ModulePolicy:
         return ActionChoice(actions=actions, output=output)
 
     def _rule(self, output: PolicyOutput) -> tuple[ActionRule, Tensor]:
-        given = [name for name in ("logits", "q_values", "mean") if getattr(output, name) is not None][0]
+        given = next(name for name in ("logits", "q_values", "mean") if getattr(output, name) is not None)
         name = "fixed" if given == "mean" and output.log_std is None else given
         if name not in self._rules:
-            raise WorkbenchError(f"'{self.name}' returned {given}, which is no account of actions in {self.action_space}")
+            raise WorkbenchError(
+                f"'{self.name}' returned {given}, which is no account of actions in {self.action_space}"
+            )
         return self._rules[name], getattr(output, given)
 
 

@@ -49,7 +49,9 @@ def _masked(logits: Tensor, sizes: tuple[int, ...], masks: Tensor | None) -> Ten
         part = logits[:, start : start + size]
         part = part - part.logsumexp(dim=-1, keepdim=True)
         if masks is not None:
-            part = torch.where(masks[:, start : start + size], part, torch.tensor(-1e8, dtype=part.dtype, device=part.device))
+            part = torch.where(
+                masks[:, start : start + size], part, torch.tensor(-1e8, dtype=part.dtype, device=part.device)
+            )
         columns.append(part)
         start += size
     return columns[0] if len(columns) == 1 else torch.cat(columns, dim=1)
@@ -77,10 +79,7 @@ class ActorCriticHead:
         if not self.continuous:
             logits = _masked(raw, self.mask_sizes, masks) if self.mask_sizes else raw
             return Pass(PolicyOutput(logits=logits, value=value, state=state), latent)
-        if self.gsde:
-            log_std = gsde_log_std(policy, latent)
-        else:
-            log_std = policy.log_std.expand_as(raw)
+        log_std = gsde_log_std(policy, latent) if self.gsde else policy.log_std.expand_as(raw)
         return Pass(PolicyOutput(mean=raw, log_std=log_std, value=value, state=state), latent)
 
 
@@ -168,7 +167,9 @@ class RecurrentNetwork:
         actor, hidden, cell = _step(policy.lstm_actor, actor_features, state["actor_hidden"], state["actor_cell"])
         after = {"actor_hidden": hidden, "actor_cell": cell}
         if policy.lstm_critic is not None:
-            critic, hidden, cell = _step(policy.lstm_critic, critic_features, state["critic_hidden"], state["critic_cell"])
+            critic, hidden, cell = _step(
+                policy.lstm_critic, critic_features, state["critic_hidden"], state["critic_cell"]
+            )
             after |= {"critic_hidden": hidden, "critic_cell": cell}
         else:
             critic = actor if policy.shared_lstm else policy.critic(critic_features)

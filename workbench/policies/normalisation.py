@@ -29,9 +29,10 @@ class ObservationStatistics:
     """Largest absolute normalised value."""
 
     def apply(self, observations: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-        """Normalise `[B, *observation]`: clip((x - mean) / sqrt(variance + epsilon)), in double precision, then float32."""
+        """Normalise `[B, *observation]`: clip((x - mean) / sqrt(variance + epsilon)), computed in double precision."""
         scaled = (observations - self.mean) / np.sqrt(self.variance + self.epsilon)
-        return np.clip(scaled, -self.clip, self.clip).astype(np.float32)
+        clipped: npt.NDArray[Any] = np.clip(scaled, -self.clip, self.clip)
+        return clipped.astype(np.float32)
 
 
 Normalisation: TypeAlias = Mapping[str, ObservationStatistics]
@@ -42,7 +43,7 @@ NormalisationSource: TypeAlias = Callable[[], Normalisation]
 
 
 def normalisation_arrays(normalisation: Normalisation) -> dict[str, npt.NDArray[Any]]:
-    """Lay statistics out as arrays by name: `mean`, `variance`, `count`, `epsilon`, `clip`, each after `key/` for a Dict."""
+    """Lay statistics out by name: `mean`, `variance`, `count`, `epsilon`, `clip`, each after `key/` for a Dict."""
     return {
         f"{key}/{name}" if key else name: np.asarray(getattr(statistics, name))
         for key, statistics in normalisation.items()
@@ -55,7 +56,9 @@ def normalisation_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Normali
     keys = {name.rpartition("/")[0] for name in arrays}
 
     def one(key: str) -> ObservationStatistics:
-        part = {name: arrays[f"{key}/{name}" if key else name] for name in ("mean", "variance", "count", "epsilon", "clip")}
+        part = {
+            name: arrays[f"{key}/{name}" if key else name] for name in ("mean", "variance", "count", "epsilon", "clip")
+        }
         numbers = {name: float(part[name]) for name in ("count", "epsilon", "clip")}
         return ObservationStatistics(mean=part["mean"], variance=part["variance"], **numbers)
 
@@ -74,7 +77,11 @@ def _statistics(running: Any, epsilon: float, clip: float) -> ObservationStatist
 
 
 def _from_record(record: Any) -> Normalisation:
-    if not isinstance(record, InertObject) or not record.name.endswith(".VecNormalize") or not isinstance(record.state, dict):
+    if (
+        not isinstance(record, InertObject)
+        or not record.name.endswith(".VecNormalize")
+        or not isinstance(record.state, dict)
+    ):
         raise InertPickleError(f"{record!r} where a VecNormalize belongs")
     state = record.state
     if not state.get("norm_obs", True):
@@ -87,16 +94,18 @@ def _from_record(record: Any) -> Normalisation:
     return {"": _statistics(running, epsilon, clip)}
 
 
-def read_normalisation(path: str | Path) -> Normalisation:
+def read_normalisation(path: str | Path | Mapping[str, npt.NDArray[Any]]) -> Normalisation:
     """Read the statistics of a saved VecNormalize, executing nothing from the file.
 
     Args:
         path: A pickle written by `VecNormalize.save` (of any version since 1.0), or a NumPy `.npz` file with the
-            arrays of `normalisation_arrays`.
+            arrays of `normalisation_arrays`; or those arrays themselves, by name.
 
     Raises:
         WorkbenchError: No such file, or not a VecNormalize.
     """
+    if isinstance(path, Mapping):
+        return normalisation_from_arrays(path)
     path = Path(path).expanduser()
     if not path.is_file():
         raise WorkbenchError(f"no normalisation statistics at '{path}': expected the file that VecNormalize.save wrote")
@@ -118,7 +127,9 @@ def live_normalisation(vec_normalize: Any) -> NormalisationSource:
         if not vec_normalize.norm_obs:
             return {}
         running = vec_normalize.obs_rms
-        by_key = {key: running[key] for key in vec_normalize.norm_obs_keys} if isinstance(running, dict) else {"": running}
+        by_key = (
+            {key: running[key] for key in vec_normalize.norm_obs_keys} if isinstance(running, dict) else {"": running}
+        )
         settings = {"epsilon": float(vec_normalize.epsilon), "clip": float(vec_normalize.clip_obs)}
         return {
             key: ObservationStatistics(mean=part.mean, variance=part.var, count=float(part.count), **settings)

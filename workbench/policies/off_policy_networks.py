@@ -86,10 +86,8 @@ class ContinuousNetwork:
         if self.stochastic:
             latent = actor.latent_pi(features)
             mean = actor.mu(latent)
-            if actor.use_sde:
-                log_std = gsde_log_std(actor, latent)
-            else:
-                log_std = actor.log_std(latent).clamp(*LOG_STD_BOUNDS)
+            gaussian = None if actor.use_sde else actor.log_std(latent).clamp(*LOG_STD_BOUNDS)
+            log_std = gsde_log_std(actor, latent) if gaussian is None else gaussian
             action = torch.tanh(mean)
         else:
             action = latent = actor.mu(features)

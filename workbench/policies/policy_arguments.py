@@ -10,7 +10,7 @@ from workbench.policies.archive import Archive
 from workbench.policies.inert_numpy import is_array, read_array, read_number
 from workbench.policies.inert_pickle import InertGlobal, InertObject, InertPickleError
 
-TRUST = "--trust-pickle (trust_pickle=True) loads it, but runs whatever code the file holds: use it only on files whose maker you trust"
+TRUST = "--trust-pickle (trust_pickle=True) loads it, but runs whatever code the file holds: only for makers you trust"
 """What to do about a file that cannot be read inertly, and what that risks."""
 
 _ACTIVATIONS = (
@@ -77,7 +77,9 @@ def _check_sizes(arguments: Mapping[str, Any], archive: Archive) -> None:
     if any(size < 0 for size in _numbers({**arguments, "log_std_init": 0})) or (
         sizes and sizes[0] * sizes[-1] > 64 * max(stored, 2**16)
     ):
-        raise WorkbenchError(f"'{archive.path}' asks for layers of {sizes} units, but its weights hold {stored:,} numbers")
+        raise WorkbenchError(
+            f"'{archive.path}' asks for layers of {sizes} units, but its weights hold {stored:,} numbers"
+        )
 
 
 def read_policy_arguments(archive: Archive, accepted: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,19 +102,23 @@ def read_policy_arguments(archive: Archive, accepted: Mapping[str, Any]) -> dict
         kept = {str(key): value for key, value in raw.items() if key not in _DROPPED}
         arguments = {key: _plain(value, f"policy_kwargs['{key}']") for key, value in kept.items()}
     except InertPickleError as error:
-        raise WorkbenchError(f"'{archive.path}' cannot be loaded without executing its code: {error}; {TRUST}") from error
+        raise WorkbenchError(
+            f"'{archive.path}' cannot be loaded without executing its code: {error}; {TRUST}"
+        ) from error
     layers = arguments.get("net_arch")
     if isinstance(layers, list) and any(isinstance(layer, dict) for layer in layers):
         if len(layers) > 1:
             raise WorkbenchError(
-                f"'{archive.path}' has layers shared by policy and value network ({layers}), which stable-baselines3 no "
+                f"'{archive.path}' has layers shared by policy and value network ({layers}), which the library no "
                 f"longer has since 1.8; save the agent again with separate layers"
             )
         arguments["net_arch"] = layers[0]
     arguments = {key: value for key, value in arguments.items() if key in accepted or value is not None}
     unknown = sorted(set(arguments) - set(accepted))
     if unknown:
-        raise WorkbenchError(f"'{archive.path}' was built with {unknown}, which the installed stable-baselines3 does not know")
+        raise WorkbenchError(
+            f"'{archive.path}' was built with {unknown}, which the installed stable-baselines3 does not know"
+        )
     _check_sizes(arguments, archive)
     if "ortho_init" in accepted:
         arguments["ortho_init"] = False

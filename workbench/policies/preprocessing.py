@@ -1,4 +1,4 @@
-"""From raw observations to what enters the network: normalisation, image transposition and scaling, one-hot encoding."""
+"""From raw observations to what enters the network: normalisation, transposed and scaled images, one-hot encoding."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -75,7 +75,9 @@ def _encoder(space: gymnasium.Space[Any], scale_images: bool) -> _Encode:
         return _one_hot([int(size) for size in space.nvec.ravel()])
     if isinstance(space, spaces.MultiBinary):
         return _numbers
-    raise WorkbenchError(f"observations of {space} are not supported: expected Box, Discrete, MultiDiscrete, MultiBinary or Dict of these")
+    raise WorkbenchError(
+        f"observations {space} are not supported: expected Box, Discrete, MultiDiscrete, MultiBinary or Dict"
+    )
 
 
 class ObservationPipeline:
@@ -130,7 +132,9 @@ class ObservationPipeline:
             moved = batch.transpose(0, 3, 1, 2) if batch.ndim == 4 else batch
             if moved.shape[1:] != shape:
                 where = f" '{key}'" if key else ""
-                raise WorkbenchError(f"expected observations{where} of shape [B, *{list(shape)}]; came {list(batch.shape)}")
+                raise WorkbenchError(
+                    f"expected observations{where} of shape [B, *{list(shape)}]; came {list(batch.shape)}"
+                )
             batch = moved
         if key in statistics:
             batch = statistics[key].apply(batch)

@@ -61,6 +61,6 @@ def check_action_space(trained: gymnasium.Space[Any], environment: gymnasium.Env
         difference = None if same else "other bounds"
     if difference:
         raise WorkbenchError(
-            f"{where} gives actions {trained}, but the environment takes {given}: {difference}; use the environment and "
-            f"the wrappers that it was trained with"
+            f"{where} gives actions {trained}, but the environment takes {given}: {difference}; use the environment "
+            f"and the wrappers that it was trained with"
         )

@@ -142,7 +142,11 @@ def _raw_space_and_normaliser(algorithm: Any) -> tuple[gymnasium.Space[Any], Any
 def algorithm_settings(kind: Kind, library_policy: Any, facts: Any) -> dict[str, Any]:
     """Collect the facts about a policy that a recording keeps, in JSON's types; `facts` maps names to values."""
     settings: dict[str, Any] = {"algorithm": kind.label, "policy_class": type(library_policy).__name__}
-    for name, key in (("steps_trained", "num_timesteps"), ("gsde", "use_sde"), ("exploration_rate", "exploration_rate")):
+    for name, key in (
+        ("steps_trained", "num_timesteps"),
+        ("gsde", "use_sde"),
+        ("exploration_rate", "exploration_rate"),
+    ):
         value = facts.get(key)
         if isinstance(value, (bool, int, float)):
             settings[name] = value

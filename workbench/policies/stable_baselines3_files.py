@@ -23,6 +23,7 @@ from workbench.policies.preprocessing import channels_first, is_image
 from workbench.policies.space_checks import check_action_space, check_observation_space
 from workbench.policies.stable_baselines3 import StableBaselines3Policy, assemble_policy
 
+VecNormalizeSource = str | Path | Mapping[str, np.ndarray[Any, Any]] | None
 Environment = gymnasium.Env[Any, Any]
 
 
@@ -33,8 +34,8 @@ def _policy_class(kind: Kind, archive: Archive) -> Any:
     if package.split(".")[0] not in ("stable_baselines3", "sb3_contrib") or name not in known:
         what = f"'{package}.{name}'" if name else "defined within the file"
         raise WorkbenchError(
-            f"the policy class of '{archive.path}' is {what}, not one of {kind.label}'s own ({', '.join(sorted(known))}), "
-            f"so it cannot be loaded without executing its code; {TRUST}"
+            f"the policy class of '{archive.path}' is {what}, not one of {kind.label}'s own "
+            f"({', '.join(sorted(known))}), so it cannot be loaded without executing its code; {TRUST}"
         )
     return known[name]
 
@@ -69,7 +70,9 @@ def _spaces(
     action_space = _stored_space(archive, "action_space")
     if environment is None:
         if observation_space is None or action_space is None:
-            raise WorkbenchError(f"the spaces in {where} cannot be read without executing its code: name the environment too, or {TRUST}")
+            raise WorkbenchError(
+                f"the spaces in {where} cannot be read without executing its code: name the environment too, or {TRUST}"
+            )
         return observation_space, action_space
     if observation_space is None:
         observation_space = _seen_by_network(environment.observation_space, normalisation)
@@ -109,15 +112,15 @@ def _build(kind: Kind, archive: Archive, observation_space: Any, action_space: A
             policy = policy_class(observation_space, action_space, **arguments)
         except Exception as error:
             raise WorkbenchError(
-                f"'{archive.path}' asks for a {policy_class.__name__} on {observation_space} and {action_space} that cannot "
-                f"be built: {error}"
+                f"'{archive.path}' asks for a {policy_class.__name__} on {observation_space} and {action_space} that "
+                f"cannot be built: {error}"
             ) from error
     try:
         policy.load_state_dict(_current_names(archive.weights, policy.state_dict()), strict=True)
     except RuntimeError as error:
         lines = [line.strip() for line in str(error).split("\n")[1:3]]
         raise WorkbenchError(
-            f"the weights in '{archive.path}' do not fit the {policy_class.__name__} that it describes: {' '.join(lines)[:300]}"
+            f"the weights in '{archive.path}' do not fit its {policy_class.__name__}: {' '.join(lines)[:300]}"
         ) from error
     policy.set_training_mode(False)
     return policy.to(device)
@@ -152,7 +155,7 @@ def load_stable_baselines3(
     path: str | Path,
     *,
     environment: Environment | None = None,
-    vec_normalize: str | Path | None = None,
+    vec_normalize: VecNormalizeSource = None,
     device: str = "cpu",
     trust_pickle: bool = False,
     spec: str | None = None,
@@ -193,7 +196,9 @@ def load_stable_baselines3(
         kind,
         library_policy,
         normalisation=(lambda: normalisation) if normalisation else None,
-        observation_space=environment.observation_space if environment is not None else library_policy.observation_space,
+        observation_space=environment.observation_space
+        if environment is not None
+        else library_policy.observation_space,
         facts=archive.data,
         source=archive.path,
         spec=spec,
