@@ -1,32 +1,24 @@
-"""Forward hooks that copy each module's output straight into the block being filled.
+"""Forward hooks that keep each module's output for the row that is written next.
 
-A hook copies once, from the module's output to its row, and allocates nothing. The copy is made inside the hook,
-because an in-place module downstream (`nn.ReLU(inplace=True)`) may overwrite the output a moment later.
+A hook on the acting thread keeps a reference and copies nothing: the writer thread joins the outputs of many passes in
+one go. The exception is a module whose output something downstream overwrites (`nn.ReLU(inplace=True)`): the first
+pass finds those by torch's version counters, and their outputs are copied inside the hook from then on.
 """
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
-from torch.utils.hooks import RemovableHandle
 
 from workbench.errors import WorkbenchError
 
-Reader = Callable[[Any, int], list[tuple[str, Tensor]]]
-"""Module output and batch size → suffix and tensor `[B, ...]` for each part of the output."""
+Reader: TypeAlias = Callable[[Any], list[tuple[str, Tensor]]]
+"""Module output → suffix and tensor `[B, ...]` for each part of the output."""
 
+Hook: TypeAlias = Callable[[nn.Module, Any, Any], None]
 
-@dataclass(frozen=True)
-class Layer:
-    """One recorded output of a module."""
-
-    name: str
-    """Module path, with `.output`, `.hidden`, `.cell` for recurrent modules and `#2` for a second call in one pass."""
-    module: str
-    """Class name of the module."""
 
 
 def leaf_modules(module: nn.Module) -> dict[str, nn.Module]:
@@ -63,54 +55,59 @@ def select_modules(module: nn.Module, patterns: Sequence[str] | None) -> dict[st
 
 
 class ActivationCapture:
-    """Hooks on a policy's modules, and the place that their outputs are copied to.
+    """Hooks on a policy's modules, and what they kept of the last pass.
 
-    The first pass *discovers*: outputs are kept as they come, and `layers`/`samples` tell what there is. After
-    `bind(buffers)` each pass copies its outputs to rows `[start, start + batch)` of the buffers.
+    The first pass *discovers* what there is. Every later pass gives the same layers, those that did not run missing.
+
+    Args:
+        module: The policy's network.
+        patterns: As for `select_modules`; an empty sequence hooks nothing.
+        prefix: Put before each layer's name in what `end` gives.
     """
 
-    def __init__(self, module: nn.Module, patterns: Sequence[str] | None = None) -> None:
-        self.layers: dict[str, Layer] = {}
-        self.samples: dict[str, Tensor] = {}
+    def __init__(self, module: nn.Module, patterns: Sequence[str] | None = None, *, prefix: str = "") -> None:
+        self.layers: dict[str, str] = {}
+        """By layer, the class name of its module."""
         self.skipped: dict[str, str] = {}
-        self.missing: dict[str, int] = {}
-        self._discovering = True
+        """By layer, why it is not recorded."""
+        self._prefix = prefix
         self._active = False
-        self._calls: dict[str, int] = {}
-        self._buffers: dict[str, Tensor] = {}
-        self._start = 0
-        self._batch = 0
-        self._copied = 0
-        self._done: set[str] = set()
-        modules = select_modules(module, patterns) if patterns is None or len(patterns) else {}
-        self._handles: list[RemovableHandle] = [
-            child.register_forward_hook(self._hook(path, _reader(child))) for path, child in modules.items()
+        self._discovered = False
+        self._outputs: dict[str, Tensor] = {}
+        self._versions: dict[str, int] = {}
+        self._calls: list[tuple[str, Any, Any, int]] = []
+        self._modules = select_modules(module, patterns) if patterns is None or len(patterns) else {}
+        self._readers = {path: _reader(child) for path, child in self._modules.items()}
+        self._handles = [
+            child.register_forward_hook(self._general_hook(path, copies=True)) for path, child in self._modules.items()
         ]
-        self._modules = {path: type(child).__name__ for path, child in modules.items()}
 
-    def begin(self, batch: int, start: int = 0) -> None:
-        """Start one pass over `batch` rows, to be copied to rows `[start, start + batch)` of the bound buffers."""
+    def begin(self) -> None:
+        """Start one pass, forgetting the one before."""
+        self._outputs = {}
+        self._calls = []
         self._active = True
-        self._batch = batch
-        self._start = start
-        self._calls.clear()
-        self._done.clear()
 
-    def end(self) -> None:
-        """End the pass; a layer that did not run has its rows filled with NaN (zero for integers) and is counted."""
+    def end(self, batch: int) -> dict[str, Tensor]:
+        """End the pass; gives each layer's output, `[batch, ...]`, by name with the prefix."""
         self._active = False
-        if self._discovering or len(self._done) == len(self._buffers):
-            return
-        for name in self._buffers.keys() - self._done:
-            rows = self._buffers[name].narrow(0, self._start, self._batch)
-            rows.fill_(float("nan") if rows.is_floating_point() else 0)
-            self.missing[name] = self.missing.get(name, 0) + self._batch
-
-    def bind(self, buffers: Mapping[str, Tensor]) -> None:
-        """Copy to these from now on: by layer name, `[rows, ...]`."""
-        self._buffers = dict(buffers)
-        self._discovering = False
-        self.samples = {}
+        outputs, versions = self._outputs, self._versions
+        if self._discovered:
+            changed = [name for name, output in outputs.items() if output._version != versions[name]]
+            for name in changed:
+                self._skip(name, "something overwrote its output in this pass, though not in the first")
+                del outputs[name]
+            if torch.is_grad_enabled():
+                outputs = {name: output.detach() for name, output in outputs.items()}
+        if self._calls:
+            self._read_calls(batch, outputs)
+        if not self._discovered:
+            self._settle(outputs)
+        if self._calls:
+            for name in outputs.keys() - self.layers.keys():
+                self._skip(name, "it first ran after the recording had begun")
+                del outputs[name]
+        return outputs
 
     def remove(self) -> None:
         """Take the hooks off the module."""
@@ -118,40 +115,83 @@ class ActivationCapture:
             handle.remove()
         self._handles = []
 
-    def _hook(self, path: str, reader: Reader | None) -> Callable[[nn.Module, Any, Any], None]:
-        # The common case, a module that gives one tensor and runs once a pass, takes the short way.
+    def _skip(self, name: str, reason: str) -> None:
+        self.skipped.setdefault(name.removeprefix(self._prefix), reason)
+
+    def _plain_hook(self, path: str) -> Hook:
+        """For a module that runs once a pass and gives one tensor that nothing overwrites: keep the reference."""
+        name = self._prefix + path
+
         def hook(_module: nn.Module, _arguments: Any, output: Any) -> None:
-            if not self._active:
-                return
-            if not self._discovering and reader is None and path not in self._done and path in self._buffers:
-                if type(output) is Tensor and output.shape[0] == self._batch:
-                    self._buffers[path].narrow(0, self._start, self._batch).copy_(output.detach())
-                    self._done.add(path)
-                return
-            self._take(path, reader, output)
+            if self._active and name not in self._outputs:
+                self._outputs[name] = output
 
         return hook
 
-    def _take(self, path: str, reader: Reader | None, output: Any) -> None:
-        call = self._calls[path] = self._calls.get(path, int(path in self._done)) + 1
-        parts = reader(output, self._batch) if reader else _tensors(output)
-        if not parts and self._discovering:
-            self.skipped[path] = f"its output is a {type(output).__name__}, which holds no tensor"
-        for suffix, tensor in parts:
-            name = f"{path}{suffix}" if call == 1 else f"{path}{suffix}#{call}"
-            if tensor.ndim == 0 or tensor.shape[0] != self._batch:
-                if self._discovering:
-                    self.skipped[name] = (
-                        f"its output has shape {list(tensor.shape)}, whose first axis is not the batch ({self._batch})"
-                    )
-            elif self._discovering:
-                self.layers[name] = Layer(name, self._modules[path])
-                self.samples[name] = tensor.detach().clone()
-            elif name in self._buffers:
-                self._buffers[name].narrow(0, self._start, self._batch).copy_(tensor.detach())
-                self._done.add(name)
+    def _general_hook(self, path: str, *, copies: bool) -> Hook:
+        """For anything else: keep every call, copied where something downstream may overwrite it."""
+
+        def hook(_module: nn.Module, _arguments: Any, output: Any) -> None:
+            if self._active:
+                version = output._version if type(output) is Tensor else -1
+                self._calls.append((path, _copy(output) if copies else output, output, version))
+
+        return hook
+
+    def _settle(self, outputs: Mapping[str, Tensor]) -> None:
+        """After the first pass: know the layers, and give each module the cheapest hook that is right for it."""
+        self.layers = {name: type(self._modules[self._module_of(name)]).__name__ for name in outputs}
+        self.remove()
+        for path, child in self._modules.items():
+            seen = [(output, version) for called, _, output, version in self._calls if called == path]
+            if not seen:
+                self._skip(path, "it did not run when the policy first acted")
+                continue
+            plain = len(seen) == 1 and self._prefix + path in outputs and self._readers[path] is None
+            if plain and seen[0][1] == seen[0][0]._version:
+                self._versions[self._prefix + path] = seen[0][1]
+                hook = self._plain_hook(path)
             else:
-                self.skipped.setdefault(name, "it first ran after the recording had begun")
+                hook = self._general_hook(path, copies=True)
+            self._handles.append(child.register_forward_hook(hook))
+        self._discovered = True
+
+    def _read_calls(self, batch: int, outputs: dict[str, Tensor]) -> None:
+        counts: dict[str, int] = {}
+        for path, output, _, _ in self._calls:
+            counts[path] = counts.get(path, 0) + 1
+            again = f"#{counts[path]}" if counts[path] > 1 else ""
+            reader = self._readers[path]
+            parts = reader(output) if reader else _tensors(output)
+            if not parts:
+                self._skip(path + again, f"its output is a {type(output).__name__}, which holds no tensor")
+            for suffix, tensor in parts:
+                if tensor.ndim == 0 or tensor.shape[0] != batch:
+                    shape = list(tensor.shape)
+                    self._skip(
+                        path + suffix + again,
+                        f"its output has shape {shape}, whose first axis is not the batch ({batch})",
+                    )
+                else:
+                    outputs[self._prefix + path + suffix + again] = tensor
+
+    def _module_of(self, name: str) -> str:
+        """The module that a layer is an output of: the longest path that the layer's name begins with."""
+        stem = name.removeprefix(self._prefix).partition("#")[0]
+        while stem not in self._modules:
+            stem = stem.rpartition(".")[0]
+        return stem
+
+
+def _copy(output: Any) -> Any:
+    """A copy of all tensors of an output, cut off from the graph."""
+    if isinstance(output, Tensor):
+        return output.detach().clone()
+    if isinstance(output, Mapping):
+        return {key: _copy(part) for key, part in output.items()}
+    if isinstance(output, tuple | list):
+        return tuple(_copy(part) for part in output)
+    return output
 
 
 def _tensors(output: Any) -> list[tuple[str, Tensor]]:
@@ -170,14 +210,14 @@ def _reader(module: nn.Module) -> Reader | None:
     if isinstance(module, nn.LSTM | nn.GRU | nn.RNN):
         return _recurrent_reader(module)
     if isinstance(module, nn.LSTMCell):
-        return lambda output, _batch: [(".hidden", output[0]), (".cell", output[1])]
+        return lambda output: [(".hidden", output[0]), (".cell", output[1])]
     return None
 
 
 def _recurrent_reader(module: nn.RNNBase) -> Reader:
-    """`output` as `[B, time, unit]` (or `[B, unit]` for one step), states as `[B, layer, unit]`."""
+    """`output` as `[B, time, unit]` (or `[B, unit]` for one step), states as `[B, layer, unit]` (or `[B, unit]`)."""
 
-    def read(output: Any, batch: int) -> list[tuple[str, Tensor]]:
+    def read(output: Any) -> list[tuple[str, Tensor]]:
         sequence, state = output
         if not module.batch_first and sequence.ndim == 3:
             sequence = sequence.transpose(0, 1)
@@ -188,13 +228,6 @@ def _recurrent_reader(module: nn.RNNBase) -> Reader:
         for name, tensor in zip((".hidden", ".cell"), states, strict=False):
             rows = tensor.transpose(0, 1) if tensor.ndim == 3 else tensor[None]
             parts.append((name, rows[:, 0] if rows.shape[1] == 1 else rows))
-        return [(name, tensor.reshape(batch, *tensor.shape[1:])) for name, tensor in parts]
+        return parts
 
     return read
-
-
-def numpy_dtype(tensor: Tensor) -> str:
-    """The dtype that this tensor is stored with: its own, or float32 for those that numpy does not know (bfloat16)."""
-    if tensor.dtype in (torch.bfloat16,):
-        return "float32"
-    return str(tensor.detach().cpu().numpy().dtype)

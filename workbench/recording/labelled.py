@@ -47,10 +47,11 @@ def to_data_tree(recording: "Recording") -> xarray.DataTree:
 
 
 def _dataset(arrays: LazyArrays) -> xarray.Dataset:
-    # Axes of the same name have different lengths in different arrays, so all but the first are named by the array.
-    variables = {}
-    for name, array in arrays.items():
-        flat = name.replace("/", ".")
-        dimensions = (array.dimensions[0], *(f"{flat}.{axis}" for axis in array.dimensions[1:]))
-        variables[flat] = xarray.Variable(dimensions, indexing.LazilyIndexedArray(_Backend(array)))
-    return xarray.Dataset(variables)
+    return xarray.Dataset(
+        {
+            name.replace("/", "."): xarray.Variable(
+                array.stored_dimensions, indexing.LazilyIndexedArray(_Backend(array))
+            )
+            for name, array in arrays.items()
+        }
+    )

@@ -25,7 +25,10 @@ SEGMENT_BYTES = 8 << 20
 """Bytes of one block of rows that the acting thread fills before it is handed to the writer thread."""
 MAXIMUM_SEGMENT_ROWS = 4_096
 SEGMENTS = 4
-"""How many such blocks exist: what bounds the memory, and what a slow disk has to fill before it slows the rollout."""
+"""How many such blocks may wait: what bounds the memory, and what a slow disk has to fill before it slows the rollout."""
+
+COMPRESSOR = "zstd"
+COMPRESSION_LEVEL = 1
 
 ENDED_FINISHED = "finished"
 ENDED_CUT_SHORT = "cut short"
@@ -36,46 +39,46 @@ def chunk_rows(row_bytes: int) -> int:
     return int(max(1, min(MAXIMUM_CHUNK_ROWS, CHUNK_BYTES // max(1, row_bytes))))
 
 
-def segment_rows(row_bytes: int, batch: int) -> int:
-    """How many rows one block holds, given the bytes of a row over all arrays and the rows that come at once."""
-    rows = min(MAXIMUM_SEGMENT_ROWS, SEGMENT_BYTES // max(1, row_bytes))
-    return int(max(2 * batch, rows, 1))
+def segment_rows(row_bytes: int) -> int:
+    """How many rows one block holds, given the bytes of a row over all arrays."""
+    return int(max(1, min(MAXIMUM_SEGMENT_ROWS, SEGMENT_BYTES // max(1, row_bytes))))
 
 
 def compressors() -> tuple[Any, ...]:
     """The codecs of every array: blosc (zstd level 1, bytes shuffled by significance), then a checksum."""
-    return (BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"), Crc32cCodec())
+    return (BloscCodec(cname=COMPRESSOR, clevel=COMPRESSION_LEVEL, shuffle="shuffle"), Crc32cCodec())
 
 
 def trailing_dimensions(array: str, row_shape: tuple[int, ...], module: str = "") -> tuple[str, ...]:
-    """Names of the axes behind the first one.
+    """Names of the axes behind the first one, `<array>.<axis>`: unlike axes of a group must not share a name.
 
     Args:
         array: The array's path in the recording, `steps/frame` or `activations/features_extractor.cnn.0`.
         row_shape: Shape of one row.
-        module: Class name of the module that made an activation: convolutions name their axes by it.
+        module: Class name of the module that made an activation.
     """
-    count = len(row_shape)
     group, _, name = array.partition("/")
-    if count == 0:
-        return ()
-    if group == ACTIVATIONS and count == 3 and ("Conv" in module or "Pool" in module or "Norm2d" in module):
-        return ("channel", "height", "width")
-    if group == ACTIVATIONS:
-        known = {1: ("unit",), 2: ("position", "unit"), 3: ("channel", "height", "width")}
-        return known.get(count, tuple(f"unit_{axis}" for axis in range(count)))
-    if group == STATE:
-        return {1: ("unit",), 2: ("layer", "unit")}.get(count, tuple(f"unit_{axis}" for axis in range(count)))
-    if count == 3 and (name.endswith("frame") or row_shape[-1] in (1, 3, 4)):
-        return ("height", "width", "channel")
-    leaf = name.rsplit("/", 1)[-1]
-    if name in ("logits", "q_values", "action_mask") and count == 1:
+    owner = name.replace("/", ".")
+    count = len(row_shape)
+    if group == STEPS and count == 1 and name in ("logits", "q_values", "action_mask"):
         return ("action_index",)
-    if name in ("action", "mean", "log_std") and count == 1:
+    if group == STEPS and count == 1 and name in ("action", "mean", "log_std"):
         return ("action_component",)
-    if count == 1:
-        return (f"{leaf}_component",)
-    return tuple(f"{leaf}_axis_{axis}" for axis in range(count))
+    return tuple(f"{owner}.{axis}" for axis in _axes(group, name, row_shape, module))
+
+
+def _axes(group: str, name: str, row_shape: tuple[int, ...], module: str) -> tuple[str, ...]:
+    count = len(row_shape)
+    if group == ACTIVATIONS:
+        positions = "time" if module in ("LSTM", "GRU", "RNN") else "position"
+        known = {0: (), 1: ("unit",), 2: (positions, "unit"), 3: ("channel", "height", "width")}
+    elif group == STATE:
+        known = {0: (), 1: ("unit",), 2: ("layer", "unit"), 3: ("channel", "height", "width")}
+    elif count == 3 and not name.endswith("frame") and row_shape[0] < row_shape[2]:
+        known = {3: ("channel", "height", "width")}
+    else:
+        known = {0: (), 1: ("component",), 2: ("row", "column"), 3: ("height", "width", "channel")}
+    return known.get(count, tuple(f"axis_{axis}" for axis in range(count)))
 
 
 def row_bytes(row_shape: tuple[int, ...], itemsize: int) -> int:

@@ -45,12 +45,15 @@ class LazyArray:
         return tuple(self._array.chunks)
 
     @property
+    def stored_dimensions(self) -> tuple[str, ...]:
+        """Name of each axis as stored, unique among unlike axes of the group: `step`, `features_extractor.cnn.0.channel`."""
+        names = getattr(self._array.metadata, "dimension_names", None) or (None,) * self.ndim
+        return tuple(str(name) if name else f"{self.name}.axis_{axis}" for axis, name in enumerate(names))
+
+    @property
     def dimensions(self) -> tuple[str, ...]:
-        """Name of each axis."""
-        names = getattr(self._array.metadata, "dimension_names", None) or ()
-        return tuple(name or f"axis_{axis}" for axis, name in enumerate(names)) or tuple(
-            f"axis_{axis}" for axis in range(self.ndim)
-        )
+        """Name of each axis, short: `step`, `channel`, `height`, `width`."""
+        return tuple(name.rsplit(".", 1)[-1] for name in self.stored_dimensions)
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -69,17 +72,18 @@ class LazyArray:
         """Read rows: an integer, a slice, integers or a mask on the first axis; basic indices behind it."""
         first, rest = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
         try:
+            # A chunk holds whole rows, so rows are read whole, and numpy does the rest.
             if first is Ellipsis:
-                return np.asarray(self._array[: self._rows])[key]
+                return self[:][key]
             if isinstance(first, slice):
                 start, stop, step = first.indices(self._rows)
-                if step > 0:
-                    return np.asarray(self._array[(slice(start, max(start, stop), step), *rest)])
-                return self[(np.arange(start, stop, step), *rest)]
-            if np.ndim(first) == 0 and not isinstance(first, bool | np.bool_):
-                return np.asarray(self._array[(self._check(int(first)), *rest)])
-            rows = self._row_numbers(first)
-            values = self._read_rows(rows)
+                if step < 0:
+                    return self[(np.arange(start, stop, step), *rest)]
+                values = np.asarray(self._array[start : max(start, stop) : step])
+            elif np.ndim(first) == 0 and not isinstance(first, bool | np.bool_):
+                return np.asarray(np.asarray(self._array[self._check(int(first))])[rest])
+            else:
+                values = self._read_rows(self._row_numbers(first))
             return values[(slice(None), *rest)] if rest else values
         except (WorkbenchError, IndexError):
             raise

@@ -15,14 +15,14 @@ from typing import Any, Self
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-import torch
+from torch import Tensor
 
 from workbench.errors import WorkbenchError
 from workbench.policies.types import ActionChoice, EpisodeRandom, Observations, Policy, PolicyOutput, State
 from workbench.recording.agent import write_agent
 from workbench.recording.columns import flatten_observation, truth_columns
 from workbench.recording.environments import Environment, EnvironmentSpecification, describe_environment
-from workbench.recording.hooks import ActivationCapture, numpy_dtype
+from workbench.recording.hooks import ActivationCapture
 from workbench.recording.layout import (
     ACTIVATIONS,
     ENDED_CUT_SHORT,
@@ -34,8 +34,8 @@ from workbench.recording.layout import (
     STEPS,
     trailing_dimensions,
 )
-from workbench.recording.store import create_group
-from workbench.recording.writer import ArraySpecification, Segment, StoreWriter
+from workbench.recording.store import consolidate, create_group
+from workbench.recording.writer import ArraySpecification, Rows, Segment, StoreWriter, to_numpy
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class Recorder:
         self.slots = slots
         self._flush_seconds = flush_seconds
         self._activation_dtype = _activation_dtype(activation_dtype)
-        self._capture = ActivationCapture(self.policy.module, layers) if self.policy is not None else None
+        self._capture = ActivationCapture(self.policy.module, layers, prefix=f"{ACTIVATIONS}/") if self.policy is not None else None
         try:
             self._root = create_group(self.path, overwrite=overwrite)
             for group in GROUPS:
@@ -93,11 +93,12 @@ class Recorder:
         except OSError as error:
             raise WorkbenchError(f"A recording cannot be written at {self.path}: {error.strerror or error}.") from error
         self._facts = self._first_facts(environment, specification, seed, deterministic)
-        self._root.update_attributes(self._attributes() | {"committed_steps": 0, "committed_episodes": 0})
+        self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
         self._writer: StoreWriter | None = None
-        self._segment: Segment | None = None
-        self._names: dict[str, str] = {}
-        self._pending: PolicyOutput | None = None
+        self._segment: Segment = []
+        self._segment_rows = 0
+        self._shapes: dict[str, tuple[int, ...]] = {}
+        self._pending: tuple[PolicyOutput, dict[str, Tensor]] | None = None
         self._finished: list[Mapping[str, npt.NDArray[Any]]] = []
         self._last_submit = time.monotonic()
         self._closed = False
@@ -139,20 +140,17 @@ class Recorder:
         """The policy's own `act`, with its activations kept for the row that `step` writes next."""
         if self.policy is None or self._capture is None:
             raise WorkbenchError("This recorder was given no policy, so it cannot act; pass policy=... to Recorder.")
-        first = next(iter(observations.values())) if isinstance(observations, Mapping) else observations
-        self._capture.begin(len(first), self._segment.filled if self._segment is not None else 0)
-        try:
-            choice = self.policy.act(
-                observations,
-                state,
-                episode_starts,
-                deterministic=deterministic,
-                random=random,
-                action_masks=action_masks,
-            )
-        finally:
-            self._capture.end()
-        self._pending = choice.output
+        self._capture.begin()
+        choice = self.policy.act(
+            observations,
+            state,
+            episode_starts,
+            deterministic=deterministic,
+            random=random,
+            action_masks=action_masks,
+        )
+        activations = self._capture.end(len(choice.actions))
+        self._pending = (choice.output, activations)
         return choice
 
     def step(
@@ -279,18 +277,13 @@ class Recorder:
                 self.finish_episode(slot, self.newest.get(slot), complete=False)
         self._facts |= {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": _now()}
         if self._writer is None:
-            self._root.update_attributes(self._attributes() | {"committed_steps": 0, "committed_episodes": 0})
+            self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
             return
         try:
-            if self._segment is not None and self._segment.filled:
-                self._writer.submit(self._segment)
-                self._segment = None
-            self._submit_episodes()
+            self._submit()
         finally:
             self._writer.close()
-        import zarr
-
-        zarr.consolidate_metadata(self._root.store)
+        consolidate(self._root)
 
     def __enter__(self) -> Self:
         return self
@@ -325,133 +318,86 @@ class Recorder:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _write(self, columns: dict[str, npt.NDArray[Any]], batch: int) -> None:
-        output, self._pending = self._pending, None
-        if output is not None:
+        """Add rows to the segment; what is added is not touched again, so nothing is copied here."""
+        rows: Rows = {f"{STEPS}/{name}": values for name, values in columns.items()}
+        if self._pending is not None:
+            output, activations = self._pending
+            self._pending = None
             for name, tensor in output.distribution.items():
-                columns[name] = tensor.numpy(force=True)
+                rows[f"{STEPS}/{name}"] = tensor
             if output.value is not None:
-                columns["value"] = output.value.numpy(force=True)
-        state = output.state if output is not None else None
-        if self._segment is None:
-            if self.policy is not None and output is None:
-                raise WorkbenchError(
-                    "The environment was stepped before the recorder's policy had acted. Choose the action with "
-                    "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
-                )
-            self._begin(columns, state or {}, batch)
-        segment = self._segment
-        assert segment is not None
-        start, stop = segment.filled, segment.filled + batch
-        arrays = segment.arrays
-        try:
-            for name, value in columns.items():
-                arrays[self._names[name]][start:stop] = value
-            for name, tensor in (state or {}).items():
-                arrays[f"{STATE}/{name}"][start:stop] = tensor.numpy(force=True)
-        except KeyError as error:
+                rows[f"{STEPS}/value"] = output.value
+            for name, tensor in (output.state or {}).items():
+                rows[f"{STATE}/{name}"] = tensor
+            rows |= activations
+        elif self.policy is not None and self._writer is None:
             raise WorkbenchError(
-                f"Step {self.number_of_steps} has a column {error} that the recording's first step did not have; "
-                f"every step must give the same observations and truth."
-            ) from error
-        except ValueError as error:
-            raise WorkbenchError(f"Step {self.number_of_steps} does not have the first step's shapes: {error}") from error
-        if len(columns) < len(self._names) or (output is None and self._capture is not None):
-            self._fill_missing(columns, arrays, start, stop, acted=output is not None)
-        segment.filled = stop
-        if segment.rows - stop < self.slots or time.monotonic() - self._last_submit > self._flush_seconds / 2:
-            self._next_segment()
-
-    def _fill_missing(
-        self,
-        columns: Mapping[str, Any],
-        arrays: Mapping[str, npt.NDArray[Any]],
-        start: int,
-        stop: int,
-        *,
-        acted: bool,
-    ) -> None:
-        absent = [path for name, path in self._names.items() if name not in columns]
-        if not acted:
-            absent += [path for path in arrays if path.startswith((ACTIVATIONS, STATE))]
-        for path in absent:
-            arrays[path][start:stop] = np.nan if arrays[path].dtype.kind == "f" else 0
-
-    def _begin(self, columns: Mapping[str, npt.NDArray[Any]], state: State, batch: int) -> None:
-        """The first row says what there is: lay out the store, and point the hooks at the first block."""
-        specifications: dict[str, ArraySpecification] = {}
-
-        def add(path: str, values: npt.NDArray[Any], dtype: Any = None, module: str = "") -> None:
-            shape = values.shape[1:]
-            specifications[path] = ArraySpecification(
-                row_shape=shape,
-                dtype=np.dtype(dtype or values.dtype),
-                dimensions=("step", *trailing_dimensions(path, shape, module)),
-                attributes={"module": module} if module else {},
+                "The environment was stepped before the recorder's policy had acted. Choose the action with "
+                "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
             )
+        if self._writer is None:
+            self._begin(rows)
+        for name, column in columns.items():
+            if self._shapes.get(name) != column.shape[1:]:
+                raise WorkbenchError(
+                    f"At step {self.number_of_steps}, {name} has rows of shape {list(column.shape[1:])}; at the first "
+                    f"step it was {list(self._shapes[name]) if name in self._shapes else 'not there'}. Every step "
+                    f"must give the same observations and truth."
+                )
+        self._segment.append((batch, rows))
+        self._segment_rows += batch
+        assert self._writer is not None
+        waited = time.monotonic() - self._last_submit
+        if self._segment_rows >= self._writer.segment_rows or waited > self._flush_seconds / 2:
+            self._submit()
 
-        for name, values in columns.items():
-            self._names[name] = f"{STEPS}/{name}"
-            add(f"{STEPS}/{name}", values)
-        for name, tensor in state.items():
-            add(f"{STATE}/{name}", tensor.numpy(force=True))
-        samples = dict(self._capture.samples) if self._capture is not None else {}
-        for name, tensor in samples.items():
-            assert self._capture is not None
-            kind = self._activation_dtype if tensor.is_floating_point() else None
-            sample = tensor.cpu().to(torch.float32) if tensor.dtype == torch.bfloat16 else tensor.cpu()
-            add(f"{ACTIVATIONS}/{name}", sample.numpy(), kind or numpy_dtype(tensor), self._capture.layers[name].module)
+    def _begin(self, rows: Rows) -> None:
+        """The first row says what there is: lay out the store."""
+        specifications = {path: self._specify(path, values) for path, values in rows.items()}
+        self._shapes = {path.removeprefix(f"{STEPS}/"): spec.row_shape for path, spec in specifications.items()}
+        layers = self._capture.layers if self._capture is not None else {}
         self._facts["layers"] = {
-            name: {
-                "shape": list(specifications[f"{ACTIVATIONS}/{name}"].row_shape),
-                "dtype": str(specifications[f"{ACTIVATIONS}/{name}"].dtype),
-                "module": self._capture.layers[name].module if self._capture is not None else "",
+            path.removeprefix(f"{ACTIVATIONS}/"): {
+                "shape": list(specifications[path].row_shape),
+                "dtype": str(specifications[path].dtype),
+                "module": module,
             }
-            for name in samples
+            for path, module in layers.items()
         }
         self._facts["skipped_layers"] = self._capture.skipped if self._capture is not None else {}
         self._writer = StoreWriter(
             self._root,
             specifications,
-            batch=self.slots,
-            attributes=self._attributes,
+            attributes=lambda: self._facts,
             flush_seconds=self._flush_seconds,
         )
-        self._segment = self._writer.take_segment()
-        for name, tensor in samples.items():
-            self._segment.arrays[f"{ACTIVATIONS}/{name}"][:batch] = tensor.to(torch.float32).cpu().numpy() if (
-                tensor.dtype == torch.bfloat16
-            ) else tensor.cpu().numpy()
-        self._bind()
 
-    def _bind(self) -> None:
-        if self._capture is None or self._segment is None:
-            return
-        prefix = f"{ACTIVATIONS}/"
-        self._capture.bind(
-            {
-                path.removeprefix(prefix): torch.from_numpy(array)
-                for path, array in self._segment.arrays.items()
-                if path.startswith(prefix)
-            }
+    def _specify(self, path: str, values: npt.NDArray[Any] | Tensor) -> ArraySpecification:
+        module = ""
+        dtype = to_numpy(values[:0]).dtype
+        if self._capture is not None and path in self._capture.layers:
+            module = self._capture.layers[path]
+            if self._activation_dtype is not None and dtype.kind == "f":
+                dtype = self._activation_dtype
+        shape = tuple(values.shape[1:])
+        return ArraySpecification(
+            row_shape=shape,
+            dtype=dtype,
+            dimensions=("step", *trailing_dimensions(path, shape, module)),
+            attributes={"module": module} if module else {},
         )
 
-    def _next_segment(self) -> None:
+    def _submit(self) -> None:
         assert self._writer is not None
-        assert self._segment is not None
         self._writer.submit(self._segment)
+        self._segment, self._segment_rows = [], 0
         self._submit_episodes()
-        self._segment = self._writer.take_segment()
         self._last_submit = time.monotonic()
-        self._bind()
 
     def _submit_episodes(self) -> None:
         if self._finished and self._writer is not None:
             self._writer.submit_episodes(self._finished)
             self._finished = []
-
-    def _attributes(self) -> dict[str, Any]:
-        missing = dict(self._capture.missing) if self._capture is not None else {}
-        return self._facts | {"missing_activations": missing}
 
     def _first_facts(
         self,

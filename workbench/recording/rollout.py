@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gymnasium
 import numpy as np
 import numpy.typing as npt
 
@@ -322,8 +323,8 @@ def _make_environments(
 ) -> list[Environment]:
     if isinstance(source, str):
         return [specification.make(render=render) for _ in range(slots)]
-    if hasattr(source, "reset"):
-        return [source]  # type: ignore[list-item]
+    if isinstance(source, gymnasium.Env):
+        return [source]
     return [source() for _ in range(slots)]
 
 

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
 import zarr
+import zarr.errors
 from zarr.abc.store import Store
 from zarr.storage import FsspecStore, LocalStore
 
@@ -42,6 +44,14 @@ def create_group(path: str, *, overwrite: bool) -> zarr.Group:
         raise WorkbenchError(
             f"A recording cannot be written at {path}: {error.strerror or error}. Choose a place that can be written."
         ) from error
+
+
+def consolidate(root: zarr.Group) -> None:
+    """Repeat all arrays' metadata in the root's, so that opening a finished recording reads one file."""
+    with warnings.catch_warnings():
+        # Zarr warns that other implementations may not read the repetition; they find the arrays' own as ever.
+        warnings.simplefilter("ignore", zarr.errors.ZarrUserWarning)
+        zarr.consolidate_metadata(root.store)
 
 
 def is_recording(path: str | Path) -> bool:

@@ -57,7 +57,7 @@ def summarise(recording: "Recording") -> dict[str, Any]:
         "state": {name: {"shape": list(a.shape[1:]), "dtype": str(a.dtype)} for name, a in recording.state.items()},
         "skipped_layers": attributes.get("skipped_layers") or {},
         "skipped_columns": attributes.get("skipped_columns") or {},
-        "missing_activations": attributes.get("missing_activations") or {},
+        "absent": attributes.get("absent") or {},
         "non_finite": attributes.get("non_finite") or {},
         "bytes_on_disk": bytes_on_disk(recording.path),
         "complete": recording.complete,

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import zarr
 from zarr.core.sync import sync
 
+from workbench.recording.chunks import chunks_of, encode
 from workbench.recording.layout import chunk_rows, compressors, row_bytes
 
 
@@ -38,8 +39,11 @@ class GrowingArray:
             fill_value=_fill_value(dtype),
         )
         self.non_finite = 0
-        self.bytes_per_row = row_bytes(row_shape, dtype.itemsize)
-        self._block = np.empty((rows, *row_shape), dtype)
+        """Values so far that are NaN or infinite, absent rows aside."""
+        self.absent = 0
+        """Rows so far that nothing was given for."""
+        self._chunks = chunks_of(self.array)
+        self._block = np.full((rows, *row_shape), _fill_value(dtype), dtype)
         self._filled = 0
         self._start = 0
         self._dirty = False
@@ -49,6 +53,15 @@ class GrowingArray:
     def rows(self) -> int:
         """How many rows have been appended."""
         return self._start + self._filled
+
+    @property
+    def chunk_bytes(self) -> int:
+        """Bytes of the unfinished chunk that is held in memory."""
+        return self._block.nbytes
+
+    def absent_rows(self, count: int) -> npt.NDArray[Any]:
+        """Rows for steps that gave none: NaN, or zero where there is no NaN."""
+        return np.full((count, *self._block.shape[1:]), _fill_value(self._block.dtype), self._block.dtype)
 
     def append(self, values: npt.NDArray[Any]) -> None:
         """Append rows, writing every chunk that they fill."""
@@ -66,6 +79,7 @@ class GrowingArray:
                 self.flush()
                 self._start += self._filled
                 self._filled = 0
+                self._block[:] = self._block.dtype.type(_fill_value(self._block.dtype))
 
     def flush(self) -> None:
         """Write the rows of the unfinished chunk."""
@@ -74,7 +88,7 @@ class GrowingArray:
         stop = self._start + self._filled
         if stop > self.array.shape[0]:
             self._resize(max(stop, 2 * self.array.shape[0]))
-        self.array[self._start : stop] = self._block[: self._filled]
+        self._chunks.put(self._start // len(self._block), encode(self._block))
         self._dirty = False
 
     def close(self, rows: int) -> None:

@@ -1,8 +1,8 @@
 """Carries rows from the acting thread to the store, in order, off the acting thread, committed or absent.
 
-The acting thread fills a *segment* (a block of rows of every array). Full segments go through a bounded queue to one
-writer thread, which compresses and writes them and then moves the committed count forward. The blocks are few and are
-used again and again: a slow disk makes the acting thread wait for a free block, and never fills the memory.
+The acting thread gathers rows in a *segment*, by reference and without copying. Full segments go through a bounded
+queue to one writer thread, which joins, compresses and writes them and then moves the committed count forward. When
+the queue is full, the acting thread waits: a slow disk slows the rollout and never fills the memory.
 """
 
 import contextlib
@@ -12,11 +12,13 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import zarr
+from torch import Tensor
 
 from workbench.errors import WorkbenchError
 from workbench.recording.layout import EPISODES, SEGMENTS, row_bytes, segment_rows
@@ -36,13 +38,14 @@ class ArraySpecification:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Segment:
-    """A block of rows of every array, filled by the acting thread."""
+Rows: TypeAlias = dict[str, npt.NDArray[Any] | Tensor]
+"""The rows of one step, by array: `[B, ...]`."""
 
-    def __init__(self, specifications: Mapping[str, ArraySpecification], rows: int) -> None:
-        self.rows = rows
-        self.filled = 0
-        self.arrays = {name: np.empty((rows, *spec.row_shape), spec.dtype) for name, spec in specifications.items()}
+Segment: TypeAlias = list[tuple[int, Rows]]
+"""Consecutive steps, each with its number of rows."""
+
+Episode: TypeAlias = Mapping[str, npt.NDArray[Any]]
+"""One row of the episodes' table."""
 
 
 class StoreWriter:
@@ -51,7 +54,6 @@ class StoreWriter:
     Args:
         root: The recording's root group.
         specifications: Every step array by its path, `steps/value`.
-        batch: The largest number of rows that come at once.
         attributes: Gives the root attributes, without the committed counts; called at each commit on the writer thread.
         flush_seconds: The longest that a row waits before it is committed, while rows keep coming.
     """
@@ -61,7 +63,6 @@ class StoreWriter:
         root: zarr.Group,
         specifications: Mapping[str, ArraySpecification],
         *,
-        batch: int,
         attributes: Callable[[], dict[str, Any]],
         flush_seconds: float = 2.0,
     ) -> None:
@@ -71,12 +72,10 @@ class StoreWriter:
         self._commit_seconds = flush_seconds / 2
         self._tables = {name: _create(root, name, spec) for name, spec in specifications.items()}
         self._episode_tables: dict[str, GrowingArray] = {}
-        bytes_a_row = sum(row_bytes(spec.row_shape, spec.dtype.itemsize) for spec in specifications.values())
-        rows = segment_rows(bytes_a_row, batch)
-        self._free: queue.SimpleQueue[Segment] = queue.SimpleQueue()
-        for _ in range(SEGMENTS):
-            self._free.put(Segment(specifications, rows))
-        self._work: queue.SimpleQueue[Segment | list[Mapping[str, npt.NDArray[Any]]] | None] = queue.SimpleQueue()
+        self._row_bytes = sum(row_bytes(spec.row_shape, spec.dtype.itemsize) for spec in specifications.values())
+        self.segment_rows = segment_rows(self._row_bytes)
+        """How many rows a segment should have."""
+        self._work: queue.Queue[Segment | list[Episode] | None] = queue.Queue(maxsize=SEGMENTS)
         self._failure: BaseException | None = None
         self._committed_steps = 0
         self._committed_episodes = 0
@@ -91,39 +90,34 @@ class StoreWriter:
 
     @property
     def memory_bytes(self) -> int:
-        """The most that the blocks and unfinished chunks ever hold."""
-        chunks = sum(table._block.nbytes for table in self._tables.values())
-        rows = segment_rows(sum(table.bytes_per_row for table in self._tables.values()), 1)
-        return chunks + SEGMENTS * rows * sum(table.bytes_per_row for table in self._tables.values())
-
-    def take_segment(self) -> Segment:
-        """A free block to fill; waits for the writer thread when all are in use."""
-        while True:
-            self._raise_failure()
-            with contextlib.suppress(queue.Empty):
-                segment = self._free.get(timeout=1.0)
-                segment.filled = 0
-                return segment
+        """About the most that the waiting segments and the unfinished chunks ever hold."""
+        chunks = sum(table.chunk_bytes for table in self._tables.values())
+        return chunks + (SEGMENTS + 2) * self.segment_rows * self._row_bytes
 
     def submit(self, segment: Segment) -> None:
-        """Hand over a block; the caller no longer touches it."""
-        self._raise_failure()
-        self._work.put(segment)
+        """Hand over a segment, which the caller no longer touches; waits while too many are waiting."""
+        self._put(segment)
 
-    def submit_episodes(self, episodes: list[Mapping[str, npt.NDArray[Any]]]) -> None:
-        """Hand over the rows of finished episodes; commit them after all segments submitted before."""
-        self._raise_failure()
-        self._work.put(episodes)
+    def submit_episodes(self, episodes: list[Episode]) -> None:
+        """Hand over the rows of finished episodes; they are committed after all segments submitted before."""
+        self._put(episodes)
 
     def close(self) -> None:
         """Write everything that was submitted, commit it, and set every array to its exact length."""
-        self._work.put(None)
+        self._put(None)
         self._thread.join()
         self._raise_failure()
 
     def non_finite(self) -> dict[str, int]:
         """How many values of each floating-point array were NaN or infinite, for those that had any."""
         return {name: table.non_finite for name, table in self._tables.items() if table.non_finite}
+
+    def _put(self, work: Segment | list[Episode] | None) -> None:
+        while True:
+            self._raise_failure()
+            with contextlib.suppress(queue.Full):
+                self._work.put(work, timeout=0.5)
+                return
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -136,13 +130,11 @@ class StoreWriter:
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
-                if isinstance(work, Segment):
-                    for name, table in self._tables.items():
-                        table.append(work.arrays[name][: work.filled])
-                    self._free.put(work)
-                else:
-                    for episode in work:
-                        self._append_episode(episode)
+                for item in work:
+                    if isinstance(item, tuple):
+                        self._append(work)  # type: ignore[arg-type]
+                        break
+                    self._append_episode(item)
                 if time.monotonic() - self._last_commit >= self._commit_seconds:
                     self._commit()
             self._close()
@@ -150,7 +142,7 @@ class StoreWriter:
             logger.debug("writer thread failed", exc_info=True)
             self._failure = failure
 
-    def _next(self) -> Segment | list[Mapping[str, npt.NDArray[Any]]] | None:
+    def _next(self) -> Segment | list[Episode] | None:
         while True:
             try:
                 return self._work.get(timeout=self._commit_seconds)
@@ -158,10 +150,14 @@ class StoreWriter:
                 if self._rows() != self._committed_steps:
                     self._commit()
 
+    def _append(self, segment: Segment) -> None:
+        for path, table in self._tables.items():
+            table.append(_join(path, segment, table))
+
     def _rows(self) -> int:
         return min((table.rows for table in self._tables.values()), default=0)
 
-    def _append_episode(self, episode: Mapping[str, npt.NDArray[Any]]) -> None:
+    def _append_episode(self, episode: Episode) -> None:
         for name, value in episode.items():
             if name not in self._episode_tables:
                 spec = ArraySpecification(
@@ -184,6 +180,7 @@ class StoreWriter:
             "committed_steps": steps,
             "committed_episodes": episodes,
             "non_finite": self.non_finite(),
+            "absent": {name: table.absent for name, table in self._tables.items() if table.absent},
         }
         self._root.update_attributes(attributes)
         self._committed_steps, self._committed_episodes = steps, episodes
@@ -196,6 +193,32 @@ class StoreWriter:
         for table in self._episode_tables.values():
             table.close(table.rows)
         self._publish()
+
+
+def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:
+    """As a numpy array; bfloat16, which numpy does not know, as float32 (which holds it exactly)."""
+    if isinstance(values, Tensor):
+        return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
+    return values
+
+
+def _join(path: str, segment: Segment, table: GrowingArray) -> npt.NDArray[Any]:
+    """All rows of one array; steps at which it is absent have NaN (or zero), and are counted."""
+    parts: list[Any] = []
+    for batch, rows in segment:
+        part = rows.get(path)
+        if part is None:
+            table.absent += batch
+            part = table.absent_rows(batch)
+        parts.append(part)
+    if all(isinstance(part, Tensor) for part in parts):
+        joined = to_numpy(torch.cat(parts))
+    else:
+        joined = np.concatenate([to_numpy(part) for part in parts])
+    expected = sum(batch for batch, _ in segment)
+    if len(joined) != expected:
+        raise WorkbenchError(f"{path} has {len(joined)} rows for {expected} steps: its first axis is not the batch")
+    return joined
 
 
 def _create(root: zarr.Group, path: str, spec: ArraySpecification) -> GrowingArray:

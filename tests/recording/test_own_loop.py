@@ -1,0 +1,115 @@
+"""The ways in for one's own loop write what `record` writes."""
+
+from pathlib import Path
+
+import gymnasium
+import numpy as np
+import pytest
+
+from tests.recording.toy import Counter, ToyPolicy
+from workbench.errors import WorkbenchError
+from workbench.recording import Recorder, Recording, RecordingCallback, open_recording, record
+from workbench.recording.vectorised import RecordingVecEnv
+
+
+def same(one: Recording, other: Recording, episodes: int) -> None:
+    for number in range(episodes):
+        a, b = one.episode(number), other.episode(number)
+        np.testing.assert_array_equal(a.observations(), b.observations())
+        for name in set(one.steps) - {"slot", "episode", "observation"}:
+            np.testing.assert_array_equal(a.column(name), b.column(name), err_msg=name)
+        for layer in one.activations:
+            np.testing.assert_array_equal(a.activations(layer), b.activations(layer), err_msg=layer)
+
+
+def test_a_gymnasium_loop(tmp_path: Path) -> None:
+    expected = record(ToyPolicy(), Counter, out=tmp_path / "a.zarr", episodes=4, environments=1)
+    env = Counter()
+    with Recorder(tmp_path / "b.zarr", policy=ToyPolicy(), environment=env, flush_seconds=0.0) as recorder:
+        wrapped, policy = recorder.wrap_environment(env), recorder.wrap_policy()
+        for seed in range(4):
+            observation, _ = wrapped.reset(seed=seed)
+            over = False
+            while not over:
+                action, _ = policy.predict(observation)
+                observation, _, terminated, truncated, _ = wrapped.step(action)
+                over = terminated or truncated
+    recording = open_recording(tmp_path / "b.zarr")
+    assert recording.complete
+    assert recording.number_of_episodes == 4
+    same(expected, recording, 4)
+
+
+def test_without_a_policy_the_environment_alone_is_recorded(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "x.zarr", environment=Counter()) as recorder:
+        env = recorder.wrap_environment(Counter())
+        env.reset(seed=5)
+        for _ in range(4):
+            env.step(1)
+        env.reset(seed=6)
+        env.step(2)
+    recording = open_recording(tmp_path / "x.zarr")
+    assert recording.episodes["seed"].tolist() == [5, 6]
+    assert recording.episodes["complete"].tolist() == [True, False]
+    assert "value" not in recording.steps
+    assert not recording.activations
+
+
+def test_stepping_before_the_policy_acts(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match="before the recorder's policy had acted"), Recorder(
+        tmp_path / "x.zarr", policy=ToyPolicy(), environment=Counter()
+    ) as recorder:
+        env = recorder.wrap_environment(Counter())
+        env.reset(seed=0)
+        env.step(0)
+    assert open_recording(tmp_path / "x.zarr").ended.startswith("failed")
+
+
+def test_a_step_without_a_pass_is_a_gap_not_a_repetition(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "x.zarr", policy=ToyPolicy(), environment=Counter()) as recorder:
+        env, policy = recorder.wrap_environment(Counter()), recorder.wrap_policy()
+        observation, _ = env.reset(seed=1)
+        action, _ = policy.predict(observation)
+        env.step(action)
+        env.step(2)
+    recording = open_recording(tmp_path / "x.zarr")
+    assert np.isnan(recording.activations["first"][1]).all()
+    assert np.isnan(recording.steps["value"][1])
+    assert recording.steps["action"][1] == 2
+    assert np.isfinite(recording.activations["first"][0]).all()
+
+
+def test_a_vectorised_loop_keeps_the_last_observation(tmp_path: Path) -> None:
+    from stable_baselines3.common.vec_env import DummyVecEnv
+
+    venv = DummyVecEnv([Counter, lambda: gymnasium.wrappers.TimeLimit(Counter(), 2)])
+    venv.seed(0)
+    with Recorder(tmp_path / "x.zarr", policy=ToyPolicy(), environment=venv, slots=2) as recorder:
+        env, policy = RecordingVecEnv(venv, recorder), recorder.wrap_policy()
+        observations = env.reset()
+        for _ in range(7):
+            actions, _ = policy.predict(observations)
+            observations, _, _, _ = env.step(actions)
+    recording = open_recording(tmp_path / "x.zarr")
+    assert len(recording) == 14
+    first = recording.episode(0)
+    assert first.terminated
+    np.testing.assert_array_equal(first.observations()[:, 1], [0, 1, 2, 3])
+    limited = recording.episode(1)
+    assert limited.truncated
+    assert not limited.terminated
+    np.testing.assert_array_equal(limited.observations()[:, 1], [0, 1, 2])
+    assert recording.episodes["seed"][:3].tolist() == [0, 1, -1]
+
+
+def test_the_callback_records_the_agent_as_it_learns(tmp_path: Path) -> None:
+    from stable_baselines3 import PPO
+
+    model = PPO("MlpPolicy", "CartPole-v1", n_steps=32, batch_size=32, n_epochs=1, seed=0, device="cpu")
+    callback = RecordingCallback("CartPole-v1", tmp_path, every=64, episodes=2)
+    model.learn(128, callback=callback)
+    recordings = [open_recording(path) for path in sorted(tmp_path.iterdir())]
+    assert [Path(r.path).name for r in recordings] == [f"step_{n:09d}.zarr" for n in (0, 64, 128)]
+    fingerprints = {r.attributes["policy"]["fingerprint"] for r in recordings}
+    assert len(fingerprints) == 3
+    assert all(r.number_of_episodes == 2 for r in recordings)

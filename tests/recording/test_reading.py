@@ -1,0 +1,199 @@
+"""Reading is exact, lazy and clear about what is not there."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray
+import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.recording.toy import Counter, ToyPolicy
+from workbench.errors import WorkbenchError
+from workbench.recording import BrokenRecording, Recording, list_recordings, open_recording, record
+from workbench.recording.lazy import LazyArray
+from workbench.recording.statistics import bootstrap_mean_interval
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    out = tmp_path_factory.mktemp("recordings") / "x.zarr"
+    return record(ToyPolicy(), Counter, out=out, episodes=12, environments=4)
+
+
+VALUES = np.arange(60).reshape(20, 3)
+
+
+@pytest.fixture(scope="module")
+def lazy(tmp_path_factory: pytest.TempPathFactory) -> LazyArray:
+    array = zarr.create_array(str(tmp_path_factory.mktemp("a")), shape=(25, 3), chunks=(4, 3), dtype="i8")
+    array[:20] = VALUES
+    array[20:] = -999
+    return LazyArray(array, "test", 20)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    key=st.one_of(
+        st.integers(-20, 19),
+        st.slices(20),
+        st.lists(st.integers(-20, 19), max_size=30).map(lambda rows: np.array(rows, np.int64)),
+        st.lists(st.booleans(), min_size=20, max_size=20).map(np.array),
+        st.just(Ellipsis),
+    ),
+    column=st.one_of(st.none(), st.integers(-3, 2), st.slices(3)),
+)
+def test_indexing_is_numpys(lazy: LazyArray, key: object, column: object) -> None:
+    index = key if column is None or key is Ellipsis else (key, column)
+    expected = VALUES[index]  # type: ignore[index]
+    np.testing.assert_array_equal(lazy[index], expected)
+    assert lazy[index].shape == expected.shape
+
+
+@pytest.mark.parametrize("key", [20, -21, np.array([3, 20]), np.array([True]), np.array([0.5])])
+def test_rows_that_are_not_there(lazy: LazyArray, key: object) -> None:
+    with pytest.raises(IndexError):
+        lazy[key]
+
+
+def test_blocks_cover_everything_once(lazy: LazyArray) -> None:
+    blocks = list(lazy.blocks(size_bytes=200))
+    assert len(blocks) > 1
+    np.testing.assert_array_equal(np.concatenate([values for _, values in blocks]), VALUES)
+    assert [block.start for block, _ in blocks] == [0, 8, 16]
+
+
+def test_plain_zarr_and_xarray_read_it(recording: Recording) -> None:
+    group = zarr.open_group(recording.path, mode="r")
+    np.testing.assert_array_equal(group["steps/value"][:], recording.steps["value"][:])
+    assert group["steps/value"].shape == (len(recording),)
+    for name in ("steps", "activations", "episodes"):
+        with xarray.open_zarr(recording.path, group=name, consolidated=False) as dataset:
+            assert dataset.sizes["episode" if name == "episodes" else "step"] in (len(recording), 12)
+
+
+def test_xarray_tree_is_lazy_and_equal(recording: Recording) -> None:
+    tree = recording.to_xarray()
+    assert tree["steps/action"].dims == ("step",)
+    np.testing.assert_array_equal(tree["activations/first"].values, recording.activations["first"][:])
+    np.testing.assert_array_equal(tree["activations/first"][3:9, 2].values, recording.activations["first"][3:9, 2])
+    np.testing.assert_array_equal(tree["activations/first"][[5, 1], 1:3].values, recording.activations["first"][:][[5, 1], 1:3])
+    np.testing.assert_array_equal(tree["episodes/return"].values, recording.episodes["return"])
+
+
+def test_what_is_not_there_is_named(recording: Recording) -> None:
+    with pytest.raises(WorkbenchError, match=r"has no steps\['q_values'\]; it has: action, episode"):
+        recording.steps["q_values"]
+    with pytest.raises(WorkbenchError, match="no episode 12: the recording has 12"):
+        recording.episode(12)
+    with pytest.raises(WorkbenchError, match="no observation/camera"):
+        recording.episode(0).observations("camera")
+
+
+def test_a_summary_is_plain_json_and_its_numbers_add_up(recording: Recording) -> None:
+    facts = json.loads(json.dumps(recording.summary()))
+    returns = recording.episodes["return"]
+    assert facts["mean_return"] == pytest.approx(returns.mean())
+    assert facts["std_return"] == pytest.approx(returns.std())
+    low, high = facts["return_interval_95"]
+    assert low < facts["mean_return"] < high
+    assert facts["steps"] == recording.episodes["length"].sum() == len(recording)
+    assert facts["bytes_on_disk"] == sum(f.stat().st_size for f in Path(recording.path).rglob("*") if f.is_file())
+    assert set(facts["layers"]) == set(recording.activations)
+    assert "Recording" in repr(recording)
+    assert "<table>" in recording._repr_html_()
+
+
+def test_replay_is_exact(recording: Recording) -> None:
+    for row in (0, 7, len(recording) - 1):
+        replayed = recording.replay(row, environment=Counter())
+        assert replayed.exact
+        assert replayed.largest_difference == 0
+        assert replayed.info["truth"]["t"] == recording.steps["t"][row]
+    with pytest.raises(WorkbenchError, match="handed over as an object"):
+        recording.replay(0)
+
+
+def test_replay_notices_another_environment(recording: Recording) -> None:
+    class Shifted(Counter):
+        def _observe(self) -> tuple[np.ndarray, dict]:
+            observation, info = super()._observe()
+            return observation + 0.25, info
+
+    replayed = recording.replay(3, environment=Shifted())
+    assert not replayed.exact
+    assert replayed.largest_difference == 0.25
+
+
+def test_reading_needs_no_network_library_objects(recording: Recording) -> None:
+    code = (
+        "import sys, workbench; r = workbench.open_recording(sys.argv[1]); r.episode(0).column('value'); r.summary();"
+        "assert 'stable_baselines3' not in sys.modules and 'streamlit' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, recording.path], check=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"format": "diary"}, "not a recording"),
+        ({"format_version": 99}, "format version 99"),
+        ({"committed_steps": "many"}, "damaged"),
+        ({"committed_steps": -4}, "damaged"),
+    ],
+)
+def test_other_formats_are_refused_by_name(tmp_path: Path, change: dict, message: str) -> None:
+    out = tmp_path / "x.zarr"
+    record(ToyPolicy(), Counter, out=out, episodes=1)
+    root = json.loads((out / "zarr.json").read_text())
+    root["attributes"] |= change
+    (out / "zarr.json").write_text(json.dumps(root))
+    with pytest.raises(WorkbenchError, match=message):
+        open_recording(out)
+
+
+def test_listing_shows_the_broken_ones_too(tmp_path: Path) -> None:
+    record(ToyPolicy(), Counter, out=tmp_path / "a" / "good.zarr", episodes=1)
+    (tmp_path / "bad.zarr").mkdir()
+    (tmp_path / "bad.zarr" / "zarr.json").write_text("{")
+    good, bad = sorted(list_recordings(tmp_path), key=lambda entry: isinstance(entry, BrokenRecording))
+    assert isinstance(good, dict)
+    assert good["episodes"] == 1
+    assert isinstance(bad, BrokenRecording)
+    assert "not a readable recording" in bad.reason
+    with pytest.raises(WorkbenchError, match="no folder"):
+        list_recordings(tmp_path / "nowhere")
+
+
+def test_a_damaged_chunk_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
+    out = tmp_path / "x.zarr"
+    recording = record(ToyPolicy(), Counter, out=out, episodes=3)
+    chunk = next((out / "steps" / "value" / "c").rglob("0"))
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    chunk.write_bytes(bytes(content))
+    with pytest.raises(WorkbenchError, match=r"steps/value cannot be read"):
+        recording.steps["value"][:]
+    assert len(recording.steps["reward"][:]) == len(recording)
+
+
+def test_the_bootstrap_interval_covers_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    hits = 0
+    for trial in range(300):
+        low, high = bootstrap_mean_interval(generator.normal(3.0, 2.0, 60), resamples=400, seed=trial)
+        hits += low <= 3.0 <= high
+    # Binomial(300, 0.94): 0.90 lies three standard deviations below.
+    assert 0.90 <= hits / 300 <= 0.985
+
+
+def test_the_bootstrap_leaves_global_generators_alone() -> None:
+    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    assert bootstrap_mean_interval(np.arange(9.0), seed=4) == bootstrap_mean_interval(np.arange(9.0), seed=4)
+    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+    assert bootstrap_mean_interval(np.array([2.0])) == (2.0, 2.0)
+    assert np.isnan(bootstrap_mean_interval(np.array([]))).all()
