@@ -137,7 +137,7 @@ def read_archive(path: str | Path) -> Archive:
             missing = {"data", "policy.pth"} - names
             if missing:
                 raise WorkbenchError(
-                    f"{where} is a zip file, but stable-baselines3 did not save it: it lacks {' and '.join(sorted(missing))}"
+                    f"{where} is a zip file, but not of stable-baselines3: it lacks {' and '.join(sorted(missing))}"
                 )
             _checked_size(members, MAXIMUM_BYTES, where)
             raw = members.read("data")
@@ -158,7 +158,7 @@ def read_archive(path: str | Path) -> Archive:
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise WorkbenchError(f"'data' in {where} is not JSON: damaged, or not from stable-baselines3") from error
+        raise WorkbenchError(f"'data' in {where} is not JSON: expected what stable-baselines3 saves") from error
     if not isinstance(data, dict):
         raise WorkbenchError(f"'data' in {where} is a JSON {type(data).__name__}; expected an object")
     return Archive(path, data, read_weights(packed, f"'policy.pth' of {where}"), version)

@@ -1,6 +1,7 @@
 """Observation and action spaces out of inert records, of gymnasium and of the older gym."""
 
 import warnings
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,8 @@ def _dict(state: dict[str, Any]) -> spaces.Dict:
         raise InertPickleError("a Dict space whose parts are not a dict")
     if any(isinstance(part, InertObject) and part.name.endswith(".Dict") for part in parts.values()):
         raise InertPickleError("a Dict space within a Dict space")
-    return spaces.Dict({str(key): read_space(part) for key, part in parts.items()})
+    # A plain dict would be sorted by key; features are joined in the stored order.
+    return spaces.Dict(OrderedDict((str(key), read_space(part)) for key, part in parts.items()))
 
 
 _READERS = {

@@ -142,7 +142,7 @@ def _is_maskable(archive: Archive) -> bool:
 
 
 def _is_ddpg(archive: Archive) -> bool:
-    return archive.data.get("policy_delay") == 1 and archive.data.get("target_policy_noise") in (0, 0.0)
+    return archive.data.get("policy_delay") == 1 and archive.data.get("target_noise_clip") == 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -99,7 +99,7 @@ def _call_factory(spec: str, module_name: str, name: str, environment: Any, devi
         made = module_policy(made, environment)
     if not isinstance(made, Policy):
         raise WorkbenchError(
-            f"'{spec}' gave a {type(made).__name__}; expected a Policy, or a torch.nn.Module with a method policy_output"
+            f"'{spec}' gave a {type(made).__name__}; expected a Policy, or a torch.nn.Module with policy_output"
         )
     if torch.device(device).type != "cpu":
         made.module.to(device)

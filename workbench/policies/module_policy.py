@@ -66,9 +66,7 @@ class ModulePolicy:
         self._module = module.eval()
         self._forward = forward
         self._initial_state = initial_state
-        self._preprocess = preprocess or ObservationPipeline(
-            observation_space, scale_images=False, device=self._device()
-        )
+        self._preprocess = preprocess or ObservationPipeline(observation_space, scale_images=False)
         self._rules: dict[str, ActionRule] = _rules(action_space)
 
     def _device(self) -> torch.device:
@@ -86,7 +84,12 @@ class ModulePolicy:
 
     def preprocess(self, observations: Observations) -> Inputs:
         """Turn raw observations into the network's inputs."""
-        return self._preprocess(observations)
+        inputs, device = self._preprocess(observations), self._device()
+        if device.type == "cpu":
+            return inputs
+        if isinstance(inputs, Tensor):
+            return inputs.to(device)
+        return {key: tensor.to(device) for key, tensor in inputs.items()}
 
     def forward(
         self,
@@ -124,7 +127,7 @@ class ModulePolicy:
             device = self._device()
             starts = None if episode_starts is None else torch.as_tensor(episode_starts, device=device)
             masks = None if action_masks is None else torch.as_tensor(action_masks, device=device)
-            output = self.forward(self._preprocess(observations), state, starts, masks)
+            output = self.forward(self.preprocess(observations), state, starts, masks)
             rule, latent = self._rule(output)
             if deterministic:
                 actions = rule.mode(output, latent)

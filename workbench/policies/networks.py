@@ -185,4 +185,4 @@ def _step(lstm: nn.Module, features: Tensor, hidden: Tensor, cell: Tensor) -> tu
 
 def gather(parts: Mapping[str, nn.Module]) -> nn.Module:
     """Put modules under one roof, so that a hook on any of them has the name that the library gives it."""
-    return nn.ModuleDict(dict(parts))
+    return nn.ModuleDict(dict(parts)).eval()

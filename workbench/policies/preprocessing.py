@@ -1,5 +1,6 @@
 """From raw observations to what enters the network: normalisation, transposed and scaled images, one-hot encoding."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,7 +36,7 @@ def is_channels_last(space: gymnasium.Space[Any]) -> bool:
 def channels_first(space: gymnasium.Space[Any]) -> gymnasium.Space[Any]:
     """Return the space that the network sees: images with their channels first, everything else as it is."""
     if isinstance(space, spaces.Dict):
-        return spaces.Dict({key: channels_first(part) for key, part in space.spaces.items()})
+        return spaces.Dict(OrderedDict((key, channels_first(part)) for key, part in space.spaces.items()))
     if isinstance(space, spaces.Box) and is_channels_last(space):
         height, width, channels = space.shape
         return spaces.Box(0, 255, (channels, height, width), dtype=np.uint8)
@@ -135,7 +136,8 @@ class ObservationPipeline:
                 raise WorkbenchError(
                     f"expected observations{where} of shape [B, *{list(shape)}]; came {list(batch.shape)}"
                 )
-            batch = moved
+            # reshape changes the strides of a batch of one, and with them how torch convolves.
+            batch = moved.reshape((-1, *shape))
         if key in statistics:
             batch = statistics[key].apply(batch)
         tensor = self._encoders[key](batch)

@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,7 @@ def _seen_by_network(space: gymnasium.Space[Any], normalisation: Normalisation) 
         return channels_first(part)
 
     if isinstance(space, spaces.Dict):
-        return spaces.Dict({key: one(key, part) for key, part in space.spaces.items()})
+        return spaces.Dict(OrderedDict((key, one(key, part)) for key, part in space.spaces.items()))
     return one("", space)
 
 
