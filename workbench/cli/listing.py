@@ -32,7 +32,8 @@ def run(options: ListOptions) -> None:
         sys.stdout.write(f"{format_table(HEADER, good, right=(3, 4, 5, 6))}\n")
     for one in listed:
         if isinstance(one, BrokenRecording):
-            sys.stdout.write(f"cannot be opened: {one.path}: {one.reason}\n")
+            reason = one.reason if one.path in one.reason else f"{one.path}: {one.reason}"
+            sys.stdout.write(f"cannot be opened: {reason}\n")
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 import itertools
+import logging
 import os
 import re
 import sys
@@ -20,6 +21,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
+RULE = "─- "
+"""What a line across tyro's boxes is made of, where the terminal takes Unicode and where not."""
 REQUIRED_INDENTATION = 5
 """Deeper lines of tyro's box of missing options are help texts."""
 
@@ -98,10 +101,10 @@ def _parse(words: Sequence[str]) -> Any:
 
 def _condense(box: str) -> str:
     """One line of what tyro says in a box: its title and the text up to its first rule, without help texts."""
-    lines = [line.strip("│╭╮╰╯─\n").rstrip() for line in box.splitlines()]
+    lines = [line.strip("│╭╮╰╯─|+-").rstrip() for line in box.splitlines()]
     title, *said = lines or ["Wrong command line"]
-    title = title.strip("─ ")
-    body = list(itertools.takewhile(lambda line: line.strip("─ "), said))
+    title = title.strip(RULE)
+    body = list(itertools.takewhile(lambda line: line.strip(RULE), said))
     if title == "Required options":
         body = [line for line in body if len(line) - len(line.lstrip()) <= REQUIRED_INDENTATION]
     text = " ".join(" ".join(body).split())
@@ -122,8 +125,11 @@ def _prepare_process(*, quiet: bool) -> None:
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
-    if quiet and not sys.warnoptions:
-        warnings.simplefilter("ignore")
+    if quiet:
+        # What Ctrl-C does to a write that is going on, Zarr's event loop would tell at length.
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+        if not sys.warnoptions:
+            warnings.simplefilter("ignore")
 
 
 def _complain(text: str) -> None:
