@@ -145,6 +145,7 @@ def algorithm_settings(kind: Kind, library_policy: Any, facts: Any) -> dict[str,
     for name, key in (
         ("steps_trained", "num_timesteps"),
         ("gsde", "use_sde"),
+        ("gamma", "gamma"),
         ("exploration_rate", "exploration_rate"),
     ):
         value = facts.get(key)
@@ -181,7 +182,8 @@ def assemble_policy(
     """
 
     def exploration_rate() -> float:
-        return float(algorithm.exploration_rate if algorithm is not None else facts.get("exploration_rate", 0.0))
+        rate = algorithm.exploration_rate if algorithm is not None else facts.get("exploration_rate")
+        return float(rate) if isinstance(rate, (int, float)) else 0.0
 
     network, rule = kind.assemble(library_policy, exploration_rate)
     pipeline = ObservationPipeline(

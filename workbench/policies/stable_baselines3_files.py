@@ -104,7 +104,7 @@ def _build(kind: Kind, archive: Archive, observation_space: Any, action_space: A
     accepted = inspect.signature(policy_class.__init__).parameters
     arguments = read_policy_arguments(archive, accepted)
     if kind.takes_gsde:
-        arguments["use_sde"] = bool(archive.data.get("use_sde", False))
+        arguments["use_sde"] = archive.data.get("use_sde") is True
     if kind.takes_schedule:
         arguments["lr_schedule"] = lambda progress: 0.0
     # First weights are drawn and overwritten: the caller's random state must not notice.
