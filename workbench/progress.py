@@ -16,7 +16,7 @@ class Progress(Protocol):
         """Say that there is nothing more to come; called once, also after an error."""
 
 
-class Cancelled(Exception):
+class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
     """Raised by a `Progress` to stop the work that reports to it."""
 
 

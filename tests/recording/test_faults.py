@@ -18,7 +18,7 @@ PROGRAM = """
 import sys
 from tests.recording.toy import Counter, ToyPolicy
 from workbench.recording import Recorder
-from workbench.recording.rollout import Rollout
+from workbench.recording.loop import Rollout
 from workbench.progress import SilentProgress
 
 environments = [Counter() for _ in range(3)]

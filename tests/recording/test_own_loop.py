@@ -56,12 +56,14 @@ def test_without_a_policy_the_environment_alone_is_recorded(tmp_path: Path) -> N
 
 
 def test_stepping_before_the_policy_acts(tmp_path: Path) -> None:
-    with pytest.raises(WorkbenchError, match="before the recorder's policy had acted"), Recorder(
-        tmp_path / "x.zarr", policy=ToyPolicy(), environment=Counter()
-    ) as recorder:
-        env = recorder.wrap_environment(Counter())
-        env.reset(seed=0)
-        env.step(0)
+    def play() -> None:
+        with Recorder(tmp_path / "x.zarr", policy=ToyPolicy(), environment=Counter()) as recorder:
+            env = recorder.wrap_environment(Counter())
+            env.reset(seed=0)
+            env.step(0)
+
+    with pytest.raises(WorkbenchError, match="before the recorder's policy had acted"):
+        play()
     assert open_recording(tmp_path / "x.zarr").ended.startswith("failed")
 
 

@@ -81,7 +81,9 @@ def test_xarray_tree_is_lazy_and_equal(recording: Recording) -> None:
     assert tree["steps/action"].dims == ("step",)
     np.testing.assert_array_equal(tree["activations/first"].values, recording.activations["first"][:])
     np.testing.assert_array_equal(tree["activations/first"][3:9, 2].values, recording.activations["first"][3:9, 2])
-    np.testing.assert_array_equal(tree["activations/first"][[5, 1], 1:3].values, recording.activations["first"][:][[5, 1], 1:3])
+    np.testing.assert_array_equal(
+        tree["activations/first"][[5, 1], 1:3].values, recording.activations["first"][:][[5, 1], 1:3]
+    )
     np.testing.assert_array_equal(tree["episodes/return"].values, recording.episodes["return"])
 
 
@@ -192,8 +194,8 @@ def test_the_bootstrap_interval_covers_as_often_as_it_says() -> None:
 
 
 def test_the_bootstrap_leaves_global_generators_alone() -> None:
-    state = np.random.get_state()[1].copy()  # noqa: NPY002
+    state = np.random.get_state()[1].copy()
     assert bootstrap_mean_interval(np.arange(9.0), seed=4) == bootstrap_mean_interval(np.arange(9.0), seed=4)
-    np.testing.assert_array_equal(state, np.random.get_state()[1])  # noqa: NPY002
+    np.testing.assert_array_equal(state, np.random.get_state()[1])
     assert bootstrap_mean_interval(np.array([2.0])) == (2.0, 2.0)
     assert np.isnan(bootstrap_mean_interval(np.array([]))).all()

@@ -102,9 +102,9 @@ def test_recurrent_state_is_reset_with_the_episode(tmp_path: Path) -> None:
 
 def test_sampled_episodes_do_not_depend_on_their_neighbours(tmp_path: Path) -> None:
     torch.manual_seed(1)
-    np.random.seed(1)  # noqa: NPY002 - the global generator must not matter
+    np.random.seed(1)
     alone = record(ToyPolicy(), Counter, out=tmp_path / "a.zarr", episodes=6, environments=1, deterministic=False)
-    np.random.seed(2)  # noqa: NPY002
+    np.random.seed(2)
     together = record(ToyPolicy(), Counter, out=tmp_path / "b.zarr", episodes=6, environments=6, deterministic=False)
     different = record(
         ToyPolicy(), Counter, out=tmp_path / "c.zarr", episodes=6, environments=6, deterministic=False, seed=100
@@ -219,7 +219,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path) -> None:
 
 
 def test_spaces_that_do_not_fit_are_named(tmp_path: Path) -> None:
-    with pytest.raises(WorkbenchError, match=r"do not fit: the policy's observations are Box.*\(2,\).*\(4,\)"):
+    with pytest.raises(WorkbenchError, match=r"trained on observations Box.*\(2,\).*gives Box.*\(4,\)"):
         record(ToyPolicy(), "CartPole-v1", out=tmp_path / "x.zarr", episodes=1)
 
 

@@ -1,7 +1,7 @@
 """Small agents and environments whose every number is known, for the tests of the recorder."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
@@ -15,7 +15,15 @@ from workbench.policies.types import ActionChoice, EpisodeRandom, PolicyOutput
 class Counter(gymnasium.Env[np.ndarray, int]):
     """Counts its steps; the observation is (seed mod 1000, step), the episode ends after 3 + seed mod 4 steps."""
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 7, "observation_names": ["seed", "step"]}
+    metadata: ClassVar[dict[str, Any]] = {
+        "render_modes": ["rgb_array"],
+        "render_fps": 7,
+        "observation_names": ["seed", "step"],
+    }
+        "render_modes": ["rgb_array"],
+        "render_fps": 7,
+        "observation_names": ["seed", "step"],
+    }
     observation_space = spaces.Box(-1e6, 1e6, (2,), np.float32)
     action_space = spaces.Discrete(3)
 
@@ -73,7 +81,9 @@ class ToyPolicy:
     def preprocess(self, observations: Any) -> torch.Tensor:
         return torch.as_tensor(observations).float()
 
-    def forward(self, inputs: Any, state: Any = None, episode_starts: Any = None, action_masks: Any = None) -> PolicyOutput:
+    def forward(
+        self, inputs: Any, state: Any = None, episode_starts: Any = None, action_masks: Any = None
+    ) -> PolicyOutput:
         carried = None
         if self.recurrent:
             kept = state["sum"] * (~episode_starts).float()[:, None]

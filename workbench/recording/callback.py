@@ -24,9 +24,9 @@ def RecordingCallback(  # noqa: N802 - it stands where stable-baselines3's callb
     wrappers: Sequence[str] = (),
     overwrite: bool = False,
 ) -> "BaseCallback":
-    """A stable-baselines3 callback that records the agent as it is now, at the start, every so many steps and at the end.
+    """A stable-baselines3 callback that records the agent at the start, every so many steps, and at the end.
 
-    The recordings lie in `folder` as `step_000010000.zarr`, all of the same episodes (same seeds), so that they compare.
+    The recordings lie in `folder` as `step_000010000.zarr`, all of the same episodes (same seeds): they compare.
 
     Args:
         env: The environment to record in (not the training one), by name or as a function that makes it.

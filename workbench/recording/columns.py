@@ -52,7 +52,7 @@ def truth_columns(infos: Sequence[Mapping[str, Any]], skipped: dict[str, str]) -
                 f"it must hold the same labels at each reset and step."
             ) from error
         except ValueError as error:
-            raise WorkbenchError(f'The truth label {name!r} changes its shape between episodes: {error}') from error
+            raise WorkbenchError(f"The truth label {name!r} changes its shape between episodes: {error}") from error
         if values.dtype.kind in "biuf":
             columns[f"truth/{name}"] = values
         else:

@@ -26,7 +26,7 @@ def episode_table(
     """
     ids = committed.get("id", np.empty(0, np.int32))
     open_ids = np.setdiff1d(np.unique(step_episode), ids)
-    table = {name: column for name, column in committed.items()}
+    table = dict(committed)
     if len(open_ids):
         rows = [np.flatnonzero(step_episode == number) for number in open_ids]
         rewards = steps["reward"][:]
@@ -42,7 +42,9 @@ def episode_table(
             "truncated": np.zeros(len(rows), np.bool_),
             "complete": np.zeros(len(rows), np.bool_),
         }
-        table = {name: np.concatenate([table[name], column]) if name in table else column for name, column in made_up.items()}
+        table = {
+            name: np.concatenate([table[name], column]) if name in table else column for name, column in made_up.items()
+        }
     if not table:
         return {"id": np.empty(0, np.int32), "return": np.empty(0), "complete": np.empty(0, np.bool_)}
     order = np.argsort(table["id"], kind="stable")
@@ -107,7 +109,7 @@ class Episode:
         return self.recording.state[name][self.rows]
 
     def observations(self, key: str | None = None) -> npt.NDArray[Any]:
-        """Its observations, `[T+1, ...]`: one before each action and the one after the last; `[T, ...]` where that was not kept.
+        """Its observations, `[T+1, ...]`: before each action and after the last; `[T, ...]` where that was not kept.
 
         Args:
             key: Which one, where the observation is a dict.
@@ -118,7 +120,9 @@ class Episode:
         name = f"observation/{key}" if key else "observation"
         if name not in self.recording.steps:
             keys = [n.removeprefix("observation/") for n in self.recording.steps if n.startswith("observation/")]
-            raise WorkbenchError(f"There is no {name}; the observation's keys are: {', '.join(keys) or 'none recorded'}.")
+            raise WorkbenchError(
+                f"There is no {name}; the observation's keys are: {', '.join(keys) or 'none recorded'}."
+            )
         before = self.column(name)
         final = self.recording.final_observation(self.index, key)
         return before if final is None else np.concatenate([before, final[None]])

@@ -20,7 +20,6 @@ Reader: TypeAlias = Callable[[Any], list[tuple[str, Tensor]]]
 Hook: TypeAlias = Callable[[nn.Module, Any, Any], None]
 
 
-
 def leaf_modules(module: nn.Module) -> dict[str, nn.Module]:
     """Every module without submodules, by path; one that stands in several places appears once."""
     leaves = {path: leaf for path, leaf in module.named_modules() if path and not any(leaf.children())}

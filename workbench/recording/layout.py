@@ -1,10 +1,10 @@
-"""The shape of a recording in its store: names, format version, chunk sizes, codecs. `docs/recording-format.md` is its prose.
+"""The shape of a recording in its store: names, version, chunk sizes, codecs; `docs/recording-format.md` is its prose.
 
 Axis legend: step (one row a recorded step), episode (one row an episode), then the axes of the thing recorded.
 """
 
 import math
-from typing import Any
+from typing import Any, Final
 
 from zarr.codecs import BloscCodec, Crc32cCodec
 
@@ -19,18 +19,20 @@ AGENT = "agent"
 GROUPS = (STEPS, ACTIVATIONS, STATE, EPISODES, AGENT)
 
 CHUNK_BYTES = 1 << 20
-"""Bytes of one uncompressed chunk: large enough to compress and read well, small enough that one step is read quickly."""
+"""Bytes of one uncompressed chunk: large enough to compress well, small enough that one step is read quickly."""
 MAXIMUM_CHUNK_ROWS = 16_384
 SEGMENT_BYTES = 8 << 20
 """Bytes of one block of rows that the acting thread fills before it is handed to the writer thread."""
 MAXIMUM_SEGMENT_ROWS = 4_096
 SEGMENTS = 4
-"""How many such blocks may wait: what bounds the memory, and what a slow disk has to fill before it slows the rollout."""
+"""How many such blocks may wait: they bound the memory; a slow disk that fills them all slows the rollout."""
 
-COMPRESSOR = "zstd"
+COMPRESSOR: Final = "zstd"
 COMPRESSION_LEVEL = 1
 
 ENDED_FINISHED = "finished"
+ENDED_CANCELLED = "cancelled"
+ENDED_INTERRUPTED = "interrupted"
 ENDED_CUT_SHORT = "cut short"
 
 

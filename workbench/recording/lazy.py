@@ -46,7 +46,7 @@ class LazyArray:
 
     @property
     def stored_dimensions(self) -> tuple[str, ...]:
-        """Name of each axis as stored, unique among unlike axes of the group: `step`, `features_extractor.cnn.0.channel`."""
+        """Name of each axis as stored, unique among unlike axes of a group: `features_extractor.cnn.0.channel`."""
         names = getattr(self._array.metadata, "dimension_names", None) or (None,) * self.ndim
         return tuple(str(name) if name else f"{self.name}.axis_{axis}" for axis, name in enumerate(names))
 
@@ -74,14 +74,15 @@ class LazyArray:
         try:
             # A chunk holds whole rows, so rows are read whole, and numpy does the rest.
             if first is Ellipsis:
-                return self[:][key]
+                return np.asarray(self[:][key])
             if isinstance(first, slice):
                 start, stop, step = first.indices(self._rows)
                 if step < 0:
                     return self[(np.arange(start, stop, step), *rest)]
                 values = np.asarray(self._array[start : max(start, stop) : step])
             elif np.ndim(first) == 0 and not isinstance(first, bool | np.bool_):
-                return np.asarray(np.asarray(self._array[self._check(int(first))])[rest])
+                row: npt.NDArray[Any] = np.asarray(self._array[self._check(int(first))])
+                return np.asarray(row[rest])
             else:
                 values = self._read_rows(self._row_numbers(first))
             return values[(slice(None), *rest)] if rest else values
@@ -123,7 +124,9 @@ class LazyArray:
         if numbers.size == 0:
             return np.empty(0, np.int64)
         if numbers.dtype.kind not in "iu" or numbers.ndim != 1:
-            raise IndexError(f"rows of {self.name} are integers in one axis; these are {numbers.dtype}, {numbers.ndim}-d")
+            raise IndexError(
+                f"rows of {self.name} are integers in one axis; these are {numbers.dtype}, {numbers.ndim}-d"
+            )
         if numbers.min() < -self._rows or numbers.max() >= self._rows:
             raise IndexError(f"rows {numbers.min()} to {numbers.max()} are not all in {self.name} ({self._rows} rows)")
         return np.where(numbers < 0, numbers + self._rows, numbers).astype(np.int64)

@@ -66,7 +66,7 @@ class Recording:
 
     @property
     def ended(self) -> str:
-        """How it ended: `finished`, `cancelled`, `interrupted`, `failed: …`; `cut short` where the writer died or still writes."""
+        """`finished`, `cancelled`, `interrupted`, `failed: …`; `cut short` where the writer died or still writes."""
         return str(self.attributes.get("ended", "cut short"))
 
     @property
@@ -222,7 +222,8 @@ class Recording:
         head = html.escape(self.__repr__().split("\n  steps:")[0])
         return (
             f"<pre>{head}</pre><details><summary>{len(facts['layers'])} layers</summary>"
-            f"<table><tr><th>layer</th><th>module</th><th>shape of a row</th><th>dtype</th></tr>{rows}</table></details>"
+            f"<table><tr><th>layer</th><th>module</th><th>shape of a row</th><th>dtype</th></tr>"
+            f"{rows}</table></details>"
         )
 
     # --- inside ------------------------------------------------------------------------------------------------------

@@ -6,8 +6,6 @@ All ways in (`record`, the wrappers for one's own loop, the training callback) f
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -21,14 +19,12 @@ from workbench.errors import WorkbenchError
 from workbench.policies.types import ActionChoice, EpisodeRandom, Observations, Policy, PolicyOutput, State
 from workbench.recording.agent import write_agent
 from workbench.recording.columns import flatten_observation, truth_columns
-from workbench.recording.environments import Environment, EnvironmentSpecification, describe_environment
+from workbench.recording.environments import Environment, EnvironmentSpecification
+from workbench.recording.facts import first_facts, now
 from workbench.recording.hooks import ActivationCapture
 from workbench.recording.layout import (
     ACTIVATIONS,
-    ENDED_CUT_SHORT,
     ENDED_FINISHED,
-    FORMAT,
-    FORMAT_VERSION,
     GROUPS,
     STATE,
     STEPS,
@@ -39,7 +35,6 @@ from workbench.recording.writer import ArraySpecification, Rows, Segment, StoreW
 
 logger = logging.getLogger(__name__)
 
-PACKAGES = ("rl-workbench", "torch", "gymnasium", "stable-baselines3", "sb3-contrib", "zarr", "numpy")
 NO_SEED = -1
 
 
@@ -83,7 +78,9 @@ class Recorder:
         self.slots = slots
         self._flush_seconds = flush_seconds
         self._activation_dtype = _activation_dtype(activation_dtype)
-        self._capture = ActivationCapture(self.policy.module, layers, prefix=f"{ACTIVATIONS}/") if self.policy is not None else None
+        self._capture = (
+            ActivationCapture(self.policy.module, layers, prefix=f"{ACTIVATIONS}/") if self.policy is not None else None
+        )
         try:
             self._root = create_group(self.path, overwrite=overwrite)
             for group in GROUPS:
@@ -92,7 +89,18 @@ class Recorder:
                 write_agent(self._root, self.policy)
         except OSError as error:
             raise WorkbenchError(f"A recording cannot be written at {self.path}: {error.strerror or error}.") from error
-        self._facts = self._first_facts(environment, specification, seed, deterministic)
+        self._facts = first_facts(
+            self.policy,
+            environment,
+            specification,
+            {
+                "seed": seed,
+                "deterministic": deterministic,
+                "slots": slots,
+                "activation_dtype": activation_dtype or "as computed",
+                "flush_seconds": flush_seconds,
+            },
+        )
         self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
         self._writer: StoreWriter | None = None
         self._segment: Segment = []
@@ -111,7 +119,7 @@ class Recorder:
         self._seed = np.full(slots, NO_SEED, np.int64)
         self._slot_numbers = np.arange(slots, dtype=np.int16)
         self.newest: dict[int, Any] = {}
-        """By slot, the observation after its last row: the final one of an episode that ends because the recording does."""
+        """By slot, the observation after its last row: the final one of an episode that is cut off."""
 
     # --- what a loop calls -------------------------------------------------------------------------------------------
 
@@ -218,8 +226,12 @@ class Recorder:
         """Say that the episode in `slot` is over.
 
         Args:
+            slot: Which environment.
             final_observation: The observation after the last action, `[*observation]`: the (T+1)-th.
+            terminated: Whether the environment reached an end.
+            truncated: Whether a limit cut the episode off.
             complete: False where the recording stopped before the episode did.
+            final_frame: `[height, width, 3]`, the picture of the final observation.
         """
         if self._episode[slot] < 0:
             return
@@ -258,7 +270,7 @@ class Recorder:
         return RecordingVecEnv(environment, self)
 
     def wrap_policy(self) -> Any:
-        """The recorder's policy, with `act` and an SB3-like `predict`, each leaving its activations for the next row."""
+        """The recorder's policy, with `act` and an SB3-like `predict`, whose activations go to the next row."""
         from workbench.recording.wrappers import RecordingPolicy
 
         return RecordingPolicy(self)
@@ -275,7 +287,7 @@ class Recorder:
         for slot in range(self.slots):
             if self._episode[slot] >= 0:
                 self.finish_episode(slot, self.newest.get(slot), complete=False)
-        self._facts |= {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": _now()}
+        self._facts |= {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": now()}
         if self._writer is None:
             self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
             return
@@ -295,7 +307,9 @@ class Recorder:
             self.close()
             return
         interrupted = isinstance(error, KeyboardInterrupt | SystemExit)
-        reason = "interrupted" if interrupted else f"failed: {' '.join(str(error).split())[:300] or type(error).__name__}"
+        reason = (
+            "interrupted" if interrupted else f"failed: {' '.join(str(error).split())[:300] or type(error).__name__}"
+        )
         try:
             self.close(reason)
         except WorkbenchError:
@@ -399,34 +413,6 @@ class Recorder:
             self._writer.submit_episodes(self._finished)
             self._finished = []
 
-    def _first_facts(
-        self,
-        environment: Any,
-        specification: EnvironmentSpecification | None,
-        seed: int | None,
-        deterministic: bool | None,
-    ) -> dict[str, Any]:
-        spec = specification or EnvironmentSpecification(id=None, kwargs={}, wrappers=())
-        first = environment.envs[0] if hasattr(environment, "envs") else environment
-        return {
-            "format": FORMAT,
-            "format_version": FORMAT_VERSION,
-            "created": _now(),
-            "complete": False,
-            "ended": ENDED_CUT_SHORT,
-            "seed": seed,
-            "deterministic": deterministic,
-            "slots": self.slots,
-            "policy": _describe_policy(self.policy),
-            "environment": describe_environment(first, spec) if isinstance(first, gymnasium.Env) else None,
-            "layers": {},
-            "skipped_layers": {},
-            "skipped_columns": {},
-            "activation_dtype": str(self._activation_dtype) if self._activation_dtype else "as computed",
-            "flush_seconds": self._flush_seconds,
-            "versions": _versions(),
-        }
-
 
 def _as_policy(policy: Any) -> Policy | None:
     if policy is None or isinstance(policy, Policy):
@@ -443,31 +429,3 @@ def _activation_dtype(name: str | None) -> np.dtype[Any] | None:
     if name not in ("float16", "float32"):
         raise WorkbenchError(f"Activations can be stored as float16 or float32; {name!r} is neither.")
     return np.dtype(name)
-
-
-def _describe_policy(policy: Policy | None) -> dict[str, Any] | None:
-    if policy is None:
-        return None
-    from workbench.policies import fingerprint
-
-    return {
-        "name": policy.name,
-        "spec": getattr(policy, "spec", None),
-        "fingerprint": fingerprint(policy),
-        "settings": getattr(policy, "settings", None) or {},
-        "parameters": sum(parameter.numel() for parameter in policy.module.parameters()),
-    }
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,27 +2,21 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gymnasium
-import numpy as np
-import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.policies.types import EpisodeRandom, Policy, State
-from workbench.progress import Cancelled, Progress, SilentProgress
-from workbench.recording.columns import batch_observations
+from workbench.policies.space_checks import check_action_space, check_observation_space
+from workbench.policies.types import Policy
+from workbench.progress import Progress, SilentProgress
 from workbench.recording.environments import Environment, EnvironmentSpecification
-from workbench.recording.layout import ENDED_FINISHED
+from workbench.recording.loop import Rollout
 from workbench.recording.reader import Recording, open_recording
 from workbench.recording.recorder import Recorder
 
 EnvironmentSource = str | Callable[[], Environment] | Environment
-
-ENDED_CANCELLED = "cancelled"
-ENDED_INTERRUPTED = "interrupted"
 
 
 def record(
@@ -94,7 +88,8 @@ def record(
             if environment is not env:
                 stack.callback(environment.close)
         actor = _make_policy(policy, made[0], vec_normalize, device, trust_pickle=trust_pickle)
-        check_spaces(actor, made[0])
+        check_observation_space(actor.observation_space, made[0], normalised=True, where=actor.name)
+        check_action_space(actor.action_space, made[0], actor.name)
         recorder = stack.enter_context(
             Recorder(
                 out,
@@ -121,201 +116,6 @@ def record(
         )
         recorder.close(rollout.run(progress or SilentProgress()))
     return open_recording(out)
-
-
-@dataclass(kw_only=True)
-class Rollout:
-    """Environments side by side, each with its own episode, until enough has been recorded."""
-
-    policy: Policy
-    environments: Sequence[Environment]
-    recorder: Recorder
-    seed: int
-    deterministic: bool
-    episodes: int | None
-    steps: int | None
-    frames: bool
-    _observations: list[Any] = field(default_factory=list)
-    _infos: list[Mapping[str, Any]] = field(default_factory=list)
-    _streams: list[EpisodeRandom] = field(default_factory=list)
-    _started: int = 0
-    _finished: int = 0
-
-    def run(self, progress: Progress) -> str:
-        """Run to the end; gives how it ended: `finished` or `cancelled`."""
-        total = self.episodes if self.episodes is not None else int(self.steps or 0)
-        try:
-            self._run(progress, total)
-        except Cancelled:
-            return ENDED_CANCELLED
-        finally:
-            progress.close()
-        return ENDED_FINISHED
-
-    def _run(self, progress: Progress, total: int) -> None:
-        slots = len(self.environments)
-        self._observations = [None] * slots
-        self._infos = [{}] * slots
-        self._streams = [EpisodeRandom(0)] * slots
-        for slot in range(slots):
-            self._start(slot)
-        active = list(range(slots))
-        state = self.policy.initial_state(slots)
-        starts = np.ones(slots, np.bool_)
-        takes_masks = bool(getattr(self.policy, "takes_action_masks", False))
-        report_every = max(1, 64 // slots)
-        iteration = 0
-        while active:
-            if iteration % report_every == 0:
-                done = self._finished if self.episodes is not None else self.recorder.number_of_steps
-                progress.update(min(done, total), total, f"{self.recorder.number_of_steps} steps")
-            iteration += 1
-            state, starts, going_on = self._step(active, state, starts, takes_masks=takes_masks)
-            if self.steps is not None and self.recorder.number_of_steps >= self.steps:
-                break
-            if not all(going_on):
-                keep = [row for row, stays in enumerate(going_on) if stays]
-                active = [active[row] for row in keep]
-                starts = starts[keep]
-                state = {name: tensor[keep] for name, tensor in state.items()} if state is not None else None
-        done = self._finished if self.episodes is not None else self.recorder.number_of_steps
-        progress.update(min(done, total), total, f"{self.recorder.number_of_steps} steps")
-
-    def _step(
-        self, active: list[int], state: State | None, starts: npt.NDArray[np.bool_], *, takes_masks: bool
-    ) -> tuple[State | None, npt.NDArray[np.bool_], list[bool]]:
-        observations = batch_observations([self._observations[slot] for slot in active])
-        infos = [self._infos[slot] for slot in active]
-        frames = np.stack([self._frame(slot) for slot in active]) if self.frames else None
-        masks = np.stack([action_mask(self.environments[slot], self._infos[slot]) for slot in active]) if (
-            takes_masks
-        ) else None
-        choice = self.recorder.act(
-            observations,
-            state,
-            starts,
-            deterministic=self.deterministic,
-            random=[self._streams[slot] for slot in active],
-            action_masks=masks,
-        )
-        count = len(active)
-        rewards = np.zeros(count)
-        terminated = np.zeros(count, np.bool_)
-        truncated = np.zeros(count, np.bool_)
-        for row, slot in enumerate(active):
-            try:
-                after = self.environments[slot].step(choice.actions[row])
-            except Exception as error:
-                raise self._environment_failed(slot, "step", error) from error
-            self._observations[slot], reward, terminated[row], truncated[row], self._infos[slot] = after
-            rewards[row] = float(reward)
-        self.recorder.step(
-            observations,
-            choice.actions,
-            rewards,
-            terminated,
-            truncated,
-            infos=infos,
-            frames=frames,
-            action_masks=masks,
-            slots=np.asarray(active, np.int16),
-        )
-        going_on = [True] * count
-        over = terminated | truncated
-        if over.any():
-            for row in np.flatnonzero(over):
-                going_on[row] = self._end(active[row], bool(terminated[row]), bool(truncated[row]))
-        self._remember(active, over)
-        return choice.output.state, over, going_on
-
-    def _remember(self, active: list[int], over: npt.NDArray[np.bool_]) -> None:
-        """Hand the recorder the newest observations; it needs them only where the recording stops in mid-episode."""
-        for row, slot in enumerate(active):
-            if not over[row]:
-                self.recorder.newest[slot] = self._observations[slot]
-
-    def _start(self, slot: int) -> None:
-        seed = self.seed + self._started
-        self._started += 1
-        try:
-            self._observations[slot], self._infos[slot] = self.environments[slot].reset(seed=seed)
-        except Exception as error:
-            raise self._environment_failed(slot, "reset", error) from error
-        self._streams[slot] = EpisodeRandom(seed)
-        self.recorder.start_episode(slot, seed)
-
-    def _end(self, slot: int, terminated: bool, truncated: bool) -> bool:
-        """Close the slot's episode and start the next one; False where there is none left for it."""
-        self.recorder.finish_episode(
-            slot,
-            self._observations[slot],
-            terminated=terminated,
-            truncated=truncated,
-            final_frame=self._frame(slot) if self.frames else None,
-        )
-        self._finished += 1
-        if self.episodes is not None and self._started >= self.episodes:
-            return False
-        self._start(slot)
-        return True
-
-    def _frame(self, slot: int) -> npt.NDArray[np.uint8]:
-        try:
-            frame = self.environments[slot].render()
-        except Exception as error:
-            raise self._environment_failed(slot, "render", error) from error
-        if not isinstance(frame, np.ndarray) or frame.ndim != 3:
-            raise WorkbenchError(
-                f"Frames were asked for, but the environment's render() gave {type(frame).__name__} instead of an "
-                f'RGB picture; make it with render_mode="rgb_array", or record without frames.'
-            )
-        return frame
-
-    def _environment_failed(self, slot: int, where: str, error: Exception) -> WorkbenchError:
-        return WorkbenchError(
-            f"The environment raised in {where}() at step {self.recorder.number_of_steps} "
-            f"(environment {slot}, episode {self.recorder.current_episode(slot)}): "
-            f"{type(error).__name__}: {' '.join(str(error).split())[:200]}. "
-            f"The steps before it are kept in {self.recorder.path}."
-        )
-
-
-def check_spaces(policy: Policy, environment: Environment) -> None:
-    """Refuse an environment whose spaces are not those of the policy.
-
-    Raises:
-        WorkbenchError: Says what the policy expects and what the environment has.
-    """
-    for what, expected, came in (
-        ("observations", policy.observation_space, environment.observation_space),
-        ("actions", policy.action_space, environment.action_space),
-    ):
-        if not spaces_agree(expected, came):
-            raise WorkbenchError(
-                f"The policy and the environment do not fit: the policy's {what} are {expected}, "
-                f"the environment's are {came}. Choose the environment (with its wrappers) that the agent was trained in."
-            )
-
-
-def spaces_agree(expected: Any, came: Any) -> bool:
-    """Whether what one space gives, the other takes: the same kind, shape and number of choices (bounds may differ)."""
-    if hasattr(expected, "spaces") and hasattr(came, "spaces") and isinstance(expected.spaces, Mapping):
-        return all(key in came.spaces and spaces_agree(part, came.spaces[key]) for key, part in expected.spaces.items())
-    if type(expected).__name__ != type(came).__name__ or (expected.shape or ()) != (came.shape or ()):
-        return False
-    if hasattr(expected, "nvec"):
-        return bool(np.array_equal(expected.nvec, came.nvec))
-    return bool(getattr(expected, "n", None) == getattr(came, "n", None))
-
-
-def action_mask(environment: Environment, info: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Which actions are legal now: the environment's `action_masks()`, or `info["action_mask"]`; else all of them."""
-    with contextlib.suppress(AttributeError):
-        return np.asarray(environment.get_wrapper_attr("action_masks")(), np.bool_)
-    if "action_mask" in info:
-        return np.asarray(info["action_mask"], np.bool_)
-    space: Any = environment.action_space
-    return np.ones(int(space.n if hasattr(space, "n") and np.isscalar(space.n) else np.sum(space.nvec)), np.bool_)
 
 
 def _make_environments(

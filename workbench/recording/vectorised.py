@@ -79,4 +79,8 @@ def _copy(observations: Any) -> Any:
 
 
 def _row(observations: Any, slot: int) -> Any:
-    return {key: value[slot] for key, value in observations.items()} if isinstance(observations, dict) else observations[slot]
+    return (
+        {key: value[slot] for key, value in observations.items()}
+        if isinstance(observations, dict)
+        else observations[slot]
+    )

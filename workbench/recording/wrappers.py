@@ -37,7 +37,11 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         frames = np.asarray(self.env.render())[None] if self._frames else None
         observation, reward, terminated, truncated, info = self.env.step(action)
         before = self._observation
-        batch = {k: np.asarray(v)[None] for k, v in before.items()} if isinstance(before, dict) else np.asarray(before)[None]
+        batch = (
+            {k: np.asarray(v)[None] for k, v in before.items()}
+            if isinstance(before, dict)
+            else np.asarray(before)[None]
+        )
         self._recorder.step(
             batch,
             np.asarray(action)[None],
@@ -110,6 +114,7 @@ class RecordingPolicy:
             state: Recurrent state that the last call returned.
             episode_start: `[B]`, where an episode begins.
             deterministic: Take the mode.
+            action_masks: `[B, A]`, what is legal.
             seed: Of the random streams that are used where `deterministic` is False; one a row, from the first call on.
 
         Returns:
