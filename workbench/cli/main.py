@@ -23,7 +23,7 @@ EXIT_INTERRUPTED = 130
 
 RULE = "─- "
 """What a line across tyro's boxes is made of, where the terminal takes Unicode and where not."""
-REQUIRED_INDENTATION = 5
+REQUIRED_INDENTATION = 6
 """Deeper lines of tyro's box of missing options are help texts."""
 
 RUNNERS: dict[type, str] = {
@@ -101,10 +101,12 @@ def _parse(words: Sequence[str]) -> Any:
 
 def _condense(box: str) -> str:
     """One line of what tyro says in a box: its title and the text up to its first rule, without help texts."""
-    lines = [line.strip("│╭╮╰╯─|+-").rstrip() for line in box.splitlines()]
+    lines = [line.strip("│╭╮╰╯─").rstrip() for line in box.splitlines()]
     title, *said = lines or ["Wrong command line"]
     title = title.strip(RULE)
-    body = list(itertools.takewhile(lambda line: line.strip(RULE), said))
+    # Where the terminal takes no Unicode, a rule stands below the title as well.
+    below = itertools.dropwhile(lambda line: not line.strip(RULE), said)
+    body = list(itertools.takewhile(lambda line: line.strip(RULE), below))
     if title == "Required options":
         body = [line for line in body if len(line) - len(line.lstrip()) <= REQUIRED_INDENTATION]
     text = " ".join(" ".join(body).split())
