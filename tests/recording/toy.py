@@ -20,10 +20,6 @@ class Counter(gymnasium.Env[np.ndarray, int]):
         "render_fps": 7,
         "observation_names": ["seed", "step"],
     }
-        "render_modes": ["rgb_array"],
-        "render_fps": 7,
-        "observation_names": ["seed", "step"],
-    }
     observation_space = spaces.Box(-1e6, 1e6, (2,), np.float32)
     action_space = spaces.Discrete(3)
 
@@ -61,7 +57,7 @@ class Counter(gymnasium.Env[np.ndarray, int]):
 
 
 class ToyPolicy:
-    """A small network with hooks to find: an in-place activation, a module used twice, a recurrent sum of observations."""
+    """A small network: an activation that works in place and is used twice, and a running sum as its memory."""
 
     name = "Toy"
 
