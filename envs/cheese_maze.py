@@ -22,13 +22,13 @@ from envs.editing import Edit, carry_out
 from envs.maze_drawing import draw_maze
 from envs.maze_generation import generate_maze
 from envs.maze_solver import distances_to, moved, optimal_action, parting_square, write_path
-from envs.placement import Placement, parse_placement
+from envs.maze_state import read_state
+from envs.placement import LARGEST, masks_by_size, size_range
 
 ACTIONS = ("up", "right", "down", "left")
 FLOOR, WALL, MOUSE, CHEESE = (255, 255, 255), (0, 0, 0), (0, 0, 255), (255, 200, 0)
 """Colours of the squares in the observation."""
 _FLOOR, _MOUSE, _CHEESE = (np.array(colour, dtype=np.uint8) for colour in (FLOOR, MOUSE, CHEESE))
-SMALLEST, LARGEST = 3, 25
 
 
 class CheeseMaze(gymnasium.Env[npt.NDArray[np.uint8], int]):
@@ -49,7 +49,7 @@ class CheeseMaze(gymnasium.Env[npt.NDArray[np.uint8], int]):
             first in the order up, right, down, left.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10, "action_names": ACTIONS}
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class CheeseMaze(gymnasium.Env[npt.NDArray[np.uint8], int]):
         Raises:
             ValueError: An option is out of its range, or a maze could come up with no place for mouse and cheese.
         """
-        low, high = _size_range(size)
+        low, high = size_range(size)
         side = high if observation_size is None else int(observation_size)
         if side % 2 == 0 or not high <= side <= LARGEST:
             raise ValueError(f"observation_size must be odd, from size ({high}) to {LARGEST}; got {observation_size}")
@@ -88,8 +88,11 @@ class CheeseMaze(gymnasium.Env[npt.NDArray[np.uint8], int]):
             raise ValueError(f"render_mode must be 'rgb_array' or None; got {render_mode!r}")
         self.render_mode = render_mode
         self._sizes = np.arange(low, high + 1, 2)
-        self._cheese_masks = _masks("cheese", parse_placement(cheese), self._sizes)
-        self._mouse_masks = _masks("mouse", parse_placement(mouse), self._sizes)
+        self._cheese_masks = masks_by_size("cheese", cheese, self._sizes)
+        self._mouse_masks = masks_by_size("mouse", mouse, self._sizes)
+        for square_size, mask in self._cheese_masks.items():
+            if (mask | self._mouse_masks[square_size])[::2, ::2].sum() < 2:
+                raise ValueError(f"cheese {cheese!r} and mouse {mouse!r} leave one square for both")
         self._side, self._pixels = side, int(pixels)
         self._time_limit = side * side if time_limit is None else int(time_limit)
         shape = (side * self._pixels, side * self._pixels, 3)
@@ -105,17 +108,13 @@ class CheeseMaze(gymnasium.Env[npt.NDArray[np.uint8], int]):
         random = self.np_random
         size = int(self._sizes[random.integers(len(self._sizes))]) if len(self._sizes) > 1 else int(self._sizes[0])
         maze = generate_maze(size, random)
-        cheese = _draw_square(self._cheese_masks[size] & ~maze, random)
-        free = self._mouse_masks[size] & ~maze
-        free[cheese] = False
-        if not free.any():  # the only square for the mouse got the cheese, which can lie elsewhere
-            free = self._mouse_masks[size] & ~maze
-            mouse = _draw_square(free, random)
-            others = self._cheese_masks[size] & ~maze
-            others[mouse] = False
-            cheese = _draw_square(others, random)
-        else:
-            mouse = _draw_square(free, random)
+        allowed = self._cheese_masks[size] & ~maze
+        room = self._mouse_masks[size] & ~maze
+        if room.sum() == 1:  # a square that only the mouse can take is not for the cheese
+            allowed &= ~room
+        cheese = _draw_square(allowed, random)
+        room[cheese] = False
+        mouse = _draw_square(room, random)
         margin = (self._side - size) // 2
         walls = np.ones((self._side, self._side), dtype=np.bool_)
         walls[margin : margin + size, margin : margin + size] = maze
@@ -236,29 +235,9 @@ class CheeseMaze(gymnasium.Env[npt.NDArray[np.uint8], int]):
 
     def set_state(self, state: Mapping[str, Any]) -> npt.NDArray[np.uint8]:
         """Put a state from `get_state` back and return its observation; ValueError where it fits no such maze."""
-        names = {"walls", "size", "mouse", "cheese", "elapsed", "over"}
-        if set(state) != names:
-            raise ValueError(f"a state has the entries {', '.join(sorted(names))}; got {', '.join(sorted(state))}")
-        walls = np.array(state["walls"], dtype=np.bool_)
-        size = int(state["size"])
-        if walls.shape != (self._side, self._side):
-            raise ValueError(f"walls must have shape {(self._side, self._side)}; got {walls.shape}")
-        if size % 2 == 0 or not SMALLEST <= size <= self._side:
-            raise ValueError(f"size must be odd, from {SMALLEST} to {self._side}; got {size}")
-        margin = (self._side - size) // 2
-        outside = np.ones_like(walls)
-        outside[margin : margin + size, margin : margin + size] = False
-        if not walls[outside].all() or walls[margin, margin + size - 1]:
-            raise ValueError(f"walls must be closed around the {size} by {size} maze and open at its top right corner")
-        squares = {}
-        for name in ("mouse", "cheese"):
-            row, column = (int(number) for number in state[name])
-            if not (0 <= row < self._side and 0 <= column < self._side) or walls[row, column]:
-                raise ValueError(f"the {name} must be on an open square; row {row}, column {column} is none")
-            squares[name] = (row, column)
-        self._size, self._elapsed, self._over = size, int(state["elapsed"]), bool(state["over"])
-        self._mouse = squares["mouse"]
-        self._lay_out(walls, squares["cheese"])
+        read = read_state(state, self._side)
+        self._size, self._elapsed, self._over, self._mouse = read.size, read.elapsed, read.over, read.mouse
+        self._lay_out(read.walls, read.cheese)
         return self.observation()
 
     def _lay_out(self, walls: npt.NDArray[np.bool_], cheese: tuple[int, int]) -> None:
@@ -320,23 +299,6 @@ def _describe(
         optimal_action(to_cheese, row, column),
         optimal_action(to_corner, row, column),
     )
-
-
-def _size_range(size: int | Sequence[int]) -> tuple[int, int]:
-    low, high = (size, size) if isinstance(size, int | np.integer) else tuple(size) if len(size) == 2 else (0, 0)
-    if low % 2 == 0 or high % 2 == 0 or not SMALLEST <= low <= high <= LARGEST:
-        raise ValueError(
-            f"size must be odd, from {SMALLEST} to {LARGEST}, or a pair (smallest, largest) of such; got {size!r}"
-        )
-    return int(low), int(high)
-
-
-def _masks(what: str, placement: Placement, sizes: npt.NDArray[np.int64]) -> dict[int, npt.NDArray[np.bool_]]:
-    masks = {int(size): placement.mask(int(size)) for size in sizes}
-    for size, mask in masks.items():
-        if not mask[::2, ::2].any():  # only these squares are open in every maze
-            raise ValueError(f"no square of a maze of size {size} is sure to have room for the {what}")
-    return masks
 
 
 def _draw_square(allowed: npt.NDArray[np.bool_], random: np.random.Generator) -> tuple[int, int]:

@@ -22,8 +22,8 @@ class CueRecall(gymnasium.Env[npt.NDArray[np.float32], int]):
     """See a cue, wait through distractors of unknown number, name the cue when asked; reward 1 if right.
 
     The observation is `[symbols + 2]` float32 of zeros and ones: the symbol shown (one-hot), whether it is the cue,
-    whether to choose now. Actions before the choice do nothing. While waiting and at the choice, symbols are drawn evenly
-    and independently of the cue. The action at the choice ends the episode.
+    whether to choose now. Actions before the choice do nothing. While waiting and at the choice, symbols are drawn
+    evenly and independently of the cue. The action at the choice ends the episode.
 
     `info["truth"]` at the observation that it comes with:
         cue: the latent, 0 to symbols - 1, at every step.
@@ -65,6 +65,12 @@ class CueRecall(gymnasium.Env[npt.NDArray[np.float32], int]):
         self._symbols, self._cue_steps, self._delay = int(symbols), int(cue_steps), (int(low), int(high))
         self.observation_space = gymnasium.spaces.Box(0.0, 1.0, (self._symbols + 2,), np.float32)
         self.action_space = gymnasium.spaces.Discrete(self._symbols)
+        names = [f"symbol {symbol}" for symbol in range(self._symbols)]
+        self.metadata = {
+            **type(self).metadata,
+            "observation_names": [*names, "this is the cue", "choose now"],
+            "action_names": [f"name {name}" for name in names],
+        }
         self._over: bool | None = None
 
     def reset(
@@ -174,7 +180,9 @@ class CueRecall(gymnasium.Env[npt.NDArray[np.float32], int]):
         shown = np.array(state["shown"], dtype=np.int64)
         over, elapsed = bool(state["over"]), int(state["elapsed"])
         if shown.ndim != 1 or len(shown) <= self._cue_steps or not ((shown >= 0) & (shown < self._symbols)).all():
-            raise ValueError(f"shown must be more than {self._cue_steps} symbols, 0 to {self._symbols - 1}; got {shown}")
+            raise ValueError(
+                f"shown must be more than {self._cue_steps} symbols, 0 to {self._symbols - 1}; got {shown}"
+            )
         if not 0 <= elapsed < len(shown) + over:
             raise ValueError(f"elapsed must be 0 to {len(shown) - 1 + over}; got {elapsed}")
         cue = self._checked(state["cue"])

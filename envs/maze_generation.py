@@ -20,11 +20,12 @@ def generate_maze(size: int, random: np.random.Generator) -> npt.NDArray[np.bool
         `[N, N]`, True where there is a wall.
     """
     cells = (size + 1) // 2
-    return _carve(size, random.permutation(2 * cells * (cells - 1)))
+    return carve(size, random.permutation(2 * cells * (cells - 1)))
 
 
 @numba.njit(cache=True)
-def _carve(size: int, order: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+def carve(size: int, order: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Carve a maze of `size` squares by trying its edges in `order`, a permutation of their numbers; compiled."""
     cells = (size + 1) // 2
     walls = np.ones((size, size), dtype=np.bool_)
     walls[::2, ::2] = False

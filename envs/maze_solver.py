@@ -42,16 +42,17 @@ def distances_to(walls: npt.NDArray[np.bool_], row: int, column: int) -> npt.NDA
             next_row = here_row + ROW_STEP[action]
             next_column = here_column + COLUMN_STEP[action]
             if 0 <= next_row < height and 0 <= next_column < width:
-                if not walls[next_row, next_column] and distances[next_row, next_column] < 0:
-                    distances[next_row, next_column] = distances[here_row, here_column] + 1
-                    queue[tail] = next_row * width + next_column
-                    tail += 1
+                if walls[next_row, next_column] or distances[next_row, next_column] >= 0:
+                    continue
+                distances[next_row, next_column] = distances[here_row, here_column] + 1
+                queue[tail] = next_row * width + next_column
+                tail += 1
     return distances
 
 
 @numba.njit(cache=True)
 def moved(walls: npt.NDArray[np.bool_], row: int, column: int, action: int) -> tuple[int, int]:
-    """Give the square that an action leads to: the neighbour, or the same square where a wall or the edge is in the way."""
+    """Give the square that an action leads to: the neighbour, or the same where a wall or the edge is in the way."""
     next_row, next_column = row + ROW_STEP[action], column + COLUMN_STEP[action]
     inside = 0 <= next_row < walls.shape[0] and 0 <= next_column < walls.shape[1]
     if inside and not walls[next_row, next_column]:
@@ -61,7 +62,7 @@ def moved(walls: npt.NDArray[np.bool_], row: int, column: int, action: int) -> t
 
 @numba.njit(cache=True)
 def optimal_action(distances: npt.NDArray[np.int16], row: int, column: int) -> int:
-    """Give the first action (in the order up, right, down, left) that brings the goal nearer; -1 at the goal or cut off from it."""
+    """Give the first of up, right, down, left that brings the goal nearer; -1 at the goal or cut off from it."""
     here = distances[row, column]
     for action in range(4):
         if _descends(distances, row, column, action, here):
@@ -79,7 +80,7 @@ def _descends(distances: npt.NDArray[np.int16], row: int, column: int, action: i
 
 @numba.njit(cache=True)
 def write_path(distances: npt.NDArray[np.int16], row: int, column: int, path: npt.NDArray[np.int16]) -> None:
-    """Write the squares from (`row`, `column`) to the goal, both included, into `path` `[H * H, 2]`; the rest becomes -1.
+    """Write the squares from (`row`, `column`) to the goal, both included, into `path` `[H * H, 2]`, then -1.
 
     Of several shortest paths it is the one whose actions come first in the order up, right, down, left. Nothing but
     -1 is written where the goal cannot be reached.

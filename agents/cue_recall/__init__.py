@@ -1,0 +1,1 @@
+"""RecurrentPPO on CueRecall-v0."""

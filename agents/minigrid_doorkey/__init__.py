@@ -1,0 +1,1 @@
+"""DQN on MiniGrid's DoorKey."""

@@ -1,0 +1,1 @@
+"""SAC on Pendulum-v1."""

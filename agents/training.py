@@ -1,0 +1,88 @@
+"""What the training scripts share: a progress bar, reproducible set-up, and saving small."""
+
+import json
+import random
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import BaseCallback
+from tqdm import tqdm
+
+TRANSIENT = (
+    "_last_obs",
+    "_last_episode_starts",
+    "_last_original_obs",
+    "_last_lstm_states",
+    "ep_info_buffer",
+    "ep_success_buffer",
+)
+"""Attributes that an algorithm needs only while it trains."""
+
+
+class ProgressBar(BaseCallback):
+    """A bar on standard error with the mean return of the last hundred training episodes."""
+
+    def __init__(self, total_timesteps: int, description: str) -> None:
+        super().__init__()
+        self._total = total_timesteps
+        self._description = description
+        self._bar: tqdm[Any] | None = None
+
+    def _on_training_start(self) -> None:
+        self._bar = tqdm(total=self._total, desc=self._description, unit=" steps", mininterval=2.0)
+
+    def _on_step(self) -> bool:
+        assert self._bar is not None
+        self._bar.update(self.num_timesteps - self._bar.n)
+        if self.n_calls % 512 == 0 and self.model.ep_info_buffer:
+            returns = [episode["r"] for episode in self.model.ep_info_buffer]
+            self._bar.set_postfix(mean_return=f"{np.mean(returns):.2f}")
+        return True
+
+    def _on_training_end(self) -> None:
+        assert self._bar is not None
+        self._bar.close()
+
+
+def make_reproducible(seed: int) -> None:
+    """Seed every generator that training draws from, and keep to one thread (results depend on the thread count)."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.set_num_threads(1)
+
+
+def save_small(model: BaseAlgorithm, path: Path) -> None:
+    """Save a stable-baselines3 algorithm without what only further training needs.
+
+    Optimiser moments, buffers and last observations are left out.
+    The result is an ordinary zip that the library's own `load` takes; the optimisers in it start afresh.
+    """
+    for module in model.policy.modules():
+        _forget(getattr(module, "optimizer", None))
+    _forget(getattr(model, "ent_coef_optimizer", None))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    model.save(path, exclude=[name for name in TRANSIENT if hasattr(model, name)])
+
+
+def _forget(optimizer: torch.optim.Optimizer | None) -> None:
+    if optimizer is not None:
+        optimizer.state.clear()
+
+
+def write_training_log(path: Path, *, started: float, **facts: Any) -> None:
+    """Write what the card says about the training: settings, seed, wall-clock time, library versions."""
+    import gymnasium
+    import stable_baselines3
+
+    facts["minutes"] = round((time.time() - started) / 60, 1)
+    facts["versions"] = {
+        "gymnasium": gymnasium.__version__,
+        "stable_baselines3": stable_baselines3.__version__,
+        "torch": torch.__version__,
+    }
+    path.write_text(json.dumps(facts, indent=2) + "\n")
