@@ -46,9 +46,11 @@ class EpisodeSummary:
     value_change: FloatArray | None
     """`[T]` value of the next step minus this one's; 0 − value at a terminal step; NaN where the next is unknown."""
     temporal_difference_error: FloatArray | None
-    """`[T]` reward + discount · next value − value; NaN where the next value is unknown."""
+    """`[T]` reward + discount · next value − value; NaN where the next value is unknown, None without one."""
     distribution: ActionDistribution
     discount: float
+    reward_in_value_units: bool
+    """False where the critic was trained on rescaled rewards."""
     terminated: bool
     moments: tuple[Moment, ...]
     """The most striking steps, by kind and rank."""
@@ -82,8 +84,8 @@ def summarise_episode(
         value: `[T]` the critic's estimate, or None.
         terminated: Whether the last step ended in a terminal state (a truncated or unfinished episode did not).
         discount: Between 0 and 1.
-        reward_in_value_units: False where the critic was trained on rescaled rewards: value drops are then ranked by
-            the value's change alone.
+        reward_in_value_units: False where the critic was trained on rescaled rewards: there is then no one-step error,
+            and value drops are ranked by the value's change alone.
         moments_per_kind: How many steps of each kind to keep at most.
         minimum_gap: Steps between two moments of one kind, so that one event is listed once.
 
@@ -96,9 +98,9 @@ def summarise_episode(
     if values is not None:
         following = np.append(values[1:], 0.0 if terminated else np.nan)[: len(values)]
         change = following - values
-        error = rewards + discount * following - values
+        error = rewards + discount * following - values if reward_in_value_units else None
     candidates = [
-        *_value_drops(error if reward_in_value_units else change, change, reward_in_value_units),
+        *_value_drops(change if error is None else error, change, error is not None),
         *_high_entropy(distribution),
         *_against_mode(distribution),
     ]
@@ -115,6 +117,7 @@ def summarise_episode(
         temporal_difference_error=error,
         distribution=distribution,
         discount=discount,
+        reward_in_value_units=reward_in_value_units,
         terminated=terminated,
         moments=tuple(moments),
     )

@@ -23,6 +23,14 @@ def is_squashed(recording: "Recording") -> bool:
     return policy.get("name") in SQUASHED_ALGORITHMS or bool(settings.get("squash_output"))
 
 
+def is_normalised(recording: "Recording") -> bool:
+    """Whether the agent was trained behind VecNormalize, which by default rescales rewards as well as observations.
+
+    Its critic then estimates returns in that rescaled unit, which the recorded rewards are not in.
+    """
+    return any(name.startswith("normalisation/") for name in recording.agent_arrays())
+
+
 def recorded_distribution(recording: "Recording", episode: "Episode") -> ActionDistribution:
     """What the policy said about its actions over an episode's T steps."""
     space: Mapping[str, Any] = (recording.attributes.get("environment") or {}).get("action_space") or {}
@@ -67,5 +75,5 @@ def summarise_recorded_episode(recording: "Recording", number: int) -> EpisodeSu
         value=episode.column("value") if "value" in recording.steps else None,
         terminated=episode.terminated,
         discount=float(settings.get("gamma") or settings.get("discount") or DEFAULT_DISCOUNT),
-        reward_in_value_units=not settings.get("normalised_reward"),
+        reward_in_value_units=not is_normalised(recording),
     )

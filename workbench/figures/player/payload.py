@@ -7,16 +7,15 @@ Axis legend:
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from workbench.analyses.distributions import BITS_PER_NAT, FloatArray
 from workbench.analyses.episode import EpisodeSummary
 from workbench.analyses.recorded import is_squashed, summarise_recorded_episode
 from workbench.errors import WorkbenchError
 from workbench.figures.player.actions import describe_actions
-from workbench.figures.player.encoding import encode_array, picture_url
-from workbench.figures.player.layers import describe_layer, layer_bytes_per_step
-from workbench.figures.player.observations import describe_observation
+from workbench.figures.player.contents import window_contents
+from workbench.figures.player.encoding import encode_array
+from workbench.figures.player.layers import layer_bytes_per_step
 
 if TYPE_CHECKING:
     from workbench.recording import Episode, Recording
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 MOST_STEPS = 1000
 PAYLOAD_BYTES = 8 << 20
 MOST_BINS = 4000
-SMALL_PICTURE = 160 * 160
 
 
 def window_steps(recording: "Recording", layer: str | None) -> int:
@@ -77,13 +75,9 @@ def episode_payload(
     start = int(np.clip(start, 0, max(0, length - 1)))
     stop = length if stop is None else int(np.clip(stop, start, length))
     window = slice(start, stop)
-    rows = episode.rows[window]
     summary = summary or summarise_recorded_episode(recording, number)
     environment = recording.attributes.get("environment") or {}
-    at_end = stop == length
-    observations = _observations(recording, episode, rows, at_end, max_frame_pixels) if length else []
-    frames = _frames(recording, episode, rows, at_end, max_frame_pixels) if length else None
-    has_final = bool(length) and at_end and any(_rows_of(part) > len(rows) for part in [*observations, frames] if part)
+    contents = window_contents(recording, episode, window, layer, max_frame_pixels)
     episode_key = f"{recording.path}|{number}"
     return {
         "format": "rl-workbench-player",
@@ -98,11 +92,11 @@ def episode_payload(
             "total_reward": episode.total_reward,
             "ending": _ending(episode),
         },
-        "window": {"start": start, "stop": stop, "has_final": has_final},
+        "window": {"start": start, "stop": stop, "has_final": contents.has_final},
         "environment_fps": environment.get("render_fps"),
-        "notes": _notes(recording, episode),
-        "frames": frames,
-        "observations": observations,
+        "notes": [*_notes(recording, episode), *contents.notes],
+        "frames": contents.frames,
+        "observations": contents.observations,
         "actions": describe_actions(
             summary.distribution,
             episode.column("action") if "action" in recording.steps else np.zeros((length, 0)),
@@ -116,17 +110,9 @@ def episode_payload(
         "moments": [{"kind": m.kind, "step": m.step, "text": m.text} for m in summary.moments],
         "moments_note": "No step of this episode stands out: no sharp fall of the value, no peak of the entropy, "
         "no action against the mode.",
-        "layer": None
-        if layer is None or not length
-        else describe_layer(
-            layer, recording.layers[layer]["module"], np.asarray(recording.activations[layer][rows])
-        ),
-        "truth": _truth(recording, rows),
-        "state": [
-            describe_layer(name, "recurrent state after the step", np.asarray(array[rows]), unit="state")
-            for name, array in recording.state.items()
-            if length
-        ],
+        "layer": contents.layer,
+        "truth": contents.truth,
+        "state": contents.state,
     }
 
 
@@ -154,59 +140,20 @@ def _notes(recording: "Recording", episode: "Episode") -> list[str]:
     return notes
 
 
-def _rows_of(part: dict[str, Any]) -> int:
-    return len(part["urls"]) if "urls" in part else int(part["array"]["shape"][0])
-
-
-def _observations(
-    recording: "Recording", episode: "Episode", rows: npt.NDArray[np.int64], at_end: bool, pixels: int
-) -> list[dict[str, Any]]:
-    described = []
-    for column, array in recording.steps.items():
-        if column != "observation" and not column.startswith("observation/"):
-            continue
-        key = column.removeprefix("observation").removeprefix("/")
-        values = np.asarray(array[rows])
-        final = recording.final_observation(episode.index, key or None) if at_end and episode.complete else None
-        if final is not None:
-            values = np.concatenate([values, final[None]])
-        names = recording.observation_names if not key else None
-        described.append(describe_observation(key, values, names, maximum_pixels=pixels))
-    return described
-
-
-def _frames(
-    recording: "Recording", episode: "Episode", rows: npt.NDArray[np.int64], at_end: bool, pixels: int
-) -> dict[str, Any] | None:
-    if "frame" not in recording.steps:
-        return None
-    frames = list(np.asarray(recording.steps["frame"][rows]))
-    final = recording.final_frame(episode.index) if at_end and episode.complete else None
-    if final is not None:
-        frames.append(final)
-    height, width = frames[0].shape[:2]
-    small = height * width <= SMALL_PICTURE
-    return {
-        "label": f"the environment's picture, {width} × {height} pixels",
-        "width": width,
-        "height": height,
-        "urls": [picture_url(frame, maximum_pixels=pixels, lossless=small) for frame in frames],
-    }
-
-
 def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
     distribution = summary.distribution
     so_far = np.cumsum(summary.reward) - summary.reward
     entropy = distribution.entropy
+    value_unit = "reward" if summary.reward_in_value_units else "rescaled"
     candidates: list[tuple[str, str, FloatArray | None, str]] = [
-        ("Value", "reward", summary.value, "The critic's estimate of the return from here"),
+        ("Value", value_unit, summary.value, "The critic's estimate of the return from here"),
         ("Reward", "reward", summary.reward, "What this step's action brought"),
         ("Return so far", "reward", so_far, "Sum of the rewards before this step"),
         ("Return to go", "reward", summary.return_to_go, "Sum of the rewards from this step on, not discounted"),
         (
-            "Return to go, discounted",
+            "Discounted to go",
             "reward",
-            summary.discounted_return_to_go if summary.value is not None else None,
+            summary.discounted_return_to_go if summary.temporal_difference_error is not None else None,
             f"With discount {summary.discount:g}: what the critic estimates",
         ),
         ("One-step error", "reward", summary.temporal_difference_error, "Reward + discount · next value − value"),
@@ -223,8 +170,11 @@ def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
 
 def _timeline(summary: EpisodeSummary, window: slice) -> dict[str, Any]:
     distribution = summary.distribution
+    value_unit = "critic's estimate, in reward"
+    if not summary.reward_in_value_units:
+        value_unit = "critic's estimate, in the rescaled reward that it was trained on"
     candidates: list[tuple[str, str, str, FloatArray | None]] = [
-        ("value", "Value", "critic's estimate, in reward", summary.value),
+        ("value", "Value", value_unit, summary.value),
         ("reward", "Reward", "a step", summary.reward),
         ("entropy", "Entropy", "nat, of the action distribution", distribution.entropy),
     ]
@@ -256,16 +206,3 @@ def _bins(values: FloatArray, size: int, reduce: np.ufunc) -> FloatArray:
     if size == 1 or not len(values):
         return values
     return np.asarray(reduce.reduceat(values, np.arange(0, len(values), size)))
-
-
-def _truth(recording: "Recording", rows: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
-    labels = []
-    for column, array in recording.steps.items():
-        if not column.startswith("truth/"):
-            continue
-        values = np.asarray(array[rows]).reshape(len(rows), -1)
-        kind = "bool" if values.dtype.kind == "b" else "number"
-        labels.append(
-            {"name": column.removeprefix("truth/"), "kind": kind, "array": encode_array(values[:, :1024], "float64")}
-        )
-    return labels

@@ -3,8 +3,9 @@
  * It is used in two places:
  *   - Streamlit: `st.components.v2.component(..., html='<div class="rlw-player"></div>', css=<player.css>, js=<this file>)`;
  *     the default export below is what Streamlit calls, again and again, with `data = {payload, seek: {step, token}}`.
- *   - a static page: `<style>player.css</style> <div id="player"></div> <script type="module">this file
- *     mountPlayer(document.getElementById("player"), payload)</script>`. It needs no network and works from file://.
+ *   - a static page: player.css in a style element, an empty div, and a script element of type "module" that holds this
+ *     file followed by mountPlayer(document.getElementById("player"), payload). It needs no network and works from file://.
+ *     (Write every "<" inside an embedded payload as \u003c, as for any JSON inside a script element.)
  *     `mountPlayer` is also put on `globalThis`.
  *
  * mountPlayer(root, payload, {onStep, seek}) -> {seek(step), update(payload, onStep), play(), pause(), destroy(), position()}
@@ -21,6 +22,8 @@ const VIRIDIS = "44015448186a472d7b4240863b528b33638d2c728e26828e21918c1fa08828a
 const DIVERGING_LIGHT = "0530611752902a71b23f8ec06bacd19bc9e0c2ddece0ecf3f7f6f6fbe5d8fbccb4f5aa89e48066d05548ba2832930e2667001f";
 const DIVERGING_DARK = "9eb0ff79abed519fd33685ad2868861d4b6114303e111a20190c092b0e014112015b1d087d341e9e513fbe6f63df8f89ffadad";
 const NON_FINITE = 255; // the level that stands for NaN or infinity; 0 to 254 span the stated range
+const MARGIN = { left: 54, right: 10 }; // of every picture whose horizontal axis is time, so that they line up
+const TOP = 12; // room for the marks of moments above a line
 const SPEEDS = [1, 2, 5, 10, 15, 30, 60];
 const SERIES_COLOURS = {
   light: { value: "#0072b2", reward: "#c25400", entropy: "#00805c", other: "#8a4f9e" },
@@ -77,6 +80,32 @@ function make(tag, className, text, parent) {
   if (text !== undefined && text !== null) node.textContent = text;
   if (parent) parent.appendChild(node);
   return node;
+}
+
+const ICONS = { // paths in a 20 × 20 box
+  first: "M4 4h2.4v12H4z M16 4v12L7.4 10z", back: "M14 4v12L5.4 10z", play: "M5.5 3.5v13L16.5 10z",
+  pause: "M5 4h3.6v12H5z M11.4 4H15v12h-3.6z", forward: "M6 4v12l8.6-6z", last: "M13.6 4H16v12h-2.4z M4 4v12l8.6-6z",
+};
+
+function icon(name) {
+  const space = "http://www.w3.org/2000/svg";
+  const svg = document.createElementNS(space, "svg"), path = document.createElementNS(space, "path");
+  for (const [key, value] of Object.entries({ viewBox: "0 0 20 20", width: "16", height: "16", "aria-hidden": "true" })) svg.setAttribute(key, value);
+  path.setAttribute("d", ICONS[name]);
+  path.setAttribute("fill", "currentColor");
+  svg.appendChild(path);
+  return svg;
+}
+
+/* Labels of an axis: as many decimals as tell its ends apart. */
+function ticks(values) {
+  const span = Math.max(...values) - Math.min(...values);
+  const decimals = span > 0 ? Math.max(0, Math.min(8, 1 - Math.floor(Math.log10(span)))) : 2;
+  return values.map((v) => {
+    if (v !== 0 && (Math.abs(v) >= 1e5 || span < 1e-6)) return number(v);
+    const text = values.every((x) => Number.isInteger(x)) ? String(v) : v.toFixed(decimals);
+    return Number(text) === 0 ? "0" : text.replace("-", "−");
+  });
 }
 
 function panel(parent, title, hint, className = "") {
@@ -290,8 +319,8 @@ function timelinePanel(parent, payload, context) {
     return { series, canvas, figure, low, high, exact, still: document.createElement("canvas") };
   });
   const total = Math.max(1, payload.episode.length - 1);
-  const margin = { left: 54, right: 10 };
-  const height = 74;
+  const margin = MARGIN;
+  const height = 80;
   const seek = (event) => {
     const bounds = event.currentTarget.getBoundingClientRect();
     const share = (event.clientX - bounds.left - margin.left) / (bounds.width - margin.left - margin.right);
@@ -306,26 +335,28 @@ function timelinePanel(parent, payload, context) {
     const bottom = last ? 18 : 5;
     const g = fitCanvas(chart.still, width, height + (last ? 13 : 0));
     g.clearRect(0, 0, width, height + 20);
-    const inner = width - margin.left - margin.right, tall = height + (last ? 13 : 0) - bottom - 6;
+    const inner = width - margin.left - margin.right, tall = height + (last ? 13 : 0) - bottom - TOP;
     let low = Infinity, high = -Infinity;
     for (const v of chart.low) if (Number.isFinite(v) && v < low) low = v;
     for (const v of chart.high) if (Number.isFinite(v) && v > high) high = v;
     if (low > high) { low = 0; high = 1; }
     if (low === high) { low -= 0.5 * (Math.abs(low) || 1); high += 0.5 * (Math.abs(high) || 1); }
     if (low > 0 && low < 0.3 * high) low = 0;
-    const x = (share) => margin.left + share * inner, y = (v) => 6 + (1 - (v - low) / (high - low)) * tall;
+    const x = (share) => margin.left + share * inner, y = (v) => TOP + (1 - (v - low) / (high - low)) * tall;
     if (payload.window.start > 0 || payload.window.stop < payload.episode.length) {
       g.fillStyle = theme.dark ? "rgba(255,255,255,0.06)" : "rgba(0,0,0,0.045)";
       const from = x(payload.window.start / total);
-      g.fillRect(from, 0, x(Math.min(1, payload.window.stop / total)) - from, tall + 8);
+      g.fillRect(from, 0, x(Math.min(1, payload.window.stop / total)) - from, tall + TOP);
     }
     g.font = `11px ${theme.font}`;
     g.textAlign = "right";
     g.strokeStyle = theme.line;
-    for (const v of low < 0 && high > 0 && Math.min(-low, high) > 0.25 * (high - low) ? [low, 0, high] : [low, high]) {
+    const marks = low < 0 && high > 0 && Math.min(-low, high) > 0.25 * (high - low) ? [low, 0, high] : [low, high];
+    const texts = ticks(marks);
+    for (const v of marks) {
       g.fillStyle = theme.muted;
       g.textBaseline = v === high ? "top" : v === low ? "bottom" : "middle";
-      g.fillText(number(v), margin.left - 8, y(v) + (v === high ? -4 : v === low ? 3 : 0));
+      g.fillText(texts[marks.indexOf(v)], margin.left - 8, y(v) + (v === high ? -4 : v === low ? 3 : 0));
       g.beginPath(); g.moveTo(margin.left, y(v)); g.lineTo(width - margin.right, y(v)); g.stroke();
     }
     const colour = theme.series[chart.series.key] || theme.series.other;
@@ -477,12 +508,12 @@ function vectorPanel(box, data, context, compact = false) {
   const hover = make("p", "rlw-hint", bars ? "One bar a unit. Point at one for its value." : "One cell a unit, row by row. Point at one for its value.", box.body);
   let raster = null, rasterStill = null;
   if (!compact && length > 1) {
-    make("p", "rlw-caption", `Every unit over the window: one row a unit${bars ? "" : " (unit 0 at the top)"}, time to the right. Click to go to a step.`, box.body);
+    make("p", "rlw-caption", `Every unit over the window: one row a unit, time to the right. Click to go to a step.`, box.body);
     raster = make("canvas", "rlw-seekable", null, box.body);
     rasterStill = document.createElement("canvas");
     const seek = (event) => {
       const bounds = raster.getBoundingClientRect();
-      context.seek(context.start + Math.floor(Math.min(0.9999, Math.max(0, (event.clientX - bounds.left) / bounds.width)) * length));
+      context.seek(context.start + Math.floor(Math.min(0.9999, Math.max(0, (event.clientX - bounds.left - MARGIN.left) / (bounds.width - MARGIN.left - MARGIN.right))) * length));
     };
     raster.addEventListener("pointerdown", (event) => { raster.setPointerCapture(event.pointerId); seek(event); });
     raster.addEventListener("pointermove", (event) => { if (event.buttons & 1) seek(event); });
@@ -495,9 +526,9 @@ function vectorPanel(box, data, context, compact = false) {
   const layout = () => {
     const width = Math.max(160, box.body.clientWidth);
     if (bars) { geometry = { width, height: barsHeight, left: 46 }; return; }
-    const across = compact ? Math.ceil(Math.sqrt(count * 2)) : Math.min(count, Math.max(32, Math.ceil(Math.sqrt(count * 8))));
+    const cell = Math.max(3, Math.min(20, Math.sqrt((width * (compact ? width / 2 : 140)) / count)));
+    const across = Math.max(1, Math.min(count, Math.floor(width / cell)));
     const down = Math.ceil(count / across);
-    const cell = Math.max(3, Math.min(18, width / across));
     geometry = { width, height: down * cell, across, down, cell };
   };
   canvas.addEventListener("pointermove", (event) => {
@@ -542,7 +573,11 @@ function vectorPanel(box, data, context, compact = false) {
       paint(buffer, turned, table, length, count);
       const g = fitCanvas(rasterStill, geometry.width, rasterHeight);
       g.imageSmoothingEnabled = false;
-      g.drawImage(buffer, 0, 0, geometry.width, rasterHeight);
+      g.clearRect(0, 0, geometry.width, rasterHeight);
+      g.drawImage(buffer, MARGIN.left, 0, geometry.width - MARGIN.left - MARGIN.right, rasterHeight);
+      g.font = `11px ${theme.font}`; g.textAlign = "right"; g.fillStyle = theme.muted;
+      g.textBaseline = "top"; g.fillText(`unit ${data.units[0]}`, MARGIN.left - 6, 0);
+      g.textBaseline = "bottom"; g.fillText(`unit ${data.units[count - 1]}`, MARGIN.left - 6, rasterHeight);
     },
     draw(t) {
       if (!geometry) this.redraw();
@@ -563,7 +598,7 @@ function vectorPanel(box, data, context, compact = false) {
         const r = fitCanvas(raster, geometry.width, rasterHeight);
         r.clearRect(0, 0, geometry.width, rasterHeight);
         r.drawImage(rasterStill, 0, 0, geometry.width, rasterHeight);
-        const x = (((t === null ? length - 1 : t) + 0.5) / length) * geometry.width;
+        const x = MARGIN.left + (((t === null ? length - 1 : t) + 0.5) / length) * (geometry.width - MARGIN.left - MARGIN.right);
         r.fillStyle = theme.background; r.fillRect(x - 1.5, 0, 3, rasterHeight);
         r.fillStyle = theme.text; r.fillRect(x - 0.5, 0, 1, rasterHeight);
       }
@@ -600,12 +635,13 @@ function momentsPanel(parent, payload, context) {
   for (const kind of Object.keys(MOMENT_WORDS)) {
     const of = payload.moments.filter((moment) => moment.kind === kind);
     if (!of.length) continue;
-    make("h4", "", `${MOMENT_WORDS[kind][0]} ${MOMENT_WORDS[kind][1]}`, box.body);
+    const group = make("div", "rlw-group", null, box.body);
+    make("h4", "", `${MOMENT_WORDS[kind][0]} ${MOMENT_WORDS[kind][1]}`, group);
     for (const moment of of) {
-      const button = make("button", "rlw-moment", null, box.body);
+      const button = make("button", "rlw-moment", null, group);
       button.type = "button";
       make("strong", "", `step ${moment.step}`, button);
-      make("span", "", moment.text, button);
+      make("span", "", moment.text.replace(/-(?=\d)/g, "−"), button);
       button.addEventListener("click", () => context.seek(moment.step));
       buttons.push([button, moment.step]);
     }
@@ -700,17 +736,18 @@ function mountPlayer(root, payload, options = {}) {
   function buildControls(parent) {
     const bar = make("div", "rlw-controls", null, parent);
     const button = (text, label, action) => {
-      const node = make("button", "", text, bar);
+      const node = make("button", "", null, bar);
+      node.appendChild(icon(text));
       node.type = "button"; node.title = label; node.setAttribute("aria-label", label.split(" (")[0]);
       node.addEventListener("click", action);
       return node;
     };
-    button("⏮", "First step (Home)", () => { pause(); seek(0); });
-    button("◂", "One step back (←)", () => { pause(); seek(step() - 1); });
-    const toggle = button("▶", "Play (space)", () => (playing ? pause() : play()));
+    button("first", "First step (Home)", () => { pause(); seek(0); });
+    button("back", "One step back (←)", () => { pause(); seek(step() - 1); });
+    const toggle = button("play", "Play (space)", () => (playing ? pause() : play()));
     toggle.classList.add("rlw-play");
-    button("▸", "One step forward (→)", () => { pause(); seek(step() + 1); });
-    button("⏭", "Last step (End)", () => { pause(); seek(payload.episode.length); });
+    button("forward", "One step forward (→)", () => { pause(); seek(step() + 1); });
+    button("last", "Last step (End)", () => { pause(); seek(payload.episode.length); });
     const slider = make("input", "rlw-slider", null, bar);
     Object.assign(slider, { type: "range", min: payload.window.start, max: payload.window.start + positions() - 1, step: 1 });
     slider.setAttribute("aria-label", "Step");
@@ -735,7 +772,7 @@ function mountPlayer(root, payload, options = {}) {
     return {
       message(text) { if (message.textContent !== text) message.textContent = text; },
       update() {
-        toggle.textContent = playing ? "⏸" : "▶";
+        toggle.replaceChildren(icon(playing ? "pause" : "play"));
         toggle.title = playing ? "Pause (space)" : "Play (space)";
         toggle.setAttribute("aria-label", playing ? "Pause" : "Play");
         slider.value = String(step());
@@ -766,16 +803,17 @@ function mountPlayer(root, payload, options = {}) {
       }
     }
     if (rows() > 0) {
+      panels.push(readoutPanel(root, payload));
       const stage = make("div", "rlw-stage", null, root);
-      const seen = make("div", "rlw-column", null, stage);
+      const pictured = payload.observations.some((one) => one.kind === "image");
+      const small = !payload.frames && !pictured;
+      stage.classList.toggle("rlw-two", small);
+      const [seen, acted, side] = ["", "", " rlw-side"].map((extra) => make("div", `rlw-column${extra}`, null, stage));
       if (payload.frames) panels.push(framePanel(seen, payload));
-      panels.push(...observationPanels(seen, payload, context));
-      const acted = make("div", "rlw-column", null, stage);
       panels.push(actionPanel(acted, payload));
-      panels.push(readoutPanel(acted, payload));
-      const side = make("div", "rlw-column rlw-side", null, stage);
+      panels.push(...observationPanels(payload.frames && !pictured ? acted : seen, payload, context));
+      if (payload.truth.length) panels.push(truthPanel(acted, payload));
       panels.push(momentsPanel(side, payload, context));
-      if (payload.truth.length) panels.push(truthPanel(side, payload));
       panels.push(timelinePanel(root, payload, context));
       if (payload.layer) panels.push(layerPanel(root, payload, context));
       for (const state of payload.state) panels.push(vectorPanel(panel(root, "Memory", state.label, "rlw-wide"), state, context));

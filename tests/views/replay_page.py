@@ -1,0 +1,3 @@
+from workbench.views import replay
+
+replay.page()

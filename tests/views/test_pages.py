@@ -1,0 +1,124 @@
+import json
+
+import pytest
+
+from tests.views.conftest import run_page
+
+
+def texts(elements):
+    return " ".join(element.value.replace("\\", "") for element in elements)
+
+
+@pytest.mark.parametrize(("page", "hint"), [("recordings", "no recordings"), ("replay", "nothing to replay")])
+def test_an_empty_folder_says_what_to_do(root, page, hint):
+    app = run_page(page)
+    assert hint in texts(app.info)
+    assert not app.error
+
+
+def test_a_folder_that_is_not_there_is_empty(root, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_ROOT", str(root / "nowhere"))
+    assert "no recordings" in texts(run_page("recordings").info)
+
+
+def test_the_table_holds_the_facts_and_the_broken_one_says_what_is_wrong(full_root):
+    app = run_page("recordings")
+    table = app.dataframe[0].value
+    row = table.iloc[0]
+    assert (row["name"], row["environment"], row["n"], row["state"]) == ("cartpole.zarr", "CartPole-v1", 3, "complete")
+    assert "to" in row["interval"]
+    assert "future.zarr" in texts(app.warning)
+    assert "version 99" in texts(app.warning)
+    assert not app.error
+
+
+def test_a_damaged_recording_is_listed_as_broken(full_root):
+    (full_root / "future.zarr" / "zarr.json").write_text("{")
+    app = run_page("recordings")
+    assert len(app.dataframe[0].value) == 1
+    assert not app.error
+
+
+def test_replay_shows_the_recording_of_the_address(full_root):
+    app = run_page("replay", recording="cartpole.zarr", episode="1", step="4", layer="trunk.3")
+    assert [box.value for box in app.selectbox] == ["cartpole.zarr", 1, "trunk.3"]
+    player = app.get("bidi_component")[0].proto
+    data = json.loads(player.json)
+    assert data["seek"]["step"] == 4
+    assert data["payload"]["episode"]["index"] == 1
+    assert data["payload"]["layer"]["name"] == "trunk.3"
+    assert len(app.get("download_button")) == 3
+
+
+def test_choosing_another_episode_changes_the_address(full_root):
+    app = run_page("replay", recording="cartpole.zarr", episode="0", step="4")
+    app.selectbox(key="replay.episode").set_value(2).run()
+    assert not app.exception
+    assert {key: str(value) for key, value in app.query_params.items()} == {
+        "recording": "cartpole.zarr",
+        "episode": "2",
+        "step": "0",
+    }
+    app.selectbox(key="replay.layer").set_value("trunk.0").run()
+    assert app.query_params["layer"] == "trunk.0"
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"recording": "nowhere.zarr"}, "There is no recording"),
+        ({"recording": "../../../etc"}, "is not below the folder"),
+        ({"recording": "/etc/passwd"}, "is not below the folder"),
+        ({"recording": "future.zarr"}, "version 99"),
+        ({"recording": "<script>alert(1)</script>"}, "There is no recording"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_a_box_that_says_so(full_root, query, message):
+    app = run_page("replay", **query)
+    assert message in texts(app.error)
+
+
+@pytest.mark.parametrize(
+    "query", [{"episode": "9999", "step": "123456"}, {"episode": "-1", "step": "x"}, {"layer": "no.such.layer"}]
+)
+def test_numbers_out_of_range_are_brought_into_it(full_root, query):
+    app = run_page("replay", recording="cartpole.zarr", **query)
+    assert not app.error
+    assert app.get("bidi_component")
+
+
+def test_a_link_out_of_the_folder_is_not_followed(full_root, recorded):
+    (full_root / "link.zarr").symlink_to(recorded / "cartpole.zarr")
+    app = run_page("replay", recording="link.zarr")
+    assert "is not below the folder" in texts(app.error)
+
+
+def test_a_recording_without_steps_says_so(full_root):
+    metadata = full_root / "cartpole.zarr" / "zarr.json"
+    facts = json.loads(metadata.read_text())
+    facts["attributes"] |= {"committed_steps": 0, "committed_episodes": 0, "complete": False, "ended": "cut short"}
+    metadata.write_text(json.dumps(facts))
+    app = run_page("replay", recording="cartpole.zarr")
+    assert "holds no step" in texts(app.info)
+    assert not app.error
+
+
+def damage(folder):
+    for file in folder.rglob("*"):
+        if file.is_file() and file.name != "zarr.json":
+            file.write_bytes(b"damaged")
+
+
+def test_a_damaged_layer_costs_its_panel_only(full_root):
+    damage(full_root / "cartpole.zarr" / "activations")
+    app = run_page("replay", recording="cartpole.zarr")
+    payload = json.loads(app.get("bidi_component")[0].proto.json)["payload"]
+    assert payload["layer"] is None
+    assert "cannot be read" in payload["notes"][0]
+    assert payload["observations"]
+
+
+def test_damaged_steps_are_a_box_that_says_so(full_root):
+    damage(full_root / "cartpole.zarr" / "steps")
+    app = run_page("replay", recording="cartpole.zarr")
+    assert "cannot be read" in texts(app.error)

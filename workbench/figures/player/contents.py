@@ -1,0 +1,138 @@
+"""What a payload holds of the recording's own arrays; a damaged array costs its own panel and leaves a note, no more.
+
+Axis legend:
+    T  steps of the window
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.errors import WorkbenchError
+from workbench.figures.player.encoding import encode_array, picture_url
+from workbench.figures.player.layers import describe_layer
+from workbench.figures.player.observations import describe_observation
+
+if TYPE_CHECKING:
+    from workbench.recording import Episode, Recording
+
+SMALL_PICTURE = 160 * 160
+"""Pixels up to which a picture is stored without loss."""
+MOST_LABEL_NUMBERS = 1024
+
+Part = TypeVar("Part")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowContents:
+    """The panels of one window of an episode."""
+
+    observations: list[dict[str, Any]]
+    frames: dict[str, Any] | None
+    layer: dict[str, Any] | None
+    truth: list[dict[str, Any]]
+    state: list[dict[str, Any]]
+    has_final: bool
+    """Whether there is an observation or a picture after the last action."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be read."""
+
+
+def window_contents(
+    recording: "Recording", episode: "Episode", window: slice, layer: str | None, maximum_pixels: int
+) -> WindowContents:
+    """Read and encode a window's observations, pictures, activations, truth labels and recurrent state."""
+    rows = episode.rows[window]
+    notes: list[str] = []
+    if not len(rows):
+        return WindowContents(observations=[], frames=None, layer=None, truth=[], state=[], has_final=False)
+    at_end = window.stop == episode.length and episode.complete
+
+    def attempt(read: Callable[[], Part]) -> Part | None:
+        try:
+            return read()
+        except WorkbenchError as error:
+            notes.append(str(error))
+            return None
+
+    columns = [n for n in recording.steps if n == "observation" or n.startswith("observation/")]
+    labels = [n for n in recording.steps if n.startswith("truth/")]
+    observations = _read_all(
+        attempt, [lambda n=n: _observation(recording, episode, n, rows, at_end, maximum_pixels) for n in columns]
+    )
+    frames = attempt(lambda: _frames(recording, episode, rows, at_end, maximum_pixels))
+    return WindowContents(
+        observations=observations,
+        frames=frames,
+        layer=None if layer is None else attempt(lambda: _layer(recording, layer, rows)),
+        truth=_read_all(attempt, [lambda n=n: _label(recording, n, rows) for n in labels]),
+        state=_read_all(attempt, [lambda n=n: _state(recording, n, rows) for n in recording.state]),
+        has_final=any(_rows_of(part) > len(rows) for part in [*observations, frames] if part),
+        notes=notes,
+    )
+
+
+def _read_all(
+    attempt: Callable[[Callable[[], dict[str, Any]]], dict[str, Any] | None], reads: list[Callable[[], dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    return [part for part in map(attempt, reads) if part is not None]
+
+
+def _rows_of(part: dict[str, Any]) -> int:
+    return len(part["urls"]) if "urls" in part else int(part["array"]["shape"][0])
+
+
+def _observation(
+    recording: "Recording",
+    episode: "Episode",
+    column: str,
+    rows: npt.NDArray[np.int64],
+    at_end: bool,
+    maximum_pixels: int,
+) -> dict[str, Any]:
+    key = column.removeprefix("observation").removeprefix("/")
+    values = np.asarray(recording.steps[column][rows])
+    final = recording.final_observation(episode.index, key or None) if at_end else None
+    if final is not None:
+        values = np.concatenate([values, final[None]])
+    names = recording.observation_names if not key else None
+    return describe_observation(key, values, names, maximum_pixels=maximum_pixels)
+
+
+def _layer(recording: "Recording", layer: str, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+    values = np.asarray(recording.activations[layer][rows])
+    return describe_layer(layer, recording.layers[layer]["module"], values)
+
+
+def _state(recording: "Recording", name: str, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+    values = np.asarray(recording.state[name][rows])
+    return describe_layer(name, "recurrent state after the step", values, unit="state")
+
+
+def _label(recording: "Recording", column: str, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
+    values = np.asarray(recording.steps[column][rows]).reshape(len(rows), -1)
+    kind = "bool" if values.dtype.kind == "b" else "number"
+    encoded = encode_array(values[:, :MOST_LABEL_NUMBERS], "float64")
+    return {"name": column.removeprefix("truth/"), "kind": kind, "array": encoded}
+
+
+def _frames(
+    recording: "Recording", episode: "Episode", rows: npt.NDArray[np.int64], at_end: bool, maximum_pixels: int
+) -> dict[str, Any] | None:
+    if "frame" not in recording.steps:
+        return None
+    frames = list(np.asarray(recording.steps["frame"][rows]))
+    final = recording.final_frame(episode.index) if at_end else None
+    if final is not None:
+        frames.append(final)
+    height, width = frames[0].shape[:2]
+    small = height * width <= SMALL_PICTURE
+    return {
+        "label": f"the environment's picture, {width} × {height} pixels",
+        "width": width,
+        "height": height,
+        "urls": [picture_url(frame, maximum_pixels=maximum_pixels, lossless=small) for frame in frames],
+    }

@@ -1,0 +1,57 @@
+"""Everything that the pages keep between reruns: recordings as resources, results as bounded data."""
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from workbench.analyses.episode import EpisodeSummary
+from workbench.analyses.recorded import summarise_recorded_episode
+from workbench.errors import WorkbenchError
+from workbench.figures.player import episode_payload
+from workbench.recording import BrokenRecording, Recording, find_recordings, open_recording
+
+
+def stamp(path: str | Path) -> int:
+    """Changes whenever more of the recording is committed: the root metadata's time of change in nanoseconds."""
+    try:
+        return (Path(path) / "zarr.json").stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def cached_recording(path: str, stamp: int) -> Recording:
+    """An open recording."""
+    return open_recording(path)
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def cached_summary(path: str, stamp: int) -> dict[str, Any] | BrokenRecording:
+    """A recording in numbers, or why it cannot be opened."""
+    try:
+        return cached_recording(path, stamp).summary()
+    except (WorkbenchError, OSError) as error:
+        return BrokenRecording(path=path, reason=" ".join(str(error).split())[:300])
+    except Exception as error:
+        return BrokenRecording(path=path, reason=f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
+
+
+def cached_listing(root: Path) -> list[dict[str, Any] | BrokenRecording]:
+    """The summary of each recording below the root; only what changed is read again."""
+    if not root.is_dir():
+        return []
+    return [cached_summary(path, stamp(path)) for path in find_recordings(root)]
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def cached_episode(path: str, stamp: int, number: int) -> EpisodeSummary:
+    """An episode's per-step quantities and moments."""
+    return summarise_recorded_episode(cached_recording(path, stamp), number)
+
+
+@st.cache_data(max_entries=12, show_spinner="Reading the episode …")
+def cached_payload(path: str, stamp: int, number: int, layer: str | None, start: int, stop: int) -> dict[str, Any]:
+    """What the player shows: one window of an episode with one layer."""
+    summary = cached_episode(path, stamp, number)
+    return episode_payload(cached_recording(path, stamp), number, layer=layer, start=start, stop=stop, summary=summary)

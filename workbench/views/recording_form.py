@@ -1,0 +1,116 @@
+"""The form for a new recording."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from workbench.errors import WorkbenchError
+from workbench.views.background import RecordingRequest
+from workbench.views.catalogue import AgentChoice
+from workbench.views.errors import errors_in_a_box
+from workbench.views.recording_progress import recording_queue
+from workbench.views.root import root_folder
+
+OWN = "An agent of your own"
+KINDS = (
+    *("ppo", "a2c", "dqn", "sac", "td3", "ddpg"),
+    *("recurrent_ppo", "maskable_ppo", "trpo", "qrdqn", "tqc", "ars"),
+)
+"""What a typed policy may begin with. `module:factory` would run code, so it is for the command line alone."""
+
+
+def recording_form() -> None:
+    """Draw the form; its button starts the recording in the background."""
+    agents: Sequence[AgentChoice] = st.session_state.get("agents", ())
+    titles = [*(agent.title for agent in agents), OWN]
+    title = st.selectbox("Agent", titles, key="recording.agent", help="Agents that ship with the workbench, or a file")
+    shipped = next((agent for agent in agents if agent.title == title), None)
+    if shipped is not None and shipped.note:
+        st.caption(shipped.note)
+    with st.form("recording.form", border=False):
+        policy, environment = (shipped.policy, shipped.environment) if shipped is not None else _own_agent()
+        left, middle, right = st.columns(3)
+        episodes = left.number_input("Episodes", 1, 100_000, 10, key="recording.episodes")
+        seed = middle.number_input(
+            "Seed of the first episode", 0, 2**31 - 1, 0, key="recording.seed", help="Episode k is reset with seed + k"
+        )
+        pattern = right.text_input(
+            "Layers", key="recording.layers", placeholder="all", help="Module paths or patterns, separated by commas"
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            stochastic = st.toggle("Sample actions", key="recording.stochastic", help="Off: the policy's mode acts")
+            frames = st.toggle("Record pictures", value=True, key="recording.frames", help="What the environment draws")
+        name = st.text_input("Name", key="recording.name", placeholder="made from agent, environment and seed")
+        started = st.form_submit_button("Record", type="primary", icon=":material/fiber_manual_record:")
+    if started:
+        with errors_in_a_box():
+            request = RecordingRequest(
+                policy=_checked_policy(policy, shipped is not None),
+                environment=_required(environment, "an environment's name, such as CartPole-v1"),
+                out=_place(name or _default_name(title, shipped, policy, environment, int(seed))),
+                episodes=int(episodes),
+                seed=int(seed),
+                deterministic=not stochastic,
+                frames=frames,
+                layers=[part.strip() for part in pattern.split(",") if part.strip()] or None,
+                wrappers=tuple(shipped.wrappers) if shipped is not None else (),
+                environment_options=dict(shipped.environment_options) if shipped is not None else {},
+            )
+            recording_queue().start(request)
+            st.rerun()
+
+
+def _own_agent() -> tuple[str, str]:
+    left, right = st.columns(2)
+    policy = left.text_input(
+        "Policy",
+        key="recording.policy",
+        placeholder="ppo:path/to/agent.zip",
+        help="KIND:PATH. Kinds: " + ", ".join(KINDS) + ". Its weights are read; no code in the file is run.",
+    )
+    environment = right.text_input("Environment", key="recording.environment", placeholder="CartPole-v1")
+    return policy, environment
+
+
+def _required(text: str, what: str) -> str:
+    if not text.strip():
+        raise WorkbenchError(f"Type {what}.")
+    return text.strip()
+
+
+def _checked_policy(policy: str, shipped: bool) -> str:
+    policy = _required(policy, "a policy, such as ppo:path/to/agent.zip")
+    kind, _, path = policy.partition(":")
+    if shipped:
+        return policy
+    if kind not in KINDS or not path:
+        raise WorkbenchError(
+            f"The policy {policy!r} should be KIND:PATH, with KIND one of {', '.join(KINDS)}. "
+            f"An agent that needs code of its own is recorded on the command line: workbench record module:factory ..."
+        )
+    file = Path(path).expanduser()
+    candidates = [file] if file.is_absolute() else [root_folder() / file, Path.cwd() / file]
+    for candidate in candidates:
+        if candidate.is_file():
+            return f"{kind}:{candidate.resolve()}"
+    raise WorkbenchError(f"There is no file {path!r}; looked for {' and '.join(str(c) for c in candidates)}.")
+
+
+def _default_name(title: str, shipped: AgentChoice | None, policy: str, environment: str, seed: int) -> str:
+    base = title if shipped is not None else f"{policy.partition(':')[0]}-{environment}"
+    return _unused(f"{re.sub(r'[^A-Za-z0-9]+', '-', base).strip('-').lower()}-seed{seed}")
+
+
+def _unused(name: str) -> str:
+    number, candidate = 2, name
+    while (root_folder() / f"{candidate}.zarr").exists():
+        candidate, number = f"{name}-{number}", number + 1
+    return candidate
+
+
+def _place(name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}", name):
+        raise WorkbenchError(f"The name {name!r} should be of letters, digits, dots, dashes and underscores only.")
+    return root_folder() / (name if name.endswith(".zarr") else f"{name}.zarr")

@@ -1,0 +1,140 @@
+"""The page that replays an episode: selectors, the player, and downloads of what it shows."""
+
+from typing import Any
+
+import streamlit as st
+
+from workbench.figures.player import window_steps
+from workbench.recording import Recording
+from workbench.views.caching import cached_listing, cached_payload, cached_recording, stamp
+from workbench.views.downloads import downloads
+from workbench.views.errors import errors_in_a_box, plain
+from workbench.views.player import player
+from workbench.views.root import below_root, name_below_root, root_folder
+from workbench.views.selection import change_selection, read_selection
+
+
+def page() -> None:
+    """Draw the page."""
+    with errors_in_a_box():
+        names = [name_below_root(entry["path"]) for entry in cached_listing(root_folder()) if isinstance(entry, dict)]
+        selected = read_selection()
+        if not names and selected.recording is None:
+            st.title("Replay")
+            st.info(
+                "There is nothing to replay yet. Make a recording on the page *Recordings*.", icon=":material/info:"
+            )
+            return
+        left, middle, right = st.columns([2, 2, 2.2])
+        _choose_recording(left, names, selected.recording)
+        name = read_selection().recording or names[0]
+        path = str(below_root(name))
+        recording = cached_recording(path, stamp(path))
+        if not recording.number_of_episodes:
+            st.info("This recording holds no step: it ended before the first was committed.", icon=":material/info:")
+            return
+        episode = _choose_episode(middle, recording)
+        layer = _choose_layer(right, recording)
+        _facts(path, recording)
+        _show(path, recording, episode, layer)
+        with st.expander("How to read this page", icon=":material/help:"):
+            st.markdown(HOW_TO_READ)
+
+
+def _choose_recording(place: Any, names: list[str], current: str | None) -> None:
+    options = names if current is None or current in names else [*names, current]
+    st.session_state["replay.recording"] = current if current is not None else options[0]
+
+    def changed() -> None:
+        change_selection(recording=st.session_state["replay.recording"], episode=0, step=0, layer=None)
+
+    place.selectbox("Recording", options, key="replay.recording", on_change=changed)
+
+
+def _choose_episode(place: Any, recording: Recording) -> int:
+    episodes, count = recording.episodes, recording.number_of_episodes
+    st.session_state["replay.episode"] = min(read_selection().episode, count - 1)
+
+    def label(k: int) -> str:
+        unfinished = "" if episodes["complete"][k] else ", not finished"
+        return f"{k}: return {episodes['return'][k]:.5g}, {episodes['length'][k]} steps{unfinished}"
+
+    def changed() -> None:
+        change_selection(episode=st.session_state["replay.episode"], step=0)
+
+    episode: int = place.selectbox("Episode", range(count), format_func=label, key="replay.episode", on_change=changed)
+    return episode
+
+
+def _choose_layer(place: Any, recording: Recording) -> str | None:
+    layers = recording.layers
+    if not layers:
+        place.selectbox("Layer", ["no layer was recorded"], disabled=True)
+        return None
+    wanted = read_selection().layer
+    st.session_state["replay.layer"] = wanted if wanted in layers else default_layer(recording)
+
+    def changed() -> None:
+        change_selection(layer=st.session_state["replay.layer"])
+
+    def label(name: str) -> str:
+        shape = " × ".join(map(str, layers[name]["shape"])) or "1"
+        return f"{name} ({layers[name]['module'] or 'module'}, {shape})"
+
+    layer: str = place.selectbox("Layer", list(layers), format_func=label, key="replay.layer", on_change=changed)
+    return layer
+
+
+def default_layer(recording: Recording) -> str:
+    """The layer to begin with: the first feature maps after a nonlinearity, else the first layer after one."""
+    layers = recording.layers
+    after = [name for name, facts in layers.items() if facts["module"] in ("ReLU", "Tanh", "ELU", "GELU", "SiLU")]
+    maps = [name for name in after if len(layers[name]["shape"]) == 3]
+    return (maps or after or list(layers))[0]
+
+
+def _facts(path: str, recording: Recording) -> None:
+    policy, environment = recording.attributes.get("policy") or {}, recording.attributes.get("environment") or {}
+    acting = {True: "mode of the policy", False: "sampled"}.get(recording.attributes.get("deterministic"), "unknown")
+    st.caption(
+        f"**{plain(str(policy.get('name') or 'Unknown agent'))}** in "
+        f"**{plain(str(environment.get('id') or 'an unnamed environment'))}** · actions: {acting} · "
+        f"{recording.number_of_steps:,} steps in {recording.number_of_episodes:,} episodes · "
+        f"{plain(recording.ended)}"
+    )
+
+
+@st.fragment
+def _show(path: str, recording: Recording, episode: int, layer: str | None) -> None:
+    with errors_in_a_box():
+        length = recording.episode(episode).length
+        step = min(read_selection().step, max(0, length - 1))
+        size = window_steps(recording, layer)
+        start = step // size * size
+        payload = cached_payload(path, stamp(path), episode, layer, start, min(start + size, length))
+        reported = player(
+            payload,
+            step,
+            on_step=lambda new: change_selection(
+                recording=name_below_root(path), episode=episode, step=min(new, max(0, length - 1)), layer=layer
+            ),
+        )
+        downloads(path, recording, episode, layer, reported if reported is not None else step)
+
+
+HOW_TO_READ = """
+- **What it did** shows what the policy said about its actions *in the very pass that chose the action*. Probabilities
+  are the softmax of its logits; Q values are expected returns; for continuous actions the band is one standard
+  deviation of the policy's Gaussian.
+- **Value** is the critic's estimate of the return from this step on. **One-step error** is reward + discount × next
+  value − value: strongly negative means that the outcome was worse than the critic had expected.
+- **Entropy** (nat; 1 nat = 1.44 bit) is how undecided the policy is: 0 when sure, ln(number of actions) when it has
+  no preference. For continuous actions it is that of the Gaussian and can be negative.
+- **Moments** rank the steps of this episode by these numbers, at most five of a kind and at least three steps apart.
+  They point at where to look; they explain nothing by themselves.
+- **Inside** shows what the chosen layer put out at this step. Colours share one scale over all units and all steps
+  loaded; the scale is symmetrical about zero where activations can be negative. Values are drawn in 255 levels; the
+  CSV has them exactly.
+- An episode is one sample (n = 1), so its numbers carry no interval. The mean return over episodes, with its
+  interval, is on the page *Recordings*.
+"""
