@@ -111,14 +111,14 @@ class PongNetwork(nn.Module):
             grey = frame[35:195].mean(axis=2)
             low, high = grey.min(), grey.max()
             grey = (grey - low) * (255.0 / max(high - low, 1e-9))
-            small = Image.fromarray(grey.astype(np.uint8)).resize((80, 80), Image.Resampling.BILINEAR)
+            small = Image.fromarray((grey + 0.5).astype(np.uint8)).resize((80, 80), Image.Resampling.BILINEAR)
             prepared.append(np.asarray(small, np.float32) / 255.0)
         return torch.from_numpy(np.stack(prepared)[:, None])
 
 
 def pong(environment: Any) -> nn.Module:
     network = PongNetwork()
-    network.load_state_dict(torch.load(MATERIAL / "a3c_gru" / "pong_40M.pt", weights_only=True))
+    network.load_state_dict(torch.load(MATERIAL / "a3c_gru" / "pong_40M.pt", weights_only=True, map_location="cpu"))
     return network
 
 
@@ -128,7 +128,8 @@ class DoorKeyNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.image_conv = nn.Sequential(
-            nn.Conv2d(3, 16, 2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 2), nn.ReLU(), nn.Conv2d(32, 64, 2), nn.ReLU()
+            nn.Conv2d(3, 16, 2), nn.ReLU(), nn.MaxPool2d(2),
+            nn.Conv2d(16, 32, 2), nn.ReLU(), nn.Conv2d(32, 64, 2), nn.ReLU(),
         )  # fmt: skip
         self.actor = nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 7))
         self.critic = nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
@@ -143,6 +144,6 @@ class DoorKeyNetwork(nn.Module):
 
 def door_key(environment: Any) -> nn.Module:
     network = DoorKeyNetwork()
-    stored = torch.load(MATERIAL / "doorkey_cnn" / "model_a.pt", weights_only=True)
+    stored = torch.load(MATERIAL / "doorkey_cnn" / "model_a.pt", weights_only=True, map_location="cpu")
     network.load_state_dict(stored["model_state"])
     return network

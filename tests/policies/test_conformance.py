@@ -69,7 +69,9 @@ def identity(case: Case) -> str:
 
 def make(case: Case) -> Any:
     kind, observations, actions, settings = case
-    return make_agent(find_kind(kind).algorithm_class(), observations, actions, **{**SETTINGS.get(kind, {}), **settings})
+    return make_agent(
+        find_kind(kind).algorithm_class(), observations, actions, **{**SETTINGS.get(kind, {}), **settings}
+    )
 
 
 def normalised(agent: Any, observations: Any) -> Any:

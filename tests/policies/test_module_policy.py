@@ -84,7 +84,7 @@ def test_masks_forbid_actions() -> None:
     ],
 )
 def test_specifications_that_name_nothing(spec: str, why: str) -> None:
-    environment: Any = torch.zeros(2) if spec.endswith("Categorical") else None
+    environment: Any = torch.ones(2) if spec.endswith("Categorical") else None
     with pytest.raises(WorkbenchError, match=why):
         load_policy(spec, environment=environment)
 

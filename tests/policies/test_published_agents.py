@@ -1,6 +1,7 @@
-"""Agents that others trained, from stable-baselines3 1.0 on and from plain torch, load without trust and play as published."""
+"""Agents that others trained, since stable-baselines3 1.0 or in plain torch, load without trust and play as published."""
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.policies.example_networks import MATERIAL
 from workbench.policies import EpisodeRandom, Policy, load_policy
 
 pytest.importorskip("sb3_contrib")
-pytestmark = pytest.mark.skipif(not MATERIAL.is_dir(), reason="the agents of others are not at hand (../shared/material)")
+pytestmark = pytest.mark.skipif(
+    not MATERIAL.is_dir(), reason="the agents of others are not at hand (../shared/material)"
+)
 torch.set_num_threads(1)
 
 MANIFEST = MATERIAL.parent / "agents.json"
@@ -22,7 +25,9 @@ ROWS: list[dict[str, Any]] = json.loads(MANIFEST.read_text()) if MANIFEST.is_fil
 EPISODES = 5
 
 
-def play(policy: Policy, environment: gymnasium.Env, seed: int, *, deterministic: bool = True, limit: int = 10_000) -> float:
+def play(
+    policy: Policy, environment: gymnasium.Env, seed: int, *, deterministic: bool = True, limit: int = 10_000
+) -> float:
     """The return of one episode, or of its first `limit` steps."""
     observation, _ = environment.reset(seed=seed)
     state, start, stream, total = policy.initial_state(1), np.ones(1, bool), EpisodeRandom(seed), 0.0
@@ -39,6 +44,16 @@ def play(policy: Policy, environment: gymnasium.Env, seed: int, *, deterministic
     return total
 
 
+def make(environment_id: str) -> gymnasium.Env:
+    # Box2D warns as it is imported, and crashes the interpreter where a warning is an error.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return gymnasium.make(environment_id)
+        except gymnasium.error.DependencyNotInstalled as error:
+            pytest.skip(str(error))
+
+
 @pytest.mark.parametrize("row", ROWS, ids=[row["policy"] for row in ROWS])
 def test_stable_baselines3_agents(row: dict[str, Any]) -> None:
     kind, path = row["policy"].split(":")
@@ -46,10 +61,7 @@ def test_stable_baselines3_agents(row: dict[str, Any]) -> None:
     alone = load_policy(f"{kind}:{MATERIAL / path}", vec_normalize=statistics)
     batch = np.stack([alone.observation_space.sample() for _ in range(4)])
     check_policy(alone, np.clip(batch, -10, 10))
-    try:
-        environment = gymnasium.make(row["env"])
-    except gymnasium.error.DependencyNotInstalled as error:
-        pytest.skip(str(error))
+    environment = make(row["env"])
     policy = load_policy(f"{kind}:{MATERIAL / path}", environment=environment, vec_normalize=statistics)
     returns = [play(policy, environment, 1000 + k) for k in range(EPISODES)]
     published = row["published"]
@@ -67,14 +79,14 @@ def test_the_door_key_agent() -> None:
 
 
 def test_the_pong_agent() -> None:
-    """It wins about 19 to nothing; its first 300 decisions are enough to see it ahead."""
+    """It wins by about 19 points; it is ahead after its first 800 decisions."""
     ale = pytest.importorskip("ale_py")
     gymnasium.register_envs(ale)
-    environment = gymnasium.make("Pong-v4")
+    environment = make("Pong-v4")
     policy = load_policy("tests.policies.example_networks:pong", environment=environment)
     frames = np.stack([environment.observation_space.sample() for _ in range(3)])
     check_policy(policy, frames)
-    assert play(policy, environment, 1000, deterministic=False, limit=400) >= 2
+    assert play(policy, environment, 1000, deterministic=False, limit=800) >= 2
 
 
 def test_what_is_at_hand_is_all_tested() -> None:

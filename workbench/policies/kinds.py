@@ -141,6 +141,15 @@ def _is_maskable(archive: Archive) -> bool:
     return policy_class_name(archive).startswith("sb3_contrib.common.maskable")
 
 
+def _is_ppo(archive: Archive) -> bool:
+    # A policy class of somebody's own may be a maskable one: such a file is taken for what its owner says.
+    return "clip_range" in archive.data and policy_class_name(archive).startswith("stable_baselines3.")
+
+
+def _is_a2c(archive: Archive) -> bool:
+    return "gae_lambda" in archive.data and "clip_range" not in archive.data
+
+
 def _is_ddpg(archive: Archive) -> bool:
     return archive.data.get("policy_delay") == 1 and archive.data.get("target_noise_clip") == 0
 
@@ -181,8 +190,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(name="maskable_ppo", label="MaskablePPO", package=_CONTRIB, assemble=_maskable, recognise=_is_maskable),
     Kind(name="trpo", label="TRPO", package=_CONTRIB, assemble=_actor_critic,
          recognise=_has("cg_max_steps"), takes_gsde=True),
-    Kind(name="ppo", label="PPO", package=_SB3, assemble=_actor_critic, recognise=_has("clip_range"), takes_gsde=True),
-    Kind(name="a2c", label="A2C", package=_SB3, assemble=_actor_critic, recognise=_has("gae_lambda"), takes_gsde=True),
+    Kind(name="ppo", label="PPO", package=_SB3, assemble=_actor_critic, recognise=_is_ppo, takes_gsde=True),
+    Kind(name="a2c", label="A2C", package=_SB3, assemble=_actor_critic, recognise=_is_a2c, takes_gsde=True),
     Kind(name="qrdqn", label="QRDQN", package=_CONTRIB, assemble=_qrdqn, recognise=_has_weights("quantile_net.")),
     Kind(name="dqn", label="DQN", package=_SB3, assemble=_dqn, recognise=_has_weights("q_net.")),
     Kind(name="tqc", label="TQC", package=_CONTRIB, assemble=_tqc, recognise=_has("top_quantiles_to_drop_per_net")),

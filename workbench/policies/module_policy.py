@@ -141,9 +141,7 @@ class ModulePolicy:
         given = next(name for name in ("logits", "q_values", "mean") if getattr(output, name) is not None)
         name = "fixed" if given == "mean" and output.log_std is None else given
         if name not in self._rules:
-            raise WorkbenchError(
-                f"'{self.name}' returned {given}, which is no account of actions in {self.action_space}"
-            )
+            raise WorkbenchError(f"'{self.name}' returned {given}, which does not fit actions in {self.action_space}")
         return self._rules[name], getattr(output, given)
 
 

@@ -46,7 +46,7 @@ class PolicyOutput:
     q_values: Tensor | None = None
     """`[B, A]` expected return of each action."""
     value: Tensor | None = None
-    """`[B]` the critic's estimate of the return; each adapter's docstring says which critic. None where there is none."""
+    """`[B]` the critic's estimate of the return (each adapter says which critic); None where there is none."""
     state: State | None = None
     """Recurrent state after this step; None for a policy without memory."""
 
@@ -62,7 +62,7 @@ Target: TypeAlias = Callable[[PolicyOutput], Tensor]
 
 
 class EpisodeRandom:
-    """The random stream of one episode: all that is random in the acting of that episode, and nothing else, draws from it.
+    """The random stream of one episode: all that is random in acting in it, and nothing else, draws from it.
 
     It holds one generator of each kind that the libraries use for their own sampling, each seeded with `seed`, so
     that an episode acted in a batch draws what the same episode would draw alone from freshly seeded global generators.
@@ -159,6 +159,9 @@ class Policy(Protocol):
 
         Args:
             observations: Raw observations, `[B, *observation]`.
+            state: Recurrent state before this step; None means the initial state.
+            episode_starts: `[B]`, True where the row is the first step of its episode.
             deterministic: Take the mode (True) or sample (False) as the library's own `predict` does.
             random: One stream a row; needed when `deterministic` is False.
+            action_masks: `[B, A]`, True for legal actions; None where all are legal or the policy takes no masks.
         """
