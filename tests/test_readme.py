@@ -1,0 +1,99 @@
+"""What the README says can be done is done here: its commands and its Python example are executed."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+README = (CHECKOUT / "README.md").read_text()
+POLICIES = (CHECKOUT / "docs" / "policies.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A folder that looks like the checkout to the commands, and that they may write to."""
+    for name in ("agents", "envs"):
+        (tmp_path / name).symlink_to(CHECKOUT / name)
+    return tmp_path
+
+
+def execute(command: list[str] | str, place: Path) -> "subprocess.CompletedProcess[str]":
+    scripts = str(Path(sys.executable).parent)
+    environment = {**os.environ, "PATH": os.pathsep.join((scripts, os.environ["PATH"]))}
+    run = subprocess.run(
+        command, cwd=place, shell=isinstance(command, str), env=environment, capture_output=True, text=True, timeout=240
+    )
+    assert run.returncode == 0, f"{command}\n{run.stdout}\n{run.stderr}"
+    return run
+
+
+def test_the_python_example_runs_and_is_five_lines(place: Path) -> None:
+    [example] = blocks(README, "python")
+    statements = [line for line in example.splitlines() if line.strip()]
+    assert len(statements) == 5
+    told = execute([sys.executable, "-c", example], place).stdout
+    [units] = re.findall(r"# \(steps, (\d+)\)", example)
+    assert re.search(rf"^\(\d+, {units}\)$", told, re.MULTILINE)
+
+
+def test_the_shell_commands_run(place: Path) -> None:
+    [commands] = blocks(README, "sh")
+    for command in commands.strip().splitlines():
+        execute(command, place)
+    assert (place / "runs" / "cartpole.html").stat().st_size > 10_000
+
+
+def test_the_example_of_a_cleanrl_agent_records(place: Path) -> None:
+    [example] = blocks(POLICIES, "python")
+    (place / "my_agents.py").write_text(example)
+    [command] = re.findall(r"^    (workbench record my_agents:make_agent CartPole-v1 .*)$", POLICIES, re.MULTILINE)
+    execute(command, place)
+    [made] = (place / "runs").iterdir()
+    assert made.name == "my_agents-make_agent-CartPole-v1-seed0.zarr"
+
+
+@pytest.mark.parametrize("command", re.findall(r"^    make (\w+)", README, re.MULTILINE))
+def test_the_make_targets_exist(command: str) -> None:
+    execute(["make", "--dry-run", command], CHECKOUT)
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *sorted(
+    str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "docs").rglob("*.md")
+)])  # fmt: skip
+def test_links_lead_somewhere(page: str) -> None:
+    path = CHECKOUT / page
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), f"{page} links to {target}, which is not there"
+
+
+def test_the_command_line_page_names_every_option() -> None:
+    import dataclasses
+
+    from workbench.cli.main import RUNNERS
+
+    page = (CHECKOUT / "docs" / "command-line.md").read_text()
+    for command in RUNNERS:
+        for field in dataclasses.fields(command):
+            if field.name not in ("policy", "environment", "recording", "folder"):
+                assert f"--{field.name.replace('_', '-')}" in page
+
+
+def test_the_format_page_names_every_attribute_and_column(place: Path) -> None:
+    import workbench
+
+    page = (CHECKOUT / "docs" / "recording-format.md").read_text()
+    recording = workbench.record(
+        f"ppo:{CHECKOUT}/agents/cartpole/weights.zip", "CartPole-v1", episodes=1, frames=True, out=place / "a.zarr"
+    )
+    names = [*recording.attributes, *recording.steps, *recording.episodes, *(recording.attributes["environment"] or {})]
+    missing = [name for name in names if f"`{name}`" not in page]
+    assert not missing
