@@ -200,6 +200,14 @@ def test_what_is_not_a_saved_agent(tmp_path: Path) -> None:
         load_policy(f"ppo:{tmp_path / 'other.zip'}")
 
 
+@pytest.mark.parametrize("trust_pickle", [False, True])
+def test_loading_leaves_the_global_generators_alone(agent_file: Path, trust_pickle: bool) -> None:
+    torch_before, numpy_before = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]
+    load_policy(f"ppo:{agent_file}", trust_pickle=trust_pickle)
+    assert torch.equal(torch.get_rng_state(), torch_before)
+    assert (np.random.get_state()[1] == numpy_before).all()  # type: ignore[index]
+
+
 def test_the_suffix_may_be_left_out(agent_file: Path) -> None:
     assert load_policy(f"ppo:{agent_file.with_suffix('')}").name == "PPO"
 

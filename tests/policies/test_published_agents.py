@@ -1,4 +1,4 @@
-"""Agents that others trained, since stable-baselines3 1.0 or in plain torch, load without trust and play as published."""
+"""Agents that others trained, of stable-baselines3 1.0 on or plain torch, load without trust and play as published."""
 
 import json
 import warnings

@@ -1,5 +1,6 @@
 """From a saved agent's file to a policy: rebuilt from its weights without trust, or loaded by the library with it."""
 
+import copy
 import inspect
 import warnings
 from collections import OrderedDict
@@ -76,11 +77,12 @@ def _spaces(
             )
         return observation_space, action_space
     if observation_space is None:
-        observation_space = _seen_by_network(environment.observation_space, normalisation)
+        # Copies, because building a CNN draws a sample from its space, which would move the environment's generator.
+        observation_space = copy.deepcopy(_seen_by_network(environment.observation_space, normalisation))
     else:
         check_observation_space(observation_space, environment, normalised=bool(normalisation), where=where)
     if action_space is None:
-        action_space = environment.action_space
+        action_space = copy.deepcopy(environment.action_space)
     else:
         check_action_space(action_space, environment, where)
     return observation_space, action_space
