@@ -91,7 +91,6 @@ def test_every_pass_gives_the_layers_of_the_first_one() -> None:
     out = run()
     outputs = capture.end(3)
     assert torch.equal(outputs["sometimes"], out)
-    assert not outputs["linear"].requires_grad
     capture.begin()
     module["later"](linear(torch.ones(2, 2)))
     assert list(capture.end(2)) == ["linear"]

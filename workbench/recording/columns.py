@@ -54,7 +54,7 @@ def truth_columns(infos: Sequence[Mapping[str, Any]], skipped: dict[str, str]) -
         except ValueError as error:
             raise WorkbenchError(f"The truth label {name!r} changes its shape between episodes: {error}") from error
         if values.dtype.kind in "biuf":
-            columns[f"truth/{name}"] = values
+            columns[f"steps/truth/{name}"] = values
         else:
             skipped[f"truth/{name}"] = f"it is not a number or an array of numbers ({values.dtype})"
     return columns

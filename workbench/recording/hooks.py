@@ -9,7 +9,6 @@ import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import torch
 from torch import Tensor, nn
 
 from workbench.errors import WorkbenchError
@@ -96,8 +95,6 @@ class ActivationCapture:
             for name in changed:
                 self._skip(name, "something overwrote its output in this pass, though not in the first")
                 del outputs[name]
-            if torch.is_grad_enabled():
-                outputs = {name: output.detach() for name, output in outputs.items()}
         if self._calls:
             self._read_calls(batch, outputs)
         if not self._discovered:

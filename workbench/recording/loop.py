@@ -30,7 +30,7 @@ class Rollout:
     episodes: int | None
     steps: int | None
     frames: bool
-    _observations: list[Any] = field(default_factory=list)
+    _observations: dict[int, Any] = field(default_factory=dict)
     _infos: list[Mapping[str, Any]] = field(default_factory=list)
     _streams: list[EpisodeRandom] = field(default_factory=list)
     _started: int = 0
@@ -49,7 +49,7 @@ class Rollout:
 
     def _run(self, progress: Progress, total: int) -> None:
         slots = len(self.environments)
-        self._observations = [None] * slots
+        self.recorder.newest = self._observations
         self._infos = [{}] * slots
         self._streams = [EpisodeRandom(0)] * slots
         for slot in range(slots):
@@ -115,21 +115,14 @@ class Rollout:
             infos=infos,
             frames=frames,
             action_masks=masks,
-            slots=np.asarray(active, np.int16),
+            slots=None if count == len(self.environments) else np.asarray(active, np.int16),
         )
         going_on = [True] * count
         over = terminated | truncated
         if over.any():
             for row in np.flatnonzero(over).tolist():
                 going_on[row] = self._end(active[row], bool(terminated[row]), bool(truncated[row]))
-        self._remember(active, over)
         return choice.output.state, over, going_on
-
-    def _remember(self, active: list[int], over: npt.NDArray[np.bool_]) -> None:
-        """Hand the recorder the newest observations; it needs them only where the recording stops in mid-episode."""
-        for row, slot in enumerate(active):
-            if not over[row]:
-                self.recorder.newest[slot] = self._observations[slot]
 
     def _start(self, slot: int) -> None:
         seed = self.seed + self._started

@@ -5,7 +5,7 @@ All ways in (`record`, the wrappers for one's own loop, the training callback) f
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -27,7 +27,6 @@ from workbench.recording.layout import (
     ENDED_FINISHED,
     GROUPS,
     STATE,
-    STEPS,
     trailing_dimensions,
 )
 from workbench.recording.store import consolidate, create_group
@@ -116,9 +115,10 @@ class Recorder:
         self._t = np.zeros(slots, np.int32)
         self._return = np.zeros(slots, np.float64)
         self._first = np.zeros(slots, np.int64)
+        self._starting: set[int] = set()
         self._seed = np.full(slots, NO_SEED, np.int64)
         self._slot_numbers = np.arange(slots, dtype=np.int16)
-        self.newest: dict[int, Any] = {}
+        self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
 
     # --- what a loop calls -------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ class Recorder:
         self.number_of_episodes += 1
         self._t[slot] = 0
         self._return[slot] = 0.0
-        self._first[slot] = -1
+        self._starting.add(slot)
         self._seed[slot] = NO_SEED if seed is None else seed
         return int(self._episode[slot])
 
@@ -188,30 +188,40 @@ class Recorder:
             slots: `[B]`, which environments these are; None means all.
         """
         chosen = self._slot_numbers if slots is None else slots
+        batch = len(chosen)
         columns: dict[str, npt.NDArray[Any]] = {
-            "episode": self._episode[chosen],
-            "t": self._t[chosen],
-            "slot": chosen,
-            "action": actions,
-            "reward": rewards,
-            "terminated": terminated,
-            "truncated": truncated,
+            "steps/episode": self._episode.copy() if slots is None else self._episode[slots],
+            "steps/t": self._t.copy() if slots is None else self._t[slots],
+            "steps/slot": chosen,
+            "steps/action": actions,
+            "steps/reward": rewards,
+            "steps/terminated": terminated,
+            "steps/truncated": truncated,
         }
-        for key, value in flatten_observation(observations).items():
-            columns["observation" + key] = value
+        if isinstance(observations, np.ndarray):
+            columns["steps/observation"] = observations
+        else:
+            for key, value in flatten_observation(observations).items():
+                columns["steps/observation" + key] = value
         if frames is not None:
-            columns["frame"] = frames
+            columns["steps/frame"] = frames
         if action_masks is not None:
-            columns["action_mask"] = action_masks
+            columns["steps/action_mask"] = action_masks
         if infos and "truth" in infos[0]:
             columns |= truth_columns(infos, self._facts["skipped_columns"])
-        self._write(columns, len(chosen))
-        rows = self.number_of_steps + np.arange(len(chosen))
-        starting = self._t[chosen] == 0
-        self._first[chosen[starting]] = rows[starting]
-        self._t[chosen] += 1
-        self._return[chosen] += rewards
-        self.number_of_steps += len(chosen)
+        self._write(columns, batch)
+        if self._starting:
+            for row, slot in enumerate(chosen.tolist()):
+                if slot in self._starting:
+                    self._first[slot] = self.number_of_steps + row
+                    self._starting.discard(slot)
+        if slots is None:
+            self._t += 1
+            self._return += rewards
+        else:
+            self._t[chosen] += 1
+            self._return[chosen] += rewards
+        self.number_of_steps += batch
 
     def finish_episode(
         self,
@@ -333,14 +343,14 @@ class Recorder:
 
     def _write(self, columns: dict[str, npt.NDArray[Any]], batch: int) -> None:
         """Add rows to the segment; what is added is not touched again, so nothing is copied here."""
-        rows: Rows = {f"{STEPS}/{name}": values for name, values in columns.items()}
+        rows: Rows = dict(columns)
         if self._pending is not None:
             output, activations = self._pending
             self._pending = None
             for name, tensor in output.distribution.items():
-                rows[f"{STEPS}/{name}"] = tensor
+                rows["steps/" + name] = tensor
             if output.value is not None:
-                rows[f"{STEPS}/value"] = output.value
+                rows["steps/value"] = output.value
             for name, tensor in (output.state or {}).items():
                 rows[f"{STATE}/{name}"] = tensor
             rows |= activations
@@ -368,7 +378,7 @@ class Recorder:
     def _begin(self, rows: Rows) -> None:
         """The first row says what there is: lay out the store."""
         specifications = {path: self._specify(path, values) for path, values in rows.items()}
-        self._shapes = {path.removeprefix(f"{STEPS}/"): spec.row_shape for path, spec in specifications.items()}
+        self._shapes = {path: spec.row_shape for path, spec in specifications.items()}
         layers = self._capture.layers if self._capture is not None else {}
         self._facts["layers"] = {
             path.removeprefix(f"{ACTIVATIONS}/"): {

@@ -127,6 +127,7 @@ class StoreWriter:
                 f"another place, and record again."
             ) from self._failure
 
+    @torch.no_grad()
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
