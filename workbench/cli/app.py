@@ -36,6 +36,7 @@ def run(options: AppOptions) -> None:
         *("--server.fileWatcherType", "none"),
         *("--browser.gatherUsageStats", "false"),
         *("--client.toolbarMode", "minimal"),
+        *("--client.showErrorDetails", "none"),
     ]
     sys.stdout.write(f"Dashboard of {options.folder}: http://{ADDRESS}:{options.port}   (Ctrl-C stops it)\n")
     sys.stdout.flush()
