@@ -182,6 +182,7 @@ def test_masks_as_the_library_applies_them(actions: spaces.Space, tmp_path: Path
     sizes = {"Discrete": [3], "MultiDiscrete": [3, 2], "MultiBinary": [2, 2, 2]}[type(actions).__name__]
     random = np.random.default_rng(0)
     masks = random.random((30, sum(sizes))) < 0.5
+    assert policy.takes_action_masks  # type: ignore[attr-defined]
     masks[:, np.cumsum([0, *sizes[:-1]])] = True
     expected, _ = agent.predict(batch, deterministic=True, action_masks=masks)
     choice = policy.act(batch, deterministic=True, action_masks=masks)

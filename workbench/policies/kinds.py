@@ -168,6 +168,8 @@ class Kind:
     """From the library's policy to what runs it and what chooses its actions."""
     recognise: Callable[[Archive], bool]
     """Whether a file looks like this kind; the first that does is meant, in the table's order."""
+    takes_action_masks: bool = False
+    """Whether its policy wants to know which actions are legal."""
     takes_schedule: bool = True
     """Whether the policy's constructor wants a learning rate schedule."""
     takes_gsde: bool = False
@@ -187,7 +189,8 @@ _SB3, _CONTRIB = "stable_baselines3", "sb3_contrib"
 KINDS: tuple[Kind, ...] = (
     Kind(name="recurrent_ppo", label="RecurrentPPO", package=_CONTRIB, assemble=_recurrent,
          recognise=_has_weights("lstm_actor."), takes_gsde=True),
-    Kind(name="maskable_ppo", label="MaskablePPO", package=_CONTRIB, assemble=_maskable, recognise=_is_maskable),
+    Kind(name="maskable_ppo", label="MaskablePPO", package=_CONTRIB, assemble=_maskable, recognise=_is_maskable,
+         takes_action_masks=True),
     Kind(name="trpo", label="TRPO", package=_CONTRIB, assemble=_actor_critic,
          recognise=_has("cg_max_steps"), takes_gsde=True),
     Kind(name="ppo", label="PPO", package=_SB3, assemble=_actor_critic, recognise=_is_ppo, takes_gsde=True),

@@ -39,6 +39,7 @@ class ModulePolicy:
         initial_state: Callable[[int], State | None] | None = None,
         name: str | None = None,
         settings: dict[str, Any] | None = None,
+        takes_action_masks: bool = False,
         source: Path | None = None,
         spec: str | None = None,
     ) -> None:
@@ -54,6 +55,7 @@ class ModulePolicy:
             initial_state: From a batch size to the recurrent state at an episode's start.
             name: What to call it; the module's class by default.
             settings: Facts about it, in JSON's types.
+            takes_action_masks: Whether a recorder shall ask the environment which actions are legal.
             source: The file that its weights came from.
             spec: The specification that it was loaded by.
         """
@@ -61,6 +63,7 @@ class ModulePolicy:
         self.observation_space = observation_space
         self.action_space = action_space
         self.settings = settings or {}
+        self.takes_action_masks = takes_action_masks
         self.source = source
         self.spec = spec
         self._module = module.eval()

@@ -41,6 +41,7 @@ class StableBaselines3Policy:
         pipeline: ObservationPipeline,
         observation_space: gymnasium.Space[Any],
         settings: dict[str, Any],
+        takes_action_masks: bool = False,
         source: Path | None = None,
         spec: str | None = None,
         algorithm: Any = None,
@@ -55,6 +56,8 @@ class StableBaselines3Policy:
         self.action_space: gymnasium.Space[Any] = library_policy.action_space
         self.settings = settings
         """Facts in JSON's types."""
+        self.takes_action_masks = takes_action_masks
+        """Whether `act` and `forward` use the masks they are given (MaskablePPO)."""
         self.source = source
         """The file that it came from."""
         self.spec = spec
@@ -200,6 +203,7 @@ def assemble_policy(
         pipeline=pipeline,
         observation_space=observation_space,
         settings=algorithm_settings(kind, library_policy, facts),
+        takes_action_masks=kind.takes_action_masks,
         source=source,
         spec=spec,
         algorithm=algorithm,
