@@ -158,6 +158,18 @@ def test_other_formats_are_refused_by_name(tmp_path: Path, change: dict, message
         open_recording(out)
 
 
+@pytest.mark.parametrize("url", ["memory://bucket/x.zarr", "file://{folder}/x.zarr"])
+def test_recordings_live_at_urls_too(tmp_path: Path, recording: Recording, url: str) -> None:
+    there = url.format(folder=tmp_path)
+    written = record(ToyPolicy(), Counter, out=there, episodes=12, environments=4)
+    for group in ("steps", "activations"):
+        for name, array in getattr(open_recording(there), group).items():
+            np.testing.assert_array_equal(array[:], getattr(recording, group)[name][:], err_msg=name)
+    assert written.summary()["bytes_on_disk"] > 0
+    with pytest.raises(WorkbenchError, match="exists already"):
+        record(ToyPolicy(), Counter, out=there, episodes=1)
+
+
 def test_listing_shows_the_broken_ones_too(tmp_path: Path) -> None:
     record(ToyPolicy(), Counter, out=tmp_path / "a" / "good.zarr", episodes=1)
     (tmp_path / "bad.zarr").mkdir()

@@ -15,11 +15,19 @@ from workbench.errors import WorkbenchError
 from workbench.recording.layout import FORMAT, FORMAT_VERSION
 
 
+def local_path(path: str) -> Path | None:
+    """The folder of this machine that a path or `file://` URL means; None for any other URL."""
+    if path.startswith("file://"):
+        return Path(path.removeprefix("file://"))
+    return None if "://" in path else Path(path)
+
+
 def make_store(path: str, *, read_only: bool) -> Store:
     """The Zarr store at a path of this machine or at any URL that `fsspec` knows (`s3://bucket/x.zarr`)."""
-    if "://" in path:
-        return FsspecStore.from_url(path, read_only=read_only)
-    return LocalStore(Path(path), read_only=read_only)
+    local = local_path(path)
+    if local is not None:
+        return LocalStore(local, read_only=read_only)
+    return FsspecStore.from_url(path, read_only=read_only)
 
 
 def create_group(path: str, *, overwrite: bool) -> zarr.Group:
@@ -28,14 +36,15 @@ def create_group(path: str, *, overwrite: bool) -> zarr.Group:
     Raises:
         WorkbenchError: Something is there already, or the place cannot be written.
     """
-    if "://" not in path and Path(path).exists() and (not Path(path).is_dir() or any(Path(path).iterdir())):
+    local = local_path(path)
+    if local is not None and local.exists() and (not local.is_dir() or any(local.iterdir())):
         if not overwrite:
             raise WorkbenchError(
                 f"{path} exists already and is left alone. Choose another path, or overwrite it (--overwrite)."
             )
-        if not is_recording(path):
+        if not is_recording(local):
             raise WorkbenchError(f"{path} is not a recording, so it is not overwritten. Choose another path.")
-        shutil.rmtree(path)
+        shutil.rmtree(local)
     try:
         return zarr.open_group(make_store(path, read_only=False), mode="w" if overwrite else "w-", zarr_format=3)
     except FileExistsError as error:
@@ -69,7 +78,8 @@ def read_root(path: str) -> tuple[zarr.Group, dict[str, Any]]:
     Raises:
         WorkbenchError: There is nothing, or it is not a recording, or it is one of a newer format.
     """
-    if "://" not in path and not Path(path).exists():
+    local = local_path(path)
+    if local is not None and not local.exists():
         raise WorkbenchError(f"There is no recording at {path}. `workbench list` shows what there is.")
     try:
         root = zarr.open_group(make_store(path, read_only=True), mode="r", zarr_format=3)

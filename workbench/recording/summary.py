@@ -9,7 +9,7 @@ import numpy as np
 
 from workbench.errors import WorkbenchError
 from workbench.recording.statistics import bootstrap_mean_interval
-from workbench.recording.store import is_recording
+from workbench.recording.store import is_recording, local_path
 
 if TYPE_CHECKING:
     from workbench.recording.reader import Recording
@@ -70,13 +70,14 @@ def summarise(recording: "Recording") -> dict[str, Any]:
 
 def bytes_on_disk(path: str) -> int:
     """Bytes of all files of a recording (of the objects below a URL)."""
-    if "://" in path:
+    local = local_path(path)
+    if local is None:
         import fsspec
 
         filesystem, root = fsspec.core.url_to_fs(path)
         return int(filesystem.du(root))
     total = 0
-    for folder, _, files in os.walk(path):
+    for folder, _, files in os.walk(local):
         for file in files:
             total += os.lstat(os.path.join(folder, file)).st_size
     return total
