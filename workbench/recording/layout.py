@@ -27,8 +27,8 @@ MAXIMUM_SEGMENT_ROWS = 4_096
 SEGMENTS = 4
 """How many such blocks may wait: they bound the memory; a slow disk that fills them all slows the rollout."""
 
-COMPRESSOR: Final = "zstd"
-COMPRESSION_LEVEL = 1
+COMPRESSOR: Final = "lz4"
+COMPRESSION_LEVEL = 5
 
 ENDED_FINISHED = "finished"
 ENDED_CANCELLED = "cancelled"
@@ -47,7 +47,7 @@ def segment_rows(row_bytes: int) -> int:
 
 
 def compressors() -> tuple[Any, ...]:
-    """The codecs of every array: blosc (zstd level 1, bytes shuffled by significance), then a checksum."""
+    """The codecs of every array: blosc (lz4, bytes shuffled by significance), then a checksum."""
     return (BloscCodec(cname=COMPRESSOR, clevel=COMPRESSION_LEVEL, shuffle="shuffle"), Crc32cCodec())
 
 

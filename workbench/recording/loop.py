@@ -177,5 +177,6 @@ def action_mask(environment: Environment, info: Mapping[str, Any]) -> npt.NDArra
     if "action_mask" in info:
         return np.asarray(info["action_mask"], np.bool_)
     space = environment.action_space
-    count = space.n if isinstance(space, spaces.Discrete) else getattr(space, "nvec", np.zeros(0)).sum()
-    return np.ones(int(count), np.bool_)
+    if isinstance(space, spaces.MultiBinary):
+        return np.ones(2 * int(np.prod(space.shape)), np.bool_)
+    return np.ones(int(space.n if isinstance(space, spaces.Discrete) else space.nvec.sum()), np.bool_)  # type: ignore[attr-defined]

@@ -103,8 +103,10 @@ class Recording:
 
     @cached_property
     def activations(self) -> LazyArrays:
-        """One row a step, by layer."""
-        return self._arrays(ACTIVATIONS)
+        """One row a step, by layer, in the order in which the network runs them."""
+        arrays = self._arrays(ACTIVATIONS)
+        order = {name: place for place, name in enumerate(self.attributes.get("layers") or {})}
+        return LazyArrays({n: arrays[n] for n in sorted(arrays, key=lambda n: order.get(n, len(order)))}, ACTIVATIONS)
 
     @cached_property
     def state(self) -> LazyArrays:

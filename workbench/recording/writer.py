@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -131,11 +131,10 @@ class StoreWriter:
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
-                for item in work:
-                    if isinstance(item, tuple):
-                        self._append(work)  # type: ignore[arg-type]
-                        break
-                    self._append_episode(item)
+                if work and isinstance(work[0], tuple):
+                    self._append(work)
+                elif work:
+                    self._append_episodes(cast(list[Episode], work))
                 if time.monotonic() - self._last_commit >= self._commit_seconds:
                     self._commit()
             self._close()
@@ -158,16 +157,15 @@ class StoreWriter:
     def _rows(self) -> int:
         return min((table.rows for table in self._tables.values()), default=0)
 
-    def _append_episode(self, episode: Episode) -> None:
-        for name, value in episode.items():
+    def _append_episodes(self, episodes: list[Episode]) -> None:
+        for name, value in episodes[0].items():
             if name not in self._episode_tables:
-                spec = ArraySpecification(
-                    row_shape=value.shape,
-                    dtype=value.dtype,
-                    dimensions=("episode", *(f"{name.rsplit('/', 1)[-1]}_axis_{axis}" for axis in range(value.ndim))),
-                )
+                axes = (f"{name.replace('/', '.')}.axis_{axis}" for axis in range(value.ndim))
+                spec = ArraySpecification(row_shape=value.shape, dtype=value.dtype, dimensions=("episode", *axes))
                 self._episode_tables[name] = _create(self._root, f"{EPISODES}/{name}", spec)
-            self._episode_tables[name].append(value[None])
+        for name, table in self._episode_tables.items():
+            missing = table.absent_rows(1)[0]
+            table.append(np.stack([episode.get(name, missing) for episode in episodes]))
 
     def _commit(self) -> None:
         for table in (*self._tables.values(), *self._episode_tables.values()):
@@ -205,21 +203,23 @@ def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:
 
 def _join(path: str, segment: Segment, table: GrowingArray) -> npt.NDArray[Any]:
     """All rows of one array; steps at which it is absent have NaN (or zero), and are counted."""
-    parts: list[Any] = []
-    for batch, rows in segment:
-        part = rows.get(path)
-        if part is None:
-            table.absent += batch
-            part = table.absent_rows(batch)
-        parts.append(part)
-    if all(isinstance(part, Tensor) for part in parts):
-        joined = to_numpy(torch.cat(parts))
-    else:
-        joined = np.concatenate([to_numpy(part) for part in parts])
+    # The interpreter is the acting thread's as well: the usual case runs no Python for each step.
+    try:
+        parts: list[Any] = [rows[path] for _, rows in segment]
+        joined = to_numpy(torch.cat(parts)) if isinstance(parts[0], Tensor) else np.concatenate(parts)
+    except (KeyError, TypeError):
+        joined = np.concatenate([_present(path, rows, batch, table) for batch, rows in segment])
     expected = sum(batch for batch, _ in segment)
     if len(joined) != expected:
         raise WorkbenchError(f"{path} has {len(joined)} rows for {expected} steps: its first axis is not the batch")
     return joined
+
+
+def _present(path: str, rows: Rows, batch: int, table: GrowingArray) -> npt.NDArray[Any]:
+    if path in rows:
+        return to_numpy(rows[path])
+    table.absent += batch
+    return table.absent_rows(batch)
 
 
 def _create(root: zarr.Group, path: str, spec: ArraySpecification) -> GrowingArray:
