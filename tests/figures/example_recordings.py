@@ -130,12 +130,15 @@ ENVIRONMENTS = {
 }
 
 
-def record_example(kind: str, out: Path, *, episodes: int = 4, frames: bool | None = None) -> Recording:
+def record_example(
+    kind: str, out: Path, *, episodes: int = 4, frames: bool | None = None, make: Any = None
+) -> Recording:
     """Record a random agent of a kind: `vector`, `image`, `recurrent`, `continuous` or `q`."""
-    environment = ENVIRONMENTS[kind]()
+    make = make or ENVIRONMENTS[kind]
+    environment = make()
     return workbench.record(
         ExamplePolicy(environment, kind),
-        ENVIRONMENTS[kind],
+        make,
         episodes=episodes,
         out=out,
         deterministic=False,

@@ -60,7 +60,8 @@ def _table(usable: list[dict[str, Any]]) -> None:
         selection_mode="single-row",
         key="recordings.table",
         row_height=ROW_PIXELS,
-        height=min(ROW_PIXELS * (len(frame) + 1) + 3, 480),
+        height=min(ROW_PIXELS * (len(frame) + 1), 480),
+        placeholder="–",
     )
     st.caption(
         "One row a recording. The mean return is over its n complete episodes; the interval (95 %, bootstrap over "

@@ -89,11 +89,14 @@ def _pictures(name: str, values: npt.NDArray[Any], maximum_pixels: int) -> dict[
     colour = channels % 3 == 0 and not symbolic
     panels = channels // 3 if colour else channels
     parts = f", {panels} {'channels' if symbolic else 'frames, oldest first'} side by side" if panels > 1 else ""
+    mosaics = [_mosaic(one, colour) for one in pixels]
     return {
         "kind": "image",
         "name": name,
         "label": f"{shape}{parts}, {scale}",
-        "urls": [picture_url(_mosaic(p, colour), maximum_pixels=maximum_pixels, lossless=True) for p in pixels],
+        "height": mosaics[0].shape[0] if mosaics else 1,
+        "width": mosaics[0].shape[1] if mosaics else 1,
+        "urls": [picture_url(mosaic, maximum_pixels=maximum_pixels, lossless=True) for mosaic in mosaics],
     }
 
 

@@ -161,6 +161,7 @@ function framePanel(parent, payload) {
   const image = make("img", "", null, make("div", "rlw-picture", null, box.body));
   image.alt = "The environment's picture at this step";
   if (frames.width <= 160) image.classList.add("rlw-pixelated");
+  image.style.aspectRatio = `${frames.width} / ${frames.height}`;
   const urls = frames.urls;
   return { draw(t, position) {
     const url = urls[Math.min(position, urls.length - 1)];
@@ -196,13 +197,15 @@ function vectorRows(parent, vector) {
   } };
 }
 
-function observationPanels(parent, payload, context) {
+function observationPanels(place, payload, context) {
   return payload.observations.map((observation) => {
+    const parent = place();
     const title = observation.name ? `Observation: ${observation.name}` : "Observation";
     if (observation.kind === "image") {
       const box = panel(parent, title, observation.label, "rlw-frame");
       const image = make("img", "rlw-pixelated", null, make("div", "rlw-picture", null, box.body));
       image.alt = "The observation at this step";
+      image.style.aspectRatio = `${observation.width} / ${observation.height}`;
       return { draw(t, position) {
         const url = observation.urls[Math.min(position, observation.urls.length - 1)];
         if (url && url.startsWith("data:image/") && image.src !== url) image.src = url;
@@ -684,6 +687,7 @@ function mountPlayer(root, payload, options = {}) {
     const inside = wanted - payload.window.start;
     if (inside < 0 || inside >= positions()) {
       pause();
+      clearTimeout(timer); // a report of the step that is being left must not overtake the wish for another
       controls.message(onStep ? `Fetching step ${wanted} …` : `This page holds steps ${payload.window.start} to ${payload.window.stop - 1} of the episode; step ${wanted} is not among them.`);
       if (onStep) onStep(wanted);
       return;
@@ -792,13 +796,12 @@ function mountPlayer(root, payload, options = {}) {
       const paging = make("p", "rlw-paging", null, root);
       make("span", "", `Loaded: steps ${payload.window.start} to ${payload.window.stop - 1} of ${payload.episode.length}; the timelines show all of them.`, paging);
       if (onStep) {
-        const width = rows();
         const page = (text, target, able) => {
           const button = make("button", "", text, paging);
           button.type = "button"; button.disabled = !able;
           button.addEventListener("click", () => seek(target));
         };
-        page("← earlier", Math.max(0, payload.window.start - width), payload.window.start > 0);
+        page("← earlier", payload.window.start - 1, payload.window.start > 0);
         page("later →", payload.window.stop, payload.window.stop < payload.episode.length);
       }
     }
@@ -808,15 +811,18 @@ function mountPlayer(root, payload, options = {}) {
       const pictured = payload.observations.some((one) => one.kind === "image");
       const small = !payload.frames && !pictured;
       stage.classList.toggle("rlw-two", small);
-      const [seen, acted, side] = ["", "", " rlw-side"].map((extra) => make("div", `rlw-column${extra}`, null, stage));
+      const columns = ["", "", " rlw-side"].map((extra) => make("div", `rlw-column${extra}`, null, stage));
+      const [seen, acted, side] = columns;
+      const emptiest = () => columns.slice(0, small ? 2 : 3).reduce((best, one) => (one.scrollHeight < best.scrollHeight ? one : best));
       if (payload.frames) panels.push(framePanel(seen, payload));
       panels.push(actionPanel(acted, payload));
-      panels.push(...observationPanels(payload.frames && !pictured ? acted : seen, payload, context));
-      if (payload.truth.length) panels.push(truthPanel(acted, payload));
       panels.push(momentsPanel(side, payload, context));
+      panels.push(...observationPanels(emptiest, payload, context));
+      if (payload.truth.length) panels.push(truthPanel(emptiest(), payload));
       panels.push(timelinePanel(root, payload, context));
       if (payload.layer) panels.push(layerPanel(root, payload, context));
-      for (const state of payload.state) panels.push(vectorPanel(panel(root, "Memory", state.label, "rlw-wide"), state, context));
+      const memory = make("div", "rlw-memory", null, root);
+      for (const state of payload.state) panels.push(vectorPanel(panel(memory, "Memory", state.label), state, context));
     } else make("p", "rlw-warning", "This episode has no recorded step.", root);
     make("p", "rlw-keys", "Keys: ← → one step · shift + ← → ten · space play or pause · home, end. Click a timeline to go there.", root);
     redraw();

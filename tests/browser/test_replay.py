@@ -1,0 +1,152 @@
+"""The main path in a real browser: open, play, step, jump, link, page through a long episode."""
+
+import re
+
+import pytest
+
+PLAYER = ".rlw-player[data-step]"
+
+
+def open_replay(page, server, recording, **query):
+    address = "&".join(f"{key}={value}" for key, value in {"recording": recording, **query}.items())
+    page.goto(f"{server}/replay?{address}")
+    page.wait_for_selector(PLAYER)
+    return page.locator(PLAYER)
+
+
+def wait_for_step(page, step):
+    page.wait_for_selector(f'.rlw-player[data-step="{step}"]')
+
+
+def step_of(player):
+    return int(player.get_attribute("data-step"))
+
+
+def test_the_list_leads_to_the_player(page, server):
+    page.goto(server)
+    page.get_by_text("Recordings", exact=True).first.wait_for()
+    page.get_by_test_id("stDataFrame").wait_for()
+    page.get_by_test_id("stDataFrame").click(position={"x": 18, "y": 52})
+    page.get_by_role("button", name=re.compile("Replay ")).click()
+    page.wait_for_selector(PLAYER)
+    assert "recording=" in page.url
+
+
+def test_it_plays_without_asking_the_server(page, server):
+    sent = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    player = open_replay(page, server, "pendulum.zarr")
+    page.get_by_label("Speed in steps a second").select_option("30")
+    page.wait_for_timeout(1000)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_timeout(300)
+    before, messages = step_of(player), len(sent)
+    page.wait_for_timeout(1500)
+    assert step_of(player) > before + 5
+    assert len(sent) == messages
+    page.get_by_role("button", name="Pause").click()
+    assert player.get_attribute("data-playing") == "false"
+
+
+def test_keys_step_and_jump(page, server):
+    open_replay(page, server, "pendulum.zarr", step=50)
+    wait_for_step(page, 50)
+    for key, step in [
+        ("ArrowRight", 51),
+        ("ArrowLeft", 50),
+        ("Shift+ArrowRight", 60),
+        ("Home", 0),
+        ("End", 200),
+        ("ArrowLeft", 199),
+    ]:
+        page.keyboard.press(key)
+        wait_for_step(page, step)
+    page.keyboard.press("Home")
+    page.keyboard.press("Space")
+    page.wait_for_selector('.rlw-player[data-playing="true"]')
+    page.keyboard.press("Space")
+    page.wait_for_selector('.rlw-player[data-playing="false"]')
+
+
+def test_the_address_leads_to_the_very_step(page, browser, server):
+    open_replay(page, server, "pendulum.zarr", episode=1)
+    page.get_by_label("Jump to step").fill("123")
+    page.keyboard.press("Enter")
+    wait_for_step(page, 123)
+    page.wait_for_url(re.compile("step=123"))
+    assert "episode=1" in page.url
+    other = browser.new_page()
+    other.set_default_timeout(30_000)
+    other.goto(page.url)
+    other.wait_for_selector('.rlw-player[data-step="123"]')
+    other.close()
+
+
+def test_moments_and_timelines_lead_to_their_steps(page, server):
+    player = open_replay(page, server, "pendulum.zarr")
+    moment = page.locator(".rlw-moment").first
+    wanted = int(re.search(r"step (\d+)", moment.inner_text()).group(1))
+    moment.click()
+    wait_for_step(page, wanted)
+    box = page.locator("canvas.rlw-seekable").first.bounding_box()
+    page.mouse.click(box["x"] + 54 + (box["width"] - 64) * 0.5, box["y"] + 30)
+    page.wait_for_timeout(200)
+    assert abs(step_of(player) - 100) <= 2
+
+
+def test_another_layer_keeps_the_step(page, server):
+    open_replay(page, server, "pendulum.zarr", step=20)
+    wait_for_step(page, 20)
+    page.keyboard.press("ArrowRight")
+    wait_for_step(page, 21)
+    page.get_by_role("combobox", name=re.compile("Layer")).click()
+    page.get_by_role("option", name=re.compile("trunk.3")).click()
+    page.get_by_text(re.compile(r"trunk\.3 · Tanh")).wait_for()
+    wait_for_step(page, 21)
+    page.wait_for_url(re.compile("layer=trunk.3"))
+
+
+def test_a_long_episode_comes_in_windows_and_loses_nothing(page, server):
+    open_replay(page, server, "spotlight.zarr", layer="trunk.1")
+    page.get_by_text(re.compile(r"Loaded: steps 0 to \d+ of 900")).wait_for()
+    page.get_by_label("Jump to step").fill("850")
+    page.keyboard.press("Enter")
+    wait_for_step(page, 850)
+    loaded = page.get_by_text(re.compile("Loaded: steps")).inner_text()
+    start = int(re.search(r"steps (\d+) to 899 of 900", loaded).group(1))
+    page.get_by_role("button", name="← earlier").click()
+    wait_for_step(page, start - 1)
+    page.keyboard.press("End")
+    wait_for_step(page, 899)
+
+
+def test_the_maps_of_a_layer_change_with_the_step(page, server):
+    open_replay(page, server, "spotlight.zarr", layer="trunk.1")
+    page.wait_for_timeout(500)
+    canvas = page.locator(".rlw-panel", has_text="Inside").locator("canvas").nth(1)
+    before = canvas.evaluate("node => node.toDataURL()")
+    page.keyboard.press("ArrowRight")
+    wait_for_step(page, 1)
+    assert canvas.evaluate("node => node.toDataURL()") != before
+
+
+def test_names_from_strangers_are_shown_and_not_run(page, server):
+    open_replay(page, server, "hostile.zarr")
+    page.wait_for_timeout(500)
+    assert page.evaluate("window.harmed") is None
+    assert page.get_by_text("<img src=x").count() >= 1
+
+
+def test_an_address_that_leads_nowhere_is_a_box(page, server):
+    page.goto(f"{server}/replay?recording=../../secret")
+    page.get_by_text("is not below the folder").wait_for()
+    assert page.get_by_text("Traceback").count() == 0
+
+
+@pytest.mark.parametrize("width", [1440, 900])
+def test_nothing_is_wider_than_the_window(page, server, width):
+    page.set_viewport_size({"width": width, "height": 900})
+    open_replay(page, server, "spotlight.zarr")
+    page.wait_for_timeout(400)
+    player = page.locator(PLAYER)
+    assert player.evaluate("node => node.scrollWidth - node.clientWidth") <= 1
