@@ -19,6 +19,9 @@ FILE = "file"
 PARAMETERS = "parameters"
 NORMALISATION = "normalisation"
 
+TRUSTED_MODULES = ("agents",)
+"""Packages whose factories may be called because a recording names them."""
+
 
 def write_agent(root: zarr.Group, policy: Policy) -> None:
     """Store the file that the policy was loaded from, or else its parameters; and what normalises its observations."""
@@ -50,13 +53,19 @@ def read_agent_policy(
     """Build the recorded policy again from the file inside the recording.
 
     Raises:
-        WorkbenchError: The agent came from Python code and not from a file; its parameters are in `agent/parameters`.
+        WorkbenchError: The agent came from Python code that may not run just because the recording names it; its
+            parameters are in `agent/parameters`.
     """
     from workbench.policies import fingerprint, load_policy
 
     described = attributes.get("policy") or {}
     spec = str(described.get("spec") or "")
     if f"{AGENT}/{FILE}" not in root:
+        if ":" in spec and spec.partition(":")[0].split(".")[0] in TRUSTED_MODULES:
+            policy = load_policy(spec, environment=environment)
+            _restore_parameters(root, policy)
+            _check_fingerprint(described, fingerprint(policy))
+            return policy
         raise WorkbenchError(
             f"This recording's agent ({described.get('name')}) was handed over as an object, not loaded from a file; "
             f"build it yourself and load the parameters that the recording keeps under agent/parameters."
@@ -76,13 +85,32 @@ def read_agent_policy(
             vec_normalize=normalisation,
             trust_pickle=trust_pickle,
         )
-    expected, came = described.get("fingerprint"), fingerprint(policy)
+    _check_fingerprint(described, fingerprint(policy))
+    return policy
+
+
+def _check_fingerprint(described: dict[str, Any], came: str) -> None:
+    expected = described.get("fingerprint")
     if expected != came:
         raise WorkbenchError(
             f"The agent built from the recording is not the one that acted: fingerprint {came[:12]} "
             f"instead of {str(expected)[:12]}."
         )
-    return policy
+
+
+def _restore_parameters(root: zarr.Group, policy: Policy) -> None:
+    """Give the network that a factory made the recorded parameters."""
+    import torch
+
+    group = root[f"{AGENT}/{PARAMETERS}"]
+    assert isinstance(group, zarr.Group)
+    recorded = {name.replace("/", "."): torch.as_tensor(np.asarray(array[...])) for name, array in _arrays(group)}
+    try:
+        policy.module.load_state_dict(recorded)
+    except RuntimeError as error:
+        raise WorkbenchError(
+            f"The recorded parameters do not fit the network that '{policy.name}' has now: {str(error)[:300]}"
+        ) from error
 
 
 def _read_normalisation(root: zarr.Group) -> dict[str, np.ndarray[Any, Any]] | None:
