@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.recording.environments import Environment
+from workbench.recording.environment_wrappers import Environment
 
 if TYPE_CHECKING:
     from stable_baselines3.common.callbacks import BaseCallback

@@ -13,7 +13,7 @@ from workbench.errors import WorkbenchError
 from workbench.policies.types import EpisodeRandom, Policy, State
 from workbench.progress import Cancelled, Progress
 from workbench.recording.columns import batch_observations
-from workbench.recording.environments import Environment
+from workbench.recording.environment_wrappers import Environment
 from workbench.recording.layout import ENDED_CANCELLED, ENDED_FINISHED
 from workbench.recording.recorder import Recorder
 

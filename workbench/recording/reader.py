@@ -21,7 +21,7 @@ from workbench.recording.summary import summarise
 if TYPE_CHECKING:
     import xarray
 
-    from workbench.recording.environments import Environment
+    from workbench.recording.environment_wrappers import Environment
     from workbench.recording.replay import Replay
 
 

@@ -19,7 +19,8 @@ from workbench.errors import WorkbenchError
 from workbench.policies.types import ActionChoice, EpisodeRandom, Observations, Policy, PolicyOutput, State
 from workbench.recording.agent import write_agent
 from workbench.recording.columns import flatten_observation, truth_columns
-from workbench.recording.environments import Environment, EnvironmentSpecification
+from workbench.recording.environment_wrappers import Environment
+from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.facts import first_facts, now
 from workbench.recording.hooks import ActivationCapture
 from workbench.recording.layout import (

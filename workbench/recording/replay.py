@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.recording.columns import flatten_observation
-from workbench.recording.environments import Environment
+from workbench.recording.environment_wrappers import Environment
 
 if TYPE_CHECKING:
     from workbench.recording.reader import Recording

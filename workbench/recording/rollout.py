@@ -11,7 +11,8 @@ from workbench.errors import WorkbenchError
 from workbench.policies.space_checks import check_action_space, check_observation_space
 from workbench.policies.types import Policy
 from workbench.progress import Progress, SilentProgress
-from workbench.recording.environments import Environment, EnvironmentSpecification
+from workbench.recording.environment_wrappers import Environment
+from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.loop import Rollout
 from workbench.recording.reader import Recording, open_recording
 from workbench.recording.recorder import Recorder
