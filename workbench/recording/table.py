@@ -54,11 +54,6 @@ class GrowingArray:
         """How many rows have been appended."""
         return self._start + self._filled
 
-    @property
-    def chunk_bytes(self) -> int:
-        """Bytes of the unfinished chunk that is held in memory."""
-        return self._block.nbytes
-
     def absent_rows(self, count: int) -> npt.NDArray[Any]:
         """Rows for steps that gave none: NaN, or zero where there is no NaN."""
         return np.full((count, *self._block.shape[1:]), _fill_value(self._block.dtype), self._block.dtype)

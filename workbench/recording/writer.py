@@ -88,12 +88,6 @@ class StoreWriter:
         """Rows that a reader sees now."""
         return self._committed_steps
 
-    @property
-    def memory_bytes(self) -> int:
-        """About the most that the waiting segments and the unfinished chunks ever hold."""
-        chunks = sum(table.chunk_bytes for table in self._tables.values())
-        return chunks + (SEGMENTS + 2) * self.segment_rows * self._row_bytes
-
     def submit(self, segment: Segment) -> None:
         """Hand over a segment, which the caller no longer touches; waits while too many are waiting."""
         self._put(segment)
