@@ -5,7 +5,7 @@ Axis legend:
 """
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, SupportsInt, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -131,7 +131,7 @@ def _accumulate(rewards: FloatArray, discount: float) -> FloatArray:
     return result
 
 
-def _moment(kind: MomentKind, step: int, score: float, unit: str, text: str) -> Moment:
+def _moment(kind: MomentKind, step: SupportsInt, score: float, unit: str, text: str) -> Moment:
     return Moment(kind=kind, step=int(step), score=float(score), unit=unit, rank=0, text=text)
 
 

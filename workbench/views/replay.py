@@ -13,6 +13,8 @@ from workbench.views.player import player
 from workbench.views.root import below_root, name_below_root, root_folder
 from workbench.views.selection import change_selection, read_selection
 
+ACTING = {"True": "mode of the policy", "False": "sampled"}
+
 
 def page() -> None:
     """Draw the page."""
@@ -95,7 +97,7 @@ def default_layer(recording: Recording) -> str:
 
 def _facts(path: str, recording: Recording) -> None:
     policy, environment = recording.attributes.get("policy") or {}, recording.attributes.get("environment") or {}
-    acting = {True: "mode of the policy", False: "sampled"}.get(recording.attributes.get("deterministic"), "unknown")
+    acting = ACTING.get(str(recording.attributes.get("deterministic")), "unknown")
     st.caption(
         f"**{plain(str(policy.get('name') or 'Unknown agent'))}** in "
         f"**{plain(str(environment.get('id') or 'an unnamed environment'))}** · actions: {acting} · "

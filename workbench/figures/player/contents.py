@@ -4,8 +4,9 @@ Axis legend:
     T  steps of the window
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -60,25 +61,23 @@ def window_contents(
 
     columns = [n for n in recording.steps if n == "observation" or n.startswith("observation/")]
     labels = [n for n in recording.steps if n.startswith("truth/")]
-    observations = _read_all(
-        attempt, [lambda n=n: _observation(recording, episode, n, rows, at_end, maximum_pixels) for n in columns]
-    )
+    observations = [
+        attempt(partial(_observation, recording, episode, name, rows, at_end, maximum_pixels)) for name in columns
+    ]
     frames = attempt(lambda: _frames(recording, episode, rows, at_end, maximum_pixels))
     return WindowContents(
-        observations=observations,
+        observations=_there(observations),
         frames=frames,
         layer=None if layer is None else attempt(lambda: _layer(recording, layer, rows)),
-        truth=_read_all(attempt, [lambda n=n: _label(recording, n, rows) for n in labels]),
-        state=_read_all(attempt, [lambda n=n: _state(recording, n, rows) for n in recording.state]),
+        truth=_there(attempt(partial(_label, recording, name, rows)) for name in labels),
+        state=_there(attempt(partial(_state, recording, name, rows)) for name in recording.state),
         has_final=any(_rows_of(part) > len(rows) for part in [*observations, frames] if part),
         notes=notes,
     )
 
 
-def _read_all(
-    attempt: Callable[[Callable[[], dict[str, Any]]], dict[str, Any] | None], reads: list[Callable[[], dict[str, Any]]]
-) -> list[dict[str, Any]]:
-    return [part for part in map(attempt, reads) if part is not None]
+def _there(parts: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
+    return [part for part in parts if part is not None]
 
 
 def _rows_of(part: dict[str, Any]) -> int:

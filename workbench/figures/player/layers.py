@@ -85,5 +85,6 @@ def _pool(values: npt.NDArray[Any], rows: int, columns: int) -> npt.NDArray[np.f
         counts = np.diff(np.append(starts, numbers.shape[axis]))
         shape = [1, 1, 1, 1]
         shape[axis] = len(starts)
-        numbers = np.add.reduceat(numbers, starts, axis=axis) / counts.reshape(shape).astype(np.float32)
+        sums = np.add.reduceat(numbers, starts, axis=axis)
+        numbers = (sums / counts.reshape(shape)).astype(np.float32)
     return numbers

@@ -51,8 +51,8 @@ def is_picture(values: npt.NDArray[Any]) -> bool:
     """Whether `[T, ...]` values are drawn as pictures: two large axes, with or without an axis of channels."""
     shape = values.shape[1:]
     if len(shape) == 2:
-        return min(shape) >= 8
-    return len(shape) == 3 and (min(shape[:2]) >= 3 if shape[-1] <= 16 else min(shape[1:]) >= 8)
+        return bool(min(shape) >= 8)
+    return len(shape) == 3 and bool(min(shape[:2]) >= 3 if shape[-1] <= 16 else min(shape[1:]) >= 8)
 
 
 def _named_bars(name: str, vector: npt.NDArray[Any], names: list[str] | None) -> dict[str, Any]:
