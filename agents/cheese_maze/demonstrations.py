@@ -29,7 +29,9 @@ class Demonstrations:
     """`[B]` steps to the cheese."""
 
 
-def draw_demonstrations(count: int, cheese_mask: npt.NDArray[np.bool_], random: np.random.Generator) -> Demonstrations:
+def draw_demonstrations(
+    count: int, cheese_mask: npt.NDArray[np.bool_], random: np.random.Generator, *, hidden: float = 0.0
+) -> Demonstrations:
     """Draw mazes, cheese and mouse, and solve them.
 
     The mazes and the cheese are distributed as in the environment. In half of the states the mouse is somewhere on the
@@ -39,11 +41,14 @@ def draw_demonstrations(count: int, cheese_mask: npt.NDArray[np.bool_], random: 
         count: How many.
         cheese_mask: `[13, 13]`, True where cheese may lie.
         random: Where all is drawn from.
+        hidden: Share of the states whose image does not show the cheese, 0 to 1; the action is as if it did.
     """
     size = cheese_mask.shape[0]
     cells = (size + 1) // 2
     orders = random.permuted(np.tile(np.arange(2 * cells * (cells - 1)), (count, 1)), axis=1)
-    images, actions, distances = _solve(orders, random.random((count, 3)), cheese_mask, _FLOOR, _MOUSE, _CHEESE)
+    images, actions, distances = _solve(
+        orders, random.random((count, 4 if hidden else 3)), cheese_mask, hidden, _FLOOR, _MOUSE, _CHEESE
+    )
     return Demonstrations(images=images, actions=actions, distances=distances)
 
 
@@ -59,6 +64,7 @@ def _solve(
     orders: npt.NDArray[np.int64],
     numbers: npt.NDArray[np.float64],
     cheese_mask: npt.NDArray[np.bool_],
+    hidden: float,
     floor: npt.NDArray[np.uint8],
     mouse_colour: npt.NDArray[np.uint8],
     cheese_colour: npt.NDArray[np.uint8],
@@ -86,7 +92,8 @@ def _solve(
             for column in range(size):
                 if not walls[row, column]:
                     images[index, row, column] = floor
-        images[index, cheese[0], cheese[1]] = cheese_colour
+        if hidden == 0.0 or numbers[index, 3] >= hidden:
+            images[index, cheese[0], cheese[1]] = cheese_colour
         images[index, mouse[0], mouse[1]] = mouse_colour
         actions[index] = optimal_action(to_cheese, mouse[0], mouse[1])
         distances[index] = to_cheese[mouse[0], mouse[1]]

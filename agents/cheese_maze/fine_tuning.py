@@ -24,7 +24,7 @@ class _Trunk(BaseFeaturesExtractor):
         return self.network.features(images)
 
 
-def fine_tune(network: MazeNetwork, cheese: str, *, seed: int, timesteps: int) -> None:
+def fine_tune(network: MazeNetwork, cheese: str, *, seed: int, timesteps: int, environments: int = 64) -> None:
     """Train the network further by PPO (J. Schulman et al., 2017), in place.
 
     Args:
@@ -32,15 +32,16 @@ def fine_tune(network: MazeNetwork, cheese: str, *, seed: int, timesteps: int) -
         cheese: Where the cheese lies, the same as for the imitation.
         seed: Seed of the environments and the sampling.
         timesteps: Environment steps.
+        environments: How many are stepped side by side.
     """
     start = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    environment = make_vec_env("envs:CheeseMaze-v0", n_envs=64, seed=seed, env_kwargs={"cheese": cheese})
+    environment = make_vec_env("envs:CheeseMaze-v0", n_envs=environments, seed=seed, env_kwargs={"cheese": cheese})
     model = PPO(
         "CnnPolicy",
         environment,
         learning_rate=1.5e-4,
         n_steps=64,
-        batch_size=512,
+        batch_size=8 * environments,
         n_epochs=3,
         gamma=0.99,
         gae_lambda=0.95,

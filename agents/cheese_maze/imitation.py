@@ -18,6 +18,7 @@ def imitate(
     random: np.random.Generator,
     *,
     updates: int,
+    hidden: float = 0.0,
     batch_size: int = 256,
     learning_rate: float = 1.5e-3,
     gamma: float = 0.99,
@@ -38,7 +39,7 @@ def imitate(
         rate = learning_rate * min(share / 0.02, 0.5 * (1 + math.cos(math.pi * share)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        batch = draw_demonstrations(batch_size, cheese_mask, random)
+        batch = draw_demonstrations(batch_size, cheese_mask, random, hidden=hidden)
         logits, value = network(preprocess(batch.images))
         actions = torch.as_tensor(batch.actions)
         returns = torch.as_tensor(gamma ** (batch.distances - 1.0)).float()

@@ -1,4 +1,4 @@
-"""Train the cheese maze's agents: `python -m agents.cheese_maze.train --seed 0` (about 20 minutes on one core).
+"""Train the cheese maze's agents: `python -m agents.cheese_maze.train --seed 0` (about 25 minutes on one core).
 
 `--agent anywhere` trains the control. Both stages see one distribution of mazes only, the agent's own.
 """
@@ -20,6 +20,8 @@ from envs.placement import parse_placement
 
 FOLDER = Path(__file__).parent
 CHEESE = {"corner": "top-right 5x5", "anywhere": "anywhere"}
+SECOND_STREAM = 7
+"""Added to the seed for the second part of the imitation, so that it sees new mazes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,8 +34,12 @@ class Options:
     """Seed of everything random."""
     updates: int = 6_000
     """Updates of the imitation, on 256 new mazes each."""
-    timesteps: int = 200_000
+    hidden_updates: int = 1_200
+    """Further updates of it in which half of the images do not show the cheese: the agent has to know where it lies."""
+    timesteps: int = 100_000
     """Environment steps of the fine-tuning by PPO."""
+    environments: int = 64
+    """Environments side by side in the fine-tuning."""
     out: Path = FOLDER
     """Folder that the weights and the training log are written to."""
     checkpoint: Path | None = None
@@ -52,10 +58,18 @@ def train(options: Options) -> MazeNetwork:
     else:
         mask = parse_placement(cheese).mask(SIDE)
         accuracy = imitate(network, mask, np.random.default_rng(options.seed), updates=options.updates)
+        imitate(
+            network,
+            mask,
+            np.random.default_rng(options.seed + SECOND_STREAM),
+            updates=options.hidden_updates,
+            hidden=0.5,
+            learning_rate=7e-4,
+        )
         if options.checkpoint is not None:
             torch.save(network.state_dict(), options.checkpoint)
     make_reproducible(options.seed)  # so that going on from the checkpoint gives the same
-    fine_tune(network, cheese, seed=options.seed, timesteps=options.timesteps)
+    fine_tune(network, cheese, seed=options.seed, timesteps=options.timesteps, environments=options.environments)
     options.out.mkdir(parents=True, exist_ok=True)
     torch.save(network.state_dict(), options.out / f"{options.agent}.pt")
     write_training_log(
@@ -65,6 +79,7 @@ def train(options: Options) -> MazeNetwork:
         cheese=cheese,
         seed=options.seed,
         updates=options.updates,
+        hidden_updates=options.hidden_updates,
         timesteps=options.timesteps,
         imitation_accuracy=accuracy,
     )
