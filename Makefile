@@ -10,6 +10,9 @@ WORKERS ?= 2
 # One thread a process: two cores are shared by the tests' workers, and small networks are faster without more.
 export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
+# Environments draw into memory, and need no display for it.
+export SDL_VIDEODRIVER ?= dummy
+export PYGAME_HIDE_SUPPORT_PROMPT ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

@@ -212,7 +212,9 @@ def test_layers_wrappers_sampling_and_steps_are_passed_on(call: Call, place: Pat
     assert "action_net" in facts["layers"]
 
 
-@pytest.mark.parametrize(("form", "suffix"), [("npz", ".npz"), ("csv", ".csv"), ("gif", ".gif"), ("html", ".html")])
+@pytest.mark.parametrize(
+    ("form", "suffix"), [("npz", ".npz"), ("csv", ".csv"), ("gif", ".gif"), ("mp4", ".mp4"), ("html", ".html")]
+)
 def test_export_writes_a_file_and_prints_its_path(
     call: Call, recording: Path, place: Path, form: str, suffix: str
 ) -> None:
@@ -225,6 +227,17 @@ def test_export_writes_a_file_and_prints_its_path(
     again = call("export", "runs/a.zarr", "--format", form, "--episode", "1", *options, cwd=place)
     assert again.returncode == 1
     assert "exists already" in again.stderr
+
+
+def test_export_to_minari_writes_a_dataset_that_imports(call: Call, recording: Path, place: Path) -> None:
+    run = call("export", "runs/a.zarr", "--format", "minari", "--dataset-id", "pole-v0", cwd=place)
+    assert run.returncode == 0, run.stderr
+    from workbench.exports import import_minari
+
+    imported = import_minari(place / run.stdout.strip(), out=place / "imported.zarr")
+    facts = json.loads(call("info", "runs/a.zarr", "--json", cwd=place).stdout)
+    assert imported.number_of_episodes == facts["episodes"]
+    assert len(imported) == facts["steps"]
 
 
 BAD_RECORDS = {

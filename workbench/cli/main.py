@@ -126,6 +126,8 @@ def _prepare_process(*, quiet: bool) -> None:
     # It comes last, so that nothing there takes the place of an installed package.
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
+    # Environments draw into memory here, never into a window: without this SDL complains where there is no display.
+    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
     if quiet:
         # What Ctrl-C does to a write that is going on, Zarr's event loop would tell at length.

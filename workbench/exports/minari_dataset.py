@@ -62,7 +62,8 @@ def write_minari(recording: "Recording", path: Path, *, dataset_id: str, progres
         raise WorkbenchError(f"The recording {recording.path!r} does not say its spaces, which a Minari dataset needs.")
     observation_space = read_space(environment["observation_space"])
     storage = MinariStorage.new(
-        path / "data",
+        # Minari puts a relative path before its files' names twice.
+        (path / "data").resolve(),
         observation_space=observation_space,
         action_space=read_space(environment["action_space"]),
         env_spec=_environment_spec(environment),
