@@ -10,7 +10,7 @@ import torch
 from tests.recording.toy import Counter, ToyPolicy
 from workbench.errors import WorkbenchError
 from workbench.progress import Cancelled
-from workbench.recording import open_recording, record
+from workbench.recording import Recorder, open_recording, record
 
 
 def play(policy: ToyPolicy, seed: int) -> dict[str, np.ndarray]:
@@ -237,3 +237,32 @@ def test_a_single_environment_is_used_as_it_is(tmp_path: Path) -> None:
     recording = record(ToyPolicy(), env, out=tmp_path / "x.zarr", episodes=3)
     assert recording.episodes["length"].tolist() == [2, 2, 2]
     assert recording.episodes["truncated"].all()
+
+
+class InPlace(Counter):
+    """An environment that hands out the same arrays each time and changes them, as many do."""
+
+    def _observe(self) -> tuple[np.ndarray, dict]:
+        observation, info = super()._observe()
+        if not hasattr(self, "arrays"):
+            self.arrays = observation, info
+        self.arrays[0][:] = observation
+        self.arrays[1]["truth"]["pair"][:] = info["truth"]["pair"]
+        self.arrays[1]["truth"] |= {"t": self.t, "even": self.t % 2 == 0}
+        return self.arrays
+
+
+def test_environments_that_change_their_arrays_in_place(tmp_path: Path) -> None:
+    expected = record(ToyPolicy(), Counter, out=tmp_path / "a.zarr", episodes=5, environments=1)
+    out = record(ToyPolicy(), InPlace, out=tmp_path / "b.zarr", episodes=5, environments=1)
+    with Recorder(tmp_path / "c.zarr", policy=ToyPolicy(), environment=InPlace()) as recorder:
+        env, policy = recorder.wrap_environment(InPlace()), recorder.wrap_policy()
+        for seed in range(5):
+            observation, _ = env.reset(seed=seed)
+            over = False
+            while not over:
+                observation, _, over, _, _ = env.step(policy.predict(observation)[0])
+    for recording in (out, open_recording(tmp_path / "c.zarr")):
+        for name, array in expected.steps.items():
+            np.testing.assert_array_equal(recording.steps[name][:], array[:], err_msg=name)
+        np.testing.assert_array_equal(recording.final_observation(4), expected.final_observation(4))

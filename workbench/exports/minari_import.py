@@ -127,13 +127,14 @@ def _record_episode(recorder: Any, episode: Any) -> None:
     rewards = np.asarray(episode.rewards, np.float64)
     for t in range(length):
         row = slice(t, t + 1)
+        labels = {name: values[t] for name, values in _leaves(truth)}
         recorder.step(
             _at(episode.observations, row),
             np.asarray(episode.actions)[row],
             rewards[row],
             terminations[row],
             truncations[row],
-            infos=[{"truth": {name: values[t] for name, values in _leaves(truth)}}] if truth else [],
+            truth=recorder.read_truth([{"truth": labels}]),
         )
     recorder.finish_episode(
         0,

@@ -80,7 +80,7 @@ class Rollout:
         self, active: list[int], state: State | None, starts: npt.NDArray[np.bool_], *, takes_masks: bool
     ) -> tuple[State | None, npt.NDArray[np.bool_], list[bool]]:
         observations = batch_observations([self._observations[slot] for slot in active])
-        infos = [self._infos[slot] for slot in active]
+        truth = self.recorder.read_truth([self._infos[slot] for slot in active])
         frames = np.stack([self._frame(slot) for slot in active]) if self.frames else None
         masks = (
             np.stack([action_mask(self.environments[slot], self._infos[slot]) for slot in active])
@@ -112,7 +112,7 @@ class Rollout:
             rewards,
             terminated,
             truncated,
-            infos=infos,
+            truth=truth,
             frames=frames,
             action_masks=masks,
             slots=None if count == len(self.environments) else np.asarray(active, np.int16),

@@ -170,12 +170,12 @@ class Recorder:
         terminated: npt.NDArray[np.bool_],
         truncated: npt.NDArray[np.bool_],
         *,
-        infos: Sequence[Mapping[str, Any]],
+        truth: Mapping[str, npt.NDArray[Any]] | None = None,
         frames: npt.NDArray[np.uint8] | None = None,
         action_masks: npt.NDArray[np.bool_] | None = None,
         slots: npt.NDArray[np.int16] | None = None,
     ) -> None:
-        """Write one row for each environment that was stepped.
+        """Write one row for each environment that was stepped. Every array is kept, so it must not change afterwards.
 
         Args:
             observations: What the action was chosen on, `[B, *observation]` or a dict of such.
@@ -183,7 +183,7 @@ class Recorder:
             rewards: What came back, `[B]`.
             terminated: `[B]`; the environment reached an end.
             truncated: `[B]`; the episode was cut off.
-            infos: The info that came *with the observation* (from `reset` or the step before), one a row: its `truth`.
+            truth: What `read_truth` gave for the infos that came *with the observations*.
             frames: `[B, height, width, 3]`, the picture of the same observation.
             action_masks: `[B, A]`, what was legal.
             slots: `[B]`, which environments these are; None means all.
@@ -208,8 +208,8 @@ class Recorder:
             columns["steps/frame"] = frames
         if action_masks is not None:
             columns["steps/action_mask"] = action_masks
-        if infos and "truth" in infos[0]:
-            columns |= truth_columns(infos, self._facts["skipped_columns"])
+        if truth:
+            columns |= truth
         self._write(columns, batch)
         if self._starting:
             for row, slot in enumerate(chosen.tolist()):
@@ -223,6 +223,14 @@ class Recorder:
             self._t[chosen] += 1
             self._return[chosen] += rewards
         self.number_of_steps += batch
+
+    def read_truth(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
+        """The labels in `info["truth"]`, copied into one column each; to be read before the environments are stepped.
+
+        Args:
+            infos: The info that came with each observation, from `reset` or the step before.
+        """
+        return truth_columns(infos, self._facts["skipped_columns"]) if infos and "truth" in infos[0] else {}
 
     def finish_episode(
         self,
@@ -353,7 +361,8 @@ class Recorder:
             if output.value is not None:
                 rows["steps/value"] = output.value
             for name, tensor in (output.state or {}).items():
-                rows[f"{STATE}/{name}"] = tensor
+                # A policy may well update its state in place at the next step.
+                rows[f"{STATE}/{name}"] = tensor.clone()
             rows |= activations
         elif self.policy is not None and self._writer is None:
             raise WorkbenchError(

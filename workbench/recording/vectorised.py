@@ -1,6 +1,5 @@
 """A way in for loops over stable-baselines3's vectorised environments."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,14 +24,14 @@ class RecordingVecEnv(VecEnvWrapper):
         super().__init__(venv)
         self._recorder = recorder
         self._observations: Any = None
-        self._infos: Sequence[dict[str, Any]] = []
+        self._truth: dict[str, Any] = {}
         self._actions: Any = None
 
     def reset(self) -> VecEnvObs:
         """Reset all environments, and begin an episode in each."""
         seeds = [NO_SEED if seed is None else seed for seed in getattr(self.venv, "_seeds", [None] * self.num_envs)]
         self._observations = _copy(self.venv.reset())
-        self._infos = list(self.venv.reset_infos)
+        self._truth = self._recorder.read_truth(list(self.venv.reset_infos))
         for slot in range(self.num_envs):
             self._recorder.start_episode(slot, seeds[slot] if seeds[slot] != NO_SEED else None)
         return self._observations  # type: ignore[no-any-return]
@@ -49,10 +48,10 @@ class RecordingVecEnv(VecEnvWrapper):
         self._recorder.step(
             self._observations,
             self._actions,
-            np.asarray(rewards, np.float64),
+            np.array(rewards, np.float64),
             dones & ~truncated,
             dones & truncated,
-            infos=self._infos,
+            truth=self._truth,
         )
         self._observations = _copy(observations)
         following = list(infos)
@@ -68,7 +67,7 @@ class RecordingVecEnv(VecEnvWrapper):
                 following[slot] = self.venv.reset_infos[slot]
             else:
                 self._recorder.newest[slot] = _row(observations, slot)
-        self._infos = following
+        self._truth = self._recorder.read_truth(following)
         return observations, rewards, dones, infos
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.policies.types import ActionChoice, EpisodeRandom, Observations, State
+from workbench.recording.columns import batch_observations
 from workbench.recording.recorder import Recorder
 
 
@@ -24,35 +25,29 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         self._recorder = recorder
         self._frames = frames
         self._observation: Any = None
-        self._info: dict[str, Any] = {}
+        self._truth: dict[str, npt.NDArray[Any]] = {}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset, and begin a new episode in the recording."""
-        self._observation, self._info = self.env.reset(seed=seed, options=options)
+        observation, info = self.env.reset(seed=seed, options=options)
         self._recorder.start_episode(0, seed)
-        return self._observation, self._info
+        self._keep(observation, info)
+        return observation, info
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step, and write what was seen, done and got."""
         frames = np.asarray(self.env.render())[None] if self._frames else None
         observation, reward, terminated, truncated, info = self.env.step(action)
-        before = self._observation
-        batch = (
-            {k: np.asarray(v)[None] for k, v in before.items()}
-            if isinstance(before, dict)
-            else np.asarray(before)[None]
-        )
         self._recorder.step(
-            batch,
-            np.asarray(action)[None],
+            self._observation,
+            np.array(action)[None],
             np.asarray([reward], np.float64),
             np.asarray([terminated]),
             np.asarray([truncated]),
-            infos=[self._info],
+            truth=self._truth,
             frames=frames,
         )
-        self._observation, self._info = observation, info
-        self._recorder.newest[0] = observation
+        self._keep(observation, info)
         if terminated or truncated:
             self._recorder.finish_episode(
                 0,
@@ -62,6 +57,12 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
                 final_frame=np.asarray(self.env.render()) if self._frames else None,
             )
         return observation, reward, terminated, truncated, info
+
+    def _keep(self, observation: Any, info: dict[str, Any]) -> None:
+        """Copy what the next row needs: the environment may change its arrays in place."""
+        self._observation = batch_observations([observation])
+        self._truth = self._recorder.read_truth([info])
+        self._recorder.newest[0] = observation
 
 
 class RecordingPolicy:
