@@ -115,3 +115,8 @@ def test_the_callback_records_the_agent_as_it_learns(tmp_path: Path) -> None:
     fingerprints = {r.attributes["policy"]["fingerprint"] for r in recordings}
     assert len(fingerprints) == 3
     assert all(r.number_of_episodes == 2 for r in recordings)
+    for recording in recordings:  # each keeps the agent as it was then, and builds it again
+        policy = recording.policy()
+        observations = recording.steps["observation"][:]
+        actions = policy.act(observations, deterministic=True).actions
+        np.testing.assert_array_equal(actions, recording.steps["action"][:])

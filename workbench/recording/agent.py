@@ -1,7 +1,9 @@
 """What acted, kept inside the recording: the agent's own file or its parameters, and its normalisation statistics."""
 
 import hashlib
+import io
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,7 @@ import numpy as np
 import zarr
 
 from workbench.errors import WorkbenchError
+from workbench.policies.kinds import kind_of_algorithm
 from workbench.policies.types import Policy
 from workbench.recording.layout import AGENT, compressors
 
@@ -27,20 +30,35 @@ def write_agent(root: zarr.Group, policy: Policy) -> None:
     """Store the file that the policy was loaded from, or else its parameters; and what normalises its observations."""
     group = root.require_group(AGENT)
     source = getattr(policy, "source", None)
+    algorithm = getattr(policy, "algorithm", None)
+    kind = kind_of_algorithm(algorithm) if algorithm is not None else None
     if source is not None and Path(source).is_file():
-        content = Path(source).read_bytes()
-        _write(
-            group,
-            FILE,
-            np.frombuffer(content, np.uint8),
-            {"name": Path(source).name, "sha256": hashlib.sha256(content).hexdigest()},
-        )
+        spec = str(getattr(policy, "spec", None) or "")
+        _write_file(group, Path(source).read_bytes(), Path(source).name, spec.partition(":")[0])
+    elif kind is not None:
+        _write_file(group, _saved(algorithm), f"{kind.name}.zip", kind.name)
     else:
         for name, tensor in policy.module.state_dict().items():
             value = tensor.detach().cpu()
             _write(group, f"{PARAMETERS}/{name}", (value.float() if "bfloat16" in str(value.dtype) else value).numpy())
     for name, value in (getattr(policy, "normalisation", None) or {}).items():
         _write(group, f"{NORMALISATION}/{name}", np.asarray(value))
+
+
+def _saved(algorithm: Any) -> bytes:
+    """What the library's own `save` writes of a live algorithm, without the state of its optimisers."""
+    whole, acting = io.BytesIO(), io.BytesIO()
+    algorithm.save(whole)
+    with zipfile.ZipFile(whole) as saved, zipfile.ZipFile(acting, "w", zipfile.ZIP_DEFLATED) as kept:
+        for name in saved.namelist():
+            if "optimizer" not in name:
+                kept.writestr(name, saved.read(name))
+    return acting.getvalue()
+
+
+def _write_file(group: zarr.Group, content: bytes, name: str, kind: str) -> None:
+    facts = {"name": name, "kind": kind, "sha256": hashlib.sha256(content).hexdigest()}
+    _write(group, FILE, np.frombuffer(content, np.uint8), facts)
 
 
 def read_agent_policy(
@@ -80,7 +98,7 @@ def read_agent_policy(
         path = Path(folder) / "agent.zip"
         path.write_bytes(content)
         policy = load_policy(
-            f"{spec.split(':', 1)[0]}:{path}",
+            f"{array.attrs['kind']}:{path}",
             environment=environment,
             vec_normalize=normalisation,
             trust_pickle=trust_pickle,
