@@ -43,12 +43,12 @@ class _Bar:
         self._bar.close()
 
 
-def record_agent(agent: Agent, options: Options) -> Path | None:
-    """Record one agent, unless a complete recording is there; return where it is, None if a dependency is missing."""
+def record_agent(agent: Agent, options: Options) -> bool:
+    """Record one agent, unless a complete recording is there; say whether all is well (a missing extra is)."""
     path = options.out / f"{agent.name}.zarr"
     if path.exists() and not options.overwrite and _is_complete(path):
         sys.stderr.write(f"{agent.name}: is there already\n")
-        return path
+        return True
     bar = _Bar(agent.name)
     try:
         workbench.record(
@@ -65,10 +65,13 @@ def record_agent(agent: Agent, options: Options) -> Path | None:
         )
     except MissingExtraError as error:
         sys.stderr.write(f"{agent.name}: left out. {error}\n")
-        return None
+        return True
+    except WorkbenchError as error:
+        sys.stderr.write(f"{agent.name}: {error}\n")
+        return False
     finally:
         bar.close()
-    return path
+    return True
 
 
 def _is_complete(path: Path) -> bool:
@@ -83,7 +86,7 @@ def main(options: Options) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     chosen = [agent for agent in AGENTS if not options.only or agent.name in options.only]
     recorded = [record_agent(agent, options) for agent in chosen]
-    return 0 if any(recorded) else 1
+    return 0 if all(recorded) else 1
 
 
 if __name__ == "__main__":

@@ -86,13 +86,18 @@ def load(weights: Path, environment: gymnasium.Env[Any, Any] | None, *, name: st
     """Make a policy of saved weights; nothing in the file is executed.
 
     Raises:
-        WorkbenchError: The environment's observations are not images of 13 by 13 squares.
+        WorkbenchError: The environment's observations are not images of 13 by 13 squares, or there are no weights.
     """
     space = gymnasium.spaces.Box(0, 255, (SIDE, SIDE, 3), np.uint8)
     if environment is not None and environment.observation_space.shape != space.shape:
         raise WorkbenchError(
             f"The agent '{name}' takes images of shape {space.shape}, one pixel a square; the environment gives "
             f"{environment.observation_space}. Make it with observation_size=13 and pixels=1, as by default."
+        )
+    if not weights.is_file():
+        raise WorkbenchError(
+            f"The weights of the agent '{name}' are not there ({weights.name}); "
+            f"train it: python -m agents.cheese_maze.train --agent {weights.stem}"
         )
     network = MazeNetwork()
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
