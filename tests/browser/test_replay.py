@@ -150,3 +150,15 @@ def test_nothing_is_wider_than_the_window(page, server, width):
     page.wait_for_timeout(400)
     player = page.locator(PLAYER)
     assert player.evaluate("node => node.scrollWidth - node.clientWidth") <= 1
+
+
+def test_coming_back_to_a_linked_step_goes_there(page, server):
+    open_replay(page, server, "pendulum.zarr", step=20)
+    wait_for_step(page, 20)
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url(re.compile("step=21"))
+    page.get_by_role("link", name="Recordings").click()
+    page.get_by_test_id("stDataFrame").wait_for()
+    page.get_by_test_id("stDataFrame").click(position={"x": 18, "y": 52})
+    page.get_by_role("button", name=re.compile("Replay ")).click()
+    wait_for_step(page, 0)

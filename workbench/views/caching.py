@@ -50,7 +50,8 @@ def cached_episode(path: str, stamp: int, number: int) -> EpisodeSummary:
     return summarise_recorded_episode(cached_recording(path, stamp), number)
 
 
-@st.cache_data(max_entries=12, show_spinner="Reading the episode …")
+# No spinner: it would take the player's place on the page, and with it the player's state, for a moment.
+@st.cache_data(max_entries=12, show_spinner=False)
 def cached_payload(path: str, stamp: int, number: int, layer: str | None, start: int, stop: int) -> dict[str, Any]:
     """What the player shows: one window of an episode with one layer."""
     summary = cached_episode(path, stamp, number)

@@ -10,39 +10,46 @@ from workbench.figures.player import player_source
 KEY = "replay.player"
 
 
-def player(payload: dict[str, Any], step: int, *, on_step: Callable[[int], None]) -> int | None:
+def player(payload: dict[str, Any], step: int, *, on_step: Callable[[int], None]) -> None:
     """Mount the player.
 
     Args:
         payload: What `episode_payload` built.
-        step: Where to start; a later change counts only together with another episode or window.
+        step: The step in the address bar.
         on_step: Is told the step at which the player has come to rest, or one outside the window that it asks for.
-
-    Returns:
-        The step last reported for this episode, None before the first report.
     """
-    episode = payload["episode_key"]
 
     def changed() -> None:
         reported = _reported()
         if reported is not None:
-            st.session_state["replay.reported"] = (episode, reported)
+            st.session_state["replay.known_step"] = reported
             on_step(reported)
 
-    token = f"{episode}|{payload['window']['start']}"
-    seek = st.session_state.get("replay.seek")
-    if seek is None or seek["token"] != token:
-        seek = st.session_state["replay.seek"] = {"token": token, "step": step}
+    seek = _seek((payload["episode_key"], payload["window"]["start"]), step)
     source = player_source()
     component = st.components.v2.component(
         "workbench_player", html='<div class="rlw-player"></div>', css=source.style, js=source.script
     )
     component(key=KEY, data={"payload": payload, "seek": seek}, on_step_change=changed)
-    last_episode, last_step = st.session_state.get("replay.reported", (None, None))
-    return last_step if last_episode == episode else None
+
+
+def _seek(place: tuple[str, int], step: int) -> dict[str, Any]:
+    """Where the player is told to go; the token changes only where it must go there, not where it came from itself.
+
+    Sent along unchanged with every rerun, so that the message (which holds the payload) need not be sent again.
+    """
+    last = st.session_state.get("replay.seek")
+    if last is None or last["place"] != place or st.session_state.get("replay.known_step") != step:
+        token = 0 if last is None else last["seek"]["token"] + 1
+        last = {"place": place, "seek": {"token": token, "step": step}}
+        st.session_state["replay.seek"] = last
+        st.session_state["replay.known_step"] = step
+    seek: dict[str, Any] = last["seek"]
+    return seek
 
 
 def _reported() -> int | None:
-    state = st.session_state.get(KEY) or {}
-    step = state.get("step")
+    # A report is {step, count}: the count tells two reports of the same step apart.
+    report = (st.session_state.get(KEY) or {}).get("step")
+    step = report.get("step") if isinstance(report, dict) else None
     return int(step) if isinstance(step, int | float) and 0 <= step < 1e12 else None

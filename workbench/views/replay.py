@@ -114,14 +114,19 @@ def _show(path: str, recording: Recording, episode: int, layer: str | None) -> N
         size = window_steps(recording, layer)
         start = step // size * size
         payload = cached_payload(path, stamp(path), episode, layer, start, min(start + size, length))
-        reported = player(
-            payload,
-            step,
-            on_step=lambda new: change_selection(
-                recording=name_below_root(path), episode=episode, step=min(new, max(0, length - 1)), layer=layer
-            ),
-        )
-        downloads(path, recording, episode, layer, reported if reported is not None else step)
+        name = name_below_root(path)
+
+        def moved(new: int) -> None:
+            selected = read_selection()
+            if (
+                selected.recording in (None, name)
+                and min(selected.episode, recording.number_of_episodes - 1) == episode
+            ):
+                step = min(new, max(0, length - 1))
+                change_selection(recording=name, episode=episode, step=step, layer=selected.layer or layer)
+
+        player(payload, step, on_step=moved)
+        downloads(path, recording, episode, layer, step)
 
 
 HOW_TO_READ = """

@@ -258,13 +258,18 @@ function mountPlayer(root, payload, options = {}) {
 
 globalThis.mountPlayer = mountPlayer;
 
-/* Streamlit calls this on every change of its data and theme; the player of the first call lives on. */
+/* Streamlit calls this on every change of its data and theme; the player of the first call lives on. Streamlit may also
+ * take the element away and put a new one in its place: the step is remembered for the next one with the same token. */
+const remembered = { token: null, step: 0 };
+let reports = 0;
+
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
   const root = parentElement.querySelector(".rlw-player");
-  const answer = (step) => setStateValue("step", step);
+  const answer = (step) => setStateValue("step", { step, count: ++reports });
   if (!root.player) {
-    root.player = mountPlayer(root, data.payload, { onStep: answer, seek: data.seek.step });
+    const step = remembered.token === data.seek.token ? remembered.step : data.seek.step;
+    root.player = mountPlayer(root, data.payload, { onStep: answer, seek: step });
     root.seekToken = data.seek.token;
   } else {
     root.player.update(data.payload, answer);
@@ -273,5 +278,10 @@ export default function (component) {
       root.player.seek(data.seek.step);
     }
   }
-  return () => { if (root.player) { root.player.destroy(); root.player = null; } };
+  return () => {
+    if (!root.player) return;
+    Object.assign(remembered, { token: root.seekToken, step: root.player.position() });
+    root.player.destroy();
+    root.player = null;
+  };
 }
