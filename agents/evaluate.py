@@ -3,7 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import tyro
@@ -41,13 +41,15 @@ def main(options: Options) -> int:
     for trial in (row for row in TRIALS if row.card in cards):
         figures = measure(trial, episodes=options.episodes, seed=options.seed)
         folder = FOLDER / trial.card
-        said = {"card": trial.card, "trial": trial.name, "figures": {k: asdict(v) for k, v in figures.items()}}
+        said: dict[str, Any] = {"card": trial.card, "trial": trial.name}
+        said["figures"] = {name: asdict(figure) for name, figure in figures.items()}
         if options.write:
             write_figures(folder, trial, figures, seed=options.seed)
         elif trial.name in read_card(folder).get("measured", {}):
             expected = stated(folder, trial.name)
-            said["agrees"] = {name: agree(expected[name], figure) for name, figure in figures.items()}
-            status |= not all(said["agrees"].values())
+            agreement = {name: agree(expected[name], figure) for name, figure in figures.items()}
+            said["agrees"] = agreement
+            status |= not all(agreement.values())
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
     return int(status)
