@@ -1,0 +1,1 @@
+"""Measurements of the workbench against named peers: `python -m benchmarks [--only NAME]`."""

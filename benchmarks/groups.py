@@ -1,0 +1,166 @@
+"""The table of what is measured: figures that come out of one measurement together form a group."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmarks.results import Figure, Row
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """Figures that are measured together."""
+
+    name: str
+    function: str
+    """`module:function` below `benchmarks`; takes `quick` and the figures by name, gives the rows."""
+    figures: tuple[Figure, ...]
+
+    def measure(self, *, quick: bool) -> list[Row]:
+        """Measure all figures of the group.
+
+        Args:
+            quick: Tiny sizes: the numbers mean nothing.
+        """
+        module, _, function = self.function.partition(":")
+        measured: list[Row] = getattr(importlib.import_module(f"benchmarks.{module}"), function)(
+            {figure.name: figure for figure in self.figures}, quick=quick
+        )
+        return measured
+
+
+GROUPS = (
+    Group(
+        name="recording a CNN",
+        function="rollouts:measure_cnn",
+        figures=(
+            Figure(
+                name="recording/cnn_ratio",
+                unit="of bare steps/s",
+                goal=0.90,
+                better="higher",
+                measured=(
+                    "Steps a second while recording every layer and observation of PPO's NatureCNN on Atari Breakout "
+                    "(84×84×4 uint8, 8 environments, one torch thread), from the first reset to the last committed "
+                    "byte, ÷ the steps a second of the same policy in the same environments, seeds and actions "
+                    "without recording."
+                ),
+            ),
+            Figure(
+                name="recording/bytes_ratio",
+                unit="of raw bytes",
+                goal=0.6,
+                better="lower",
+                measured=(
+                    "Bytes on disk of that recording ÷ bytes of the same arrays uncompressed in their own dtypes "
+                    "(float32 activations, uint8 observations), everything included (metadata, the agent's own file)."
+                ),
+            ),
+        ),
+    ),
+    Group(
+        name="recording an MLP",
+        function="rollouts:measure_mlp",
+        figures=(
+            Figure(
+                name="recording/mlp_ratio",
+                unit="of bare steps/s",
+                goal=0.75,
+                better="higher",
+                measured=(
+                    "The same ratio for PPO's two 64-64 networks on CartPole, 8 environments, one torch thread: a "
+                    "step that costs microseconds, so that every microsecond of recording shows."
+                ),
+            ),
+        ),
+    ),
+    Group(
+        name="reading",
+        function="reading:measure",
+        figures=(
+            Figure(
+                name="reading/open_ms",
+                unit="ms",
+                goal=50,
+                better="lower",
+                measured="`open_recording` of a 100,000-step recording, page cache warm, imports done.",
+            ),
+            Figure(
+                name="reading/random_step_ms",
+                unit="ms",
+                goal=20,
+                better="lower",
+                measured=(
+                    "All of one step at random (every step column and every layer) of that open recording, page cache "
+                    "warm: the median step of each run. Opening is not included."
+                ),
+            ),
+            Figure(
+                name="reading/layer_mb_per_s",
+                unit="MB/s",
+                goal=300,
+                better="higher",
+                measured=(
+                    "The whole first convolution's output of that recording, read in blocks of 64 MB: uncompressed "
+                    "megabytes a second, page cache warm."
+                ),
+            ),
+        ),
+    ),
+    Group(
+        name="command line",
+        function="command_line:measure",
+        figures=(
+            Figure(
+                name="cli/help_seconds",
+                unit="s",
+                goal=0.3,
+                better="lower",
+                measured="`workbench --help`, from start to exit.",
+            ),
+        ),
+    ),
+    Group(
+        name="environments",
+        function="environments:measure",
+        figures=(
+            Figure(
+                name="env/cheese_maze_steps_per_s",
+                unit="steps/s",
+                goal=50_000,
+                better="higher",
+                measured=(
+                    "Steps a second of `envs:CheeseMaze-v0` as `gymnasium.make` gives it, image observations and "
+                    "truth included, random actions, resets included, on one core."
+                ),
+            ),
+        ),
+    ),
+    Group(
+        name="dashboard",
+        function="playback:measure",
+        figures=(
+            Figure(
+                name="dashboard/playback_steps_per_s",
+                unit="steps/s",
+                goal=15,
+                better="higher",
+                measured=(
+                    "Steps that the player shows in a second at its fastest speed, with frames, feature maps and "
+                    "timelines of a CNN's episode, in headless Chromium at 1440×900 without a graphics card."
+                ),
+            ),
+        ),
+    ),
+)
+
+
+def select(names: Sequence[str]) -> list[Group]:
+    """The groups that hold a figure of one of these names or areas; all of them where no name is given."""
+    if not names:
+        return list(GROUPS)
+    return [
+        group
+        for group in GROUPS
+        if any(figure.name == name or figure.name.startswith(f"{name}/") for figure in group.figures for name in names)
+    ]
