@@ -41,7 +41,9 @@ class Spotlight(gymnasium.Env[np.ndarray, int]):
         field = np.zeros(self.observation_space.shape, np.uint8)
         field[self.time % self.size, self.column] = (255, 220, 60)
         field[:, self.size // 2, 2] = 90
-        truth = {"spot column": self.column, "on target": self.column == self.size // 2}
+        corner = np.zeros((4, 5), bool)
+        corner[0, 0] = self.column < self.size // 2
+        truth = {"spot column": self.column, "on target": self.column == self.size // 2, "on the left": corner}
         return field, {"truth": truth}
 
     def render(self) -> np.ndarray:

@@ -50,7 +50,8 @@ def test_feature_maps_memory_truth_and_pictures(example):
     image = episode_payload(example("image"), 0, layer="trunk.0")
     assert image["layer"]["kind"] == "maps"
     assert decode(image["layer"]["array"]).shape == (30, 16, 11, 11)
-    assert {label["name"]: label["kind"] for label in image["truth"]} == {"on target": "bool", "spot column": "number"}
+    kinds = {label["name"]: label["kind"] for label in image["truth"]}
+    assert kinds == {"on target": "bool", "spot column": "number", "on the left": "grid"}
     assert len(image["frames"]["urls"]) in (30, 31)
     assert image["frames"]["urls"][0].startswith("data:image/png;base64,")
     assert image["actions"]["components"][0]["names"] == ["left", "stay", "right"]

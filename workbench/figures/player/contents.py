@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SMALL_PICTURE = 160 * 160
 """Pixels up to which a picture is stored without loss."""
 MOST_LABEL_NUMBERS = 1024
+LARGEST_GRID = 64
+"""Rows and columns up to which a label of two axes is drawn as a small map."""
 
 Part = TypeVar("Part")
 
@@ -112,10 +114,21 @@ def _state(recording: "Recording", name: str, rows: npt.NDArray[np.int64]) -> di
 
 
 def _label(recording: "Recording", column: str, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-    values = np.asarray(recording.steps[column][rows]).reshape(len(rows), -1)
+    array = np.asarray(recording.steps[column][rows])
+    values = array.reshape(len(rows), -1)
+    name = column.removeprefix("truth/")
+    if array.ndim == 3 and min(array.shape[1:]) >= 3 and max(array.shape[1:]) <= LARGEST_GRID:
+        finite = np.nan_to_num(values.astype(np.float64))
+        return {
+            "name": name,
+            "kind": "grid",
+            "grid": list(array.shape[1:]),
+            "low": float(finite.min()),
+            "high": float(finite.max()),
+            "array": encode_array(finite, "float32"),
+        }
     kind = "bool" if values.dtype.kind == "b" else "number"
-    encoded = encode_array(values[:, :MOST_LABEL_NUMBERS], "float64")
-    return {"name": column.removeprefix("truth/"), "kind": kind, "array": encoded}
+    return {"name": name, "kind": kind, "array": encode_array(values[:, :MOST_LABEL_NUMBERS], "float64")}
 
 
 def _frames(

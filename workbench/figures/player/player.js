@@ -178,7 +178,8 @@ function mountPlayer(root, payload, options = {}) {
       stage.classList.toggle("rlw-two", small);
       const columns = ["", "", " rlw-side"].map((extra) => make("div", `rlw-column${extra}`, null, stage));
       const [seen, acted, side] = columns;
-      const emptiest = () => columns.slice(0, small ? 2 : 3).reduce((best, one) => (one.scrollHeight < best.scrollHeight ? one : best));
+      const across = small ? 2 : Math.max(1, getComputedStyle(stage).gridTemplateColumns.split(" ").length);
+      const emptiest = () => columns.slice(0, across).reduce((best, one) => (one.scrollHeight < best.scrollHeight ? one : best));
       if (payload.frames) panels.push(framePanel(seen, payload));
       panels.push(actionPanel(acted, payload));
       panels.push(momentsPanel(side, payload, context));

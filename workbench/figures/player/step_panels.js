@@ -159,15 +159,33 @@ function truthPanel(parent, payload) {
   const table = make("div", "rlw-truth", null, box.body);
   const cells = payload.truth.map((label) => {
     make("span", "rlw-label", label.name, table).title = label.name;
-    return { figure: make("span", "rlw-figure", "", table), values: decodeArray(label.array), kind: label.kind };
+    const values = decodeArray(label.array);
+    if (label.kind !== "grid") return { draw: textOf(make("span", "rlw-figure", "", table), label.kind), values };
+    const [rows, columns] = label.grid;
+    const canvas = make("canvas", "", null, table);
+    const scale = Math.max(1, Math.floor(84 / Math.max(rows, columns)));
+    Object.assign(canvas, { width: columns, height: rows, title: `${rows} × ${columns}, dark is ${number(label.low)}, bright ${number(label.high)}` });
+    Object.assign(canvas.style, { width: `${columns * scale}px`, height: `${rows * scale}px` });
+    const shades = lookupTable("20242aeef0f2");
+    const draw = (row) => {
+      if (!row) return;
+      const span = label.high - label.low || 1;
+      paint(canvas, Array.from(row, (v) => Math.round(((v - label.low) / span) * 254)), shades, columns, rows);
+    };
+    return { draw, values };
   });
   return { draw(t, position) {
-    for (const { figure, values, kind } of cells) {
-      if (position >= values.shape[0]) { figure.textContent = "–"; continue; }
-      const row = Array.from(values.row(position));
-      figure.textContent = row.slice(0, 24).map((v) => (kind === "bool" ? (v ? "yes" : "no") : number(v))).join(", ") + (row.length > 24 ? ` … (${row.length} numbers)` : "");
-    }
+    for (const { draw, values } of cells) draw(position < values.shape[0] ? values.row(position) : null);
   } };
+}
+
+/* A row of numbers as text, cut after eight and saying so. */
+function textOf(figure, kind) {
+  return (row) => {
+    if (!row) { figure.textContent = "–"; return; }
+    const shown = Array.from(row.subarray(0, row.length > 10 ? 8 : 10), (v) => (kind === "bool" ? (v ? "yes" : "no") : number(v)));
+    figure.textContent = shown.join(", ") + (row.length > shown.length ? ` … (${row.length} numbers)` : "");
+  };
 }
 
 function momentsPanel(parent, payload, context) {
