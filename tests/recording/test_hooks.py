@@ -142,3 +142,17 @@ def test_hooks_are_quiet_between_passes_and_after_removal() -> None:
     assert capture.end(1) == {}
     capture.remove()
     assert not linear._forward_hooks
+    assert "forward" not in linear.__dict__
+
+
+def test_hooks_of_others_keep_their_say() -> None:
+    linear = nn.Linear(2, 2)
+    linear.register_forward_hook(lambda _module, _arguments, output: output + 100)
+    capture = ActivationCapture(nn.ModuleDict({"linear": linear}))
+    for _ in range(2):
+        capture.begin()
+        with torch.no_grad():
+            given = linear(torch.ones(3, 2))
+            assert torch.equal(capture.end(3)["linear"], given)
+    capture.remove()
+    assert len(linear._forward_hooks) == 1

@@ -10,7 +10,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
@@ -42,7 +42,7 @@ Rows: TypeAlias = dict[str, npt.NDArray[Any] | Tensor]
 """The rows of one step, by array: `[B, ...]`."""
 
 Segment: TypeAlias = list[tuple[int, Rows]]
-"""Consecutive steps, each with its number of rows."""
+"""Consecutive steps, each with its number of rows; all of them have their arrays in the same order, or lack some."""
 
 Episode: TypeAlias = Mapping[str, npt.NDArray[Any]]
 """One row of the episodes' table."""
@@ -71,6 +71,7 @@ class StoreWriter:
         # A row waits for its block at most half of the time, and its block for the commit the other half.
         self._commit_seconds = flush_seconds / 2
         self._tables = {name: _create(root, name, spec) for name, spec in specifications.items()}
+        self._paths = tuple(specifications)
         self._episode_tables: dict[str, GrowingArray] = {}
         self._row_bytes = sum(row_bytes(spec.row_shape, spec.dtype.itemsize) for spec in specifications.values())
         self.segment_rows = segment_rows(self._row_bytes)
@@ -145,8 +146,19 @@ class StoreWriter:
                     self._commit()
 
     def _append(self, segment: Segment) -> None:
+        # The interpreter is the acting thread's as well: the usual case runs no Python for each step.
+        batches, steps = zip(*segment, strict=True)
+        expected = sum(batches)
+        whole = all(map(self._paths.__eq__, map(tuple, steps)))
+        columns = zip(*(step.values() for step in steps), strict=True) if whole else ()
+        by_path = dict(zip(self._paths, columns, strict=False))
         for path, table in self._tables.items():
-            table.append(_join(path, segment, table))
+            joined = _join(by_path[path]) if whole else _join_gaps(path, segment, table)
+            if len(joined) != expected:
+                raise WorkbenchError(
+                    f"{path} has {len(joined)} rows for {expected} steps: its first axis is not the batch"
+                )
+            table.append(joined)
 
     def _rows(self) -> int:
         return min((table.rows for table in self._tables.values()), default=0)
@@ -195,25 +207,23 @@ def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:
     return values
 
 
-def _join(path: str, segment: Segment, table: GrowingArray) -> npt.NDArray[Any]:
-    """All rows of one array; steps at which it is absent have NaN (or zero), and are counted."""
-    # The interpreter is the acting thread's as well: the usual case runs no Python for each step.
-    try:
-        parts: list[Any] = [rows[path] for _, rows in segment]
-        joined = to_numpy(torch.cat(parts)) if isinstance(parts[0], Tensor) else np.concatenate(parts)
-    except (KeyError, TypeError):
-        joined = np.concatenate([_present(path, rows, batch, table) for batch, rows in segment])
-    expected = sum(batch for batch, _ in segment)
-    if len(joined) != expected:
-        raise WorkbenchError(f"{path} has {len(joined)} rows for {expected} steps: its first axis is not the batch")
-    return joined
+def _join(parts: Sequence[npt.NDArray[Any] | Tensor]) -> npt.NDArray[Any]:
+    """All rows of one array."""
+    if isinstance(parts[0], Tensor):
+        return to_numpy(torch.cat(cast(list[Tensor], parts)))
+    return np.concatenate(cast(list[npt.NDArray[Any]], parts))
 
 
-def _present(path: str, rows: Rows, batch: int, table: GrowingArray) -> npt.NDArray[Any]:
-    if path in rows:
-        return to_numpy(rows[path])
-    table.absent += batch
-    return table.absent_rows(batch)
+def _join_gaps(path: str, segment: Segment, table: GrowingArray) -> npt.NDArray[Any]:
+    """All rows of one array that some steps lack: those have NaN (or zero), and are counted."""
+    parts = []
+    for batch, rows in segment:
+        if path in rows:
+            parts.append(to_numpy(rows[path]))
+        else:
+            table.absent += batch
+            parts.append(table.absent_rows(batch))
+    return np.concatenate(parts)
 
 
 def _create(root: zarr.Group, path: str, spec: ArraySpecification) -> GrowingArray:
