@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from workbench.figures.player import window_steps
+from workbench.figures.player import default_layer, window_steps
 from workbench.recording import Recording
 from workbench.views.caching import cached_listing, cached_payload, cached_recording, stamp
 from workbench.views.downloads import downloads
@@ -85,14 +85,6 @@ def _choose_layer(place: Any, recording: Recording) -> str | None:
 
     layer: str = place.selectbox("Layer", list(layers), format_func=label, key="replay.layer", on_change=changed)
     return layer
-
-
-def default_layer(recording: Recording) -> str:
-    """The layer to begin with: the first feature maps after a nonlinearity, else the first layer after one."""
-    layers = recording.layers
-    after = [name for name, facts in layers.items() if facts["module"] in ("ReLU", "Tanh", "ELU", "GELU", "SiLU")]
-    maps = [name for name in after if len(layers[name]["shape"]) == 3]
-    return (maps or after or list(layers))[0]
 
 
 def _facts(path: str, recording: Recording) -> None:

@@ -5,12 +5,15 @@ Axis legend:
     K  channels;  H, W  rows and columns of a feature map
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.figures.player.encoding import quantise
+
+if TYPE_CHECKING:
+    from workbench.recording import Recording
 
 MOST_MAPS = 64
 MOST_UNITS = 4096
@@ -38,6 +41,14 @@ def describe_layer(name: str, module: str, values: npt.NDArray[Any], *, unit: st
         "unit": unit,
         **quantise(vector[:, units]),
     }
+
+
+def default_layer(recording: "Recording") -> str:
+    """The layer to begin with: the first feature maps after a nonlinearity, else the first layer after one."""
+    layers = recording.layers
+    after = [name for name, facts in layers.items() if facts["module"] in ("ReLU", "Tanh", "ELU", "GELU", "SiLU")]
+    maps = [name for name in after if len(layers[name]["shape"]) == 3]
+    return (maps or after or list(layers))[0]
 
 
 def layer_bytes_per_step(shape: tuple[int, ...] | list[int]) -> int:

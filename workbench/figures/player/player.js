@@ -184,7 +184,7 @@ function mountPlayer(root, payload, options = {}) {
       panels.push(actionPanel(acted, payload));
       panels.push(momentsPanel(side, payload, context));
       panels.push(...observationPanels(emptiest, payload, context));
-      if (payload.truth.length) panels.push(truthPanel(emptiest(), payload));
+      if (payload.truth.length) panels.push(truthPanel(root, payload));
       panels.push(timelinePanel(root, payload, context));
       if (payload.layer) panels.push(layerPanel(root, payload, context));
       const memory = make("div", "rlw-memory", null, root);

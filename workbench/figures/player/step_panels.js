@@ -155,15 +155,17 @@ function readoutPanel(parent, payload) {
 }
 
 function truthPanel(parent, payload) {
-  const box = panel(parent, "True state", "what the environment says is so, hidden from the agent unless it observes it");
+  const box = panel(parent, "True state", "what the environment says is so, hidden from the agent unless it observes it", "rlw-wide");
   const table = make("div", "rlw-truth", null, box.body);
   const cells = payload.truth.map((label) => {
-    make("span", "rlw-label", label.name, table).title = label.name;
+    const cell = make("div", "rlw-fact", null, table);
+    make("span", "rlw-label", label.name.replaceAll("_", " "), cell).title = label.name;
     const values = decodeArray(label.array);
-    if (label.kind !== "grid") return { draw: textOf(make("span", "rlw-figure", "", table), label.kind), values };
+    if (label.kind !== "grid" && values.size > 4) cell.classList.add("rlw-long");
+    if (label.kind !== "grid") return { draw: textOf(make("span", "rlw-figure", "", cell), label.kind), values };
     const [rows, columns] = label.grid;
-    const canvas = make("canvas", "", null, table);
-    const scale = Math.max(1, Math.floor(84 / Math.max(rows, columns)));
+    const canvas = make("canvas", "", null, cell);
+    const scale = Math.max(1, Math.floor(66 / Math.max(rows, columns)));
     Object.assign(canvas, { width: columns, height: rows, title: `${rows} × ${columns}, dark is ${number(label.low)}, bright ${number(label.high)}` });
     Object.assign(canvas.style, { width: `${columns * scale}px`, height: `${rows * scale}px` });
     const shades = lookupTable("20242aeef0f2");
