@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 LARGEST_PAGE = 6
 """How many of the dashboard's windows (about 8 MB each) one page holds at most."""
 
+PASSED_THROUGH = ("Flatten", "Identity", "Sequential", "Dropout")
+"""Modules whose output says nothing that their input did not."""
+
 _START = """
 const payload = JSON.parse(document.getElementById("payload").textContent);
 globalThis.player = mountPlayer(document.getElementById("player"), payload, {});
@@ -90,7 +93,7 @@ def write_html(
         recording: An open recording.
         path: The file.
         episode: Number of the episode.
-        layer: The layer to show; None for a telling one: the last feature maps, or else the first hidden layer.
+        layer: The layer to show; None for a telling one: the last feature maps, or else the widest vector.
         progress: Told about the two parts of the work.
 
     Raises:
@@ -196,11 +199,11 @@ def _one_layer(recording: "Recording", layer: "str | Sequence[str] | None") -> s
 
 
 def default_layer(recording: "Recording") -> str | None:
-    """A telling layer: the last feature maps, or else the first layer with several units; None where there is none."""
-    shapes = {name: facts["shape"] for name, facts in recording.layers.items()}
+    """A telling layer: the last feature maps, or else the first widest vector; None where there is none."""
+    shapes = {name: facts["shape"] for name, facts in recording.layers.items() if facts["module"] not in PASSED_THROUGH}
     maps = [name for name, shape in shapes.items() if len(shape) == 3 and min(shape[1:]) > 1]
-    vectors = [name for name, shape in shapes.items() if len(shape) == 1 and shape[0] > 1]
-    return maps[-1] if maps else vectors[0] if vectors else None
+    vectors = {name: shape[0] for name, shape in shapes.items() if len(shape) == 1}
+    return maps[-1] if maps else max(vectors, key=lambda name: vectors[name], default=None)
 
 
 def _hash(text: str) -> str:
