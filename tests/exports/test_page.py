@@ -8,7 +8,7 @@ import pytest
 
 from workbench.errors import WorkbenchError
 from workbench.exports import export
-from workbench.exports.page import default_layer, embedded_json, page
+from workbench.exports.page import embedded_json, page
 
 
 @pytest.mark.browser
@@ -84,14 +84,3 @@ def test_embedded_json_has_no_numbers_that_json_lacks() -> None:
 def test_a_page_shows_one_layer(recordings: SimpleNamespace, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="one layer"):
         export(recordings.grid, "html", tmp_path / "episode", layer="*")
-
-
-def test_the_layer_shown_by_default_is_feature_maps_or_else_the_widest_vector() -> None:
-    def choose(**layers: tuple[str, list[int]]) -> str | None:
-        described = {name: {"module": module, "shape": shape} for name, (module, shape) in layers.items()}
-        return default_layer(SimpleNamespace(layers=described))  # type: ignore[arg-type]
-
-    assert choose(flat=("Flatten", [99]), a=("Linear", [8]), b=("Tanh", [8]), out=("Linear", [2])) == "a"
-    assert choose(a=("Conv2d", [4, 9, 9]), b=("ReLU", [8, 7, 7]), c=("Flatten", [392]), d=("Linear", [512])) == "b"
-    assert choose(a=("Conv2d", [4, 1, 1]), d=("Linear", [2])) == "d"
-    assert choose() is None

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.exports.selection import select_episode, select_layers
-from workbench.figures.player.payload import episode_payload, window_steps
-from workbench.figures.player.source import player_source
+from workbench.figures.player import default_layer, episode_payload, player_source, window_steps
 from workbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 LARGEST_PAGE = 6
 """How many of the dashboard's windows (about 8 MB each) one page holds at most."""
-
-PASSED_THROUGH = ("Flatten", "Identity", "Sequential", "Dropout")
-"""Modules whose output says nothing that their input did not."""
 
 _START = """
 const payload = JSON.parse(document.getElementById("payload").textContent);
@@ -93,7 +89,7 @@ def write_html(
         recording: An open recording.
         path: The file.
         episode: Number of the episode.
-        layer: The layer to show; None for a telling one: the last feature maps, or else the widest vector.
+        layer: The layer to show; None for the one that the dashboard shows first.
         progress: Told about the two parts of the work.
 
     Raises:
@@ -191,19 +187,11 @@ def _acting(deterministic: bool | None) -> str:
 
 def _one_layer(recording: "Recording", layer: "str | Sequence[str] | None") -> str | None:
     if layer is None:
-        return default_layer(recording)
+        return default_layer(recording) if recording.layers else None
     names = select_layers(recording, layer)
     if len(names) > 1:
         raise WorkbenchError(f"A page shows one layer; {', '.join(names)} were asked for.")
     return names[0]
-
-
-def default_layer(recording: "Recording") -> str | None:
-    """A telling layer: the last feature maps, or else the first widest vector; None where there is none."""
-    shapes = {name: facts["shape"] for name, facts in recording.layers.items() if facts["module"] not in PASSED_THROUGH}
-    maps = [name for name, shape in shapes.items() if len(shape) == 3 and min(shape[1:]) > 1]
-    vectors = {name: shape[0] for name, shape in shapes.items() if len(shape) == 1}
-    return maps[-1] if maps else max(vectors, key=lambda name: vectors[name], default=None)
 
 
 def _hash(text: str) -> str:
