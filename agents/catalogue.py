@@ -71,7 +71,7 @@ AGENTS: tuple[Agent, ...] = (
         environment="envs:CheeseMaze-v0",
         environment_options={"cheese": "outside top-right 5x5"},
         card=FOLDER / "cheese_maze",
-        description="The same agent with the cheese elsewhere: in four of ten contested mazes it goes to the top right.",
+        description="The same agent with the cheese elsewhere: in four of ten contested mazes it goes top right.",
         episodes=20,
     ),
     Agent(
