@@ -30,12 +30,11 @@ from workbench.recording.layout import (
     STATE,
     trailing_dimensions,
 )
+from workbench.recording.slots import Slots
 from workbench.recording.store import consolidate, create_group
 from workbench.recording.writer import ArraySpecification, Rows, Segment, StoreWriter, to_numpy
 
 logger = logging.getLogger(__name__)
-
-NO_SEED = -1
 
 
 class Recorder:
@@ -107,18 +106,10 @@ class Recorder:
         self._segment_rows = 0
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._pending: tuple[PolicyOutput, dict[str, Tensor]] | None = None
-        self._finished: list[Mapping[str, npt.NDArray[Any]]] = []
         self._last_submit = time.monotonic()
         self._closed = False
         self.number_of_steps = 0
-        self.number_of_episodes = 0
-        self._episode = np.full(slots, -1, np.int32)
-        self._t = np.zeros(slots, np.int32)
-        self._return = np.zeros(slots, np.float64)
-        self._first = np.zeros(slots, np.int64)
-        self._starting: set[int] = set()
-        self._seed = np.full(slots, NO_SEED, np.int64)
-        self._slot_numbers = np.arange(slots, dtype=np.int16)
+        self._slots = Slots(slots)
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
 
@@ -126,15 +117,9 @@ class Recorder:
 
     def start_episode(self, slot: int = 0, seed: int | None = None) -> int:
         """Say that the next row of `slot` is the first of a new episode; gives the episode's number."""
-        if self._episode[slot] >= 0:
+        if self._slots.episode(slot) >= 0:
             self.finish_episode(slot, complete=False)
-        self._episode[slot] = self.number_of_episodes
-        self.number_of_episodes += 1
-        self._t[slot] = 0
-        self._return[slot] = 0.0
-        self._starting.add(slot)
-        self._seed[slot] = NO_SEED if seed is None else seed
-        return int(self._episode[slot])
+        return self._slots.start(slot, seed)
 
     def act(
         self,
@@ -188,17 +173,11 @@ class Recorder:
             action_masks: `[B, A]`, what was legal.
             slots: `[B]`, which environments these are; None means all.
         """
-        chosen = self._slot_numbers if slots is None else slots
-        batch = len(chosen)
-        columns: dict[str, npt.NDArray[Any]] = {
-            "steps/episode": self._episode.copy() if slots is None else self._episode[slots],
-            "steps/t": self._t.copy() if slots is None else self._t[slots],
-            "steps/slot": chosen,
-            "steps/action": actions,
-            "steps/reward": rewards,
-            "steps/terminated": terminated,
-            "steps/truncated": truncated,
-        }
+        columns = self._slots.columns(slots)
+        columns["steps/action"] = actions
+        columns["steps/reward"] = rewards
+        columns["steps/terminated"] = terminated
+        columns["steps/truncated"] = truncated
         if isinstance(observations, np.ndarray):
             columns["steps/observation"] = observations
         else:
@@ -210,19 +189,9 @@ class Recorder:
             columns["steps/action_mask"] = action_masks
         if truth:
             columns |= truth
-        self._write(columns, batch)
-        if self._starting:
-            for row, slot in enumerate(chosen.tolist()):
-                if slot in self._starting:
-                    self._first[slot] = self.number_of_steps + row
-                    self._starting.discard(slot)
-        if slots is None:
-            self._t += 1
-            self._return += rewards
-        else:
-            self._t[chosen] += 1
-            self._return[chosen] += rewards
-        self.number_of_steps += batch
+        self._write(columns, len(rewards))
+        self._slots.advance(slots, rewards, self.number_of_steps)
+        self.number_of_steps += len(rewards)
 
     def read_truth(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
         """The labels in `info["truth"]`, copied into one column each; to be read before the environments are stepped.
@@ -252,27 +221,14 @@ class Recorder:
             complete: False where the recording stopped before the episode did.
             final_frame: `[height, width, 3]`, the picture of the final observation.
         """
-        if self._episode[slot] < 0:
-            return
-        if self._t[slot] > 0:
-            row = {
-                "id": np.asarray(self._episode[slot], np.int32),
-                "return": np.asarray(self._return[slot]),
-                "length": np.asarray(self._t[slot], np.int32),
-                "seed": np.asarray(self._seed[slot]),
-                "first_step": np.asarray(self._first[slot]),
-                "slot": np.asarray(slot, np.int16),
-                "terminated": np.asarray(terminated),
-                "truncated": np.asarray(truncated),
-                "complete": np.asarray(complete),
-            }
-            if final_observation is not None:
-                for key, value in flatten_observation(final_observation).items():
-                    row["final_observation" + key] = np.array(value)
-            if final_frame is not None:
-                row["final_frame"] = np.array(final_frame)
-            self._finished.append(row)
-        self._episode[slot] = -1
+        self._slots.finish(
+            slot,
+            final_observation,
+            terminated=terminated,
+            truncated=truncated,
+            complete=complete,
+            final_frame=final_frame,
+        )
 
     # --- ways in for one's own loop ----------------------------------------------------------------------------------
 
@@ -304,7 +260,7 @@ class Recorder:
         if self._capture is not None:
             self._capture.remove()
         for slot in range(self.slots):
-            if self._episode[slot] >= 0:
+            if self._slots.episode(slot) >= 0:
                 self.finish_episode(slot, self.newest.get(slot), complete=False)
         self._facts |= {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": now()}
         if self._writer is None:
@@ -336,7 +292,7 @@ class Recorder:
 
     def current_episode(self, slot: int) -> int:
         """The number of the episode going on in a slot; −1 between episodes."""
-        return int(self._episode[slot])
+        return self._slots.episode(slot)
 
     @property
     def committed_steps(self) -> int:
@@ -429,9 +385,9 @@ class Recorder:
         self._last_submit = time.monotonic()
 
     def _submit_episodes(self) -> None:
-        if self._finished and self._writer is not None:
-            self._writer.submit_episodes(self._finished)
-            self._finished = []
+        if self._slots.finished and self._writer is not None:
+            self._writer.submit_episodes(self._slots.finished)
+            self._slots.finished = []
 
 
 def _as_policy(policy: Any) -> Policy | None:

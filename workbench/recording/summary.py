@@ -92,9 +92,11 @@ def find_recordings(folder: str | Path) -> list[str]:
         return [str(root)]
     found = []
     for parent, folders, _ in os.walk(root):
-        inside = [name for name in folders if name.endswith(".zarr") or (Path(parent) / name / "zarr.json").is_file()]
-        found += [str(Path(parent) / name) for name in inside]
-        folders[:] = [name for name in folders if name not in inside and not name.startswith(".")]
+        stores = [name for name in folders if name.endswith(".zarr") or (Path(parent) / name / "zarr.json").is_file()]
+        found += [
+            str(Path(parent, name)) for name in stores if name.endswith(".zarr") or is_recording(Path(parent, name))
+        ]
+        folders[:] = [name for name in folders if name not in stores and not name.startswith(".")]
     return sorted(found)
 
 

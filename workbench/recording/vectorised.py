@@ -6,7 +6,8 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper
 from stable_baselines3.common.vec_env.base_vec_env import VecEnvObs, VecEnvStepReturn
 
-from workbench.recording.recorder import NO_SEED, Recorder
+from workbench.recording.recorder import Recorder
+from workbench.recording.slots import NO_SEED
 
 
 class RecordingVecEnv(VecEnvWrapper):

@@ -1,0 +1,104 @@
+"""Which episode goes on in which environment, and how far it is."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.recording.columns import flatten_observation
+
+NO_SEED = -1
+
+
+class Slots:
+    """The environments side by side, each with its episode: what `steps/` and `episodes/` say of episodes.
+
+    Args:
+        count: How many environments there are.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.number_of_episodes = 0
+        """Episodes begun so far."""
+        self.finished: list[Mapping[str, npt.NDArray[Any]]] = []
+        """Rows of the episodes' table that have not been handed to the writer yet."""
+        self._numbers = np.arange(count, dtype=np.int16)
+        self._episode = np.full(count, -1, np.int32)
+        self._t = np.zeros(count, np.int32)
+        self._return = np.zeros(count, np.float64)
+        self._first = np.zeros(count, np.int64)
+        self._seed = np.full(count, NO_SEED, np.int64)
+        self._starting: set[int] = set()
+
+    def episode(self, slot: int) -> int:
+        """The number of the episode that goes on in a slot; −1 between episodes."""
+        return int(self._episode[slot])
+
+    def start(self, slot: int, seed: int | None) -> int:
+        """Begin an episode; gives its number."""
+        self._episode[slot] = self.number_of_episodes
+        self.number_of_episodes += 1
+        self._t[slot] = 0
+        self._return[slot] = 0.0
+        self._starting.add(slot)
+        self._seed[slot] = NO_SEED if seed is None else seed
+        return self.episode(slot)
+
+    def columns(self, slots: npt.NDArray[np.int16] | None) -> dict[str, npt.NDArray[Any]]:
+        """`episode`, `t` and `slot` of the rows to come, as arrays of their own; None means all slots."""
+        if slots is None:
+            return {"steps/episode": self._episode.copy(), "steps/t": self._t.copy(), "steps/slot": self._numbers}
+        return {"steps/episode": self._episode[slots], "steps/t": self._t[slots], "steps/slot": slots}
+
+    def advance(self, slots: npt.NDArray[np.int16] | None, rewards: npt.NDArray[np.float64], first_row: int) -> None:
+        """Count one step in each slot.
+
+        Args:
+            slots: Which, in the order of the rows; None means all.
+            rewards: What came back, one a row.
+            first_row: Row of the first of them in `steps/`.
+        """
+        if self._starting:
+            for row, slot in enumerate((self._numbers if slots is None else slots).tolist()):
+                if slot in self._starting:
+                    self._first[slot] = first_row + row
+                    self._starting.discard(slot)
+        if slots is None:
+            self._t += 1
+            self._return += rewards
+        else:
+            self._t[slots] += 1
+            self._return[slots] += rewards
+
+    def finish(
+        self,
+        slot: int,
+        final_observation: Any,
+        *,
+        terminated: bool,
+        truncated: bool,
+        complete: bool,
+        final_frame: npt.NDArray[np.uint8] | None,
+    ) -> None:
+        """End the slot's episode; one without a step leaves no row."""
+        if self._episode[slot] >= 0 and self._t[slot] > 0:
+            row = {
+                "id": np.asarray(self._episode[slot], np.int32),
+                "return": np.asarray(self._return[slot]),
+                "length": np.asarray(self._t[slot], np.int32),
+                "seed": np.asarray(self._seed[slot]),
+                "first_step": np.asarray(self._first[slot]),
+                "slot": np.asarray(slot, np.int16),
+                "terminated": np.asarray(terminated),
+                "truncated": np.asarray(truncated),
+                "complete": np.asarray(complete),
+            }
+            if final_observation is not None:
+                for key, value in flatten_observation(final_observation).items():
+                    row["final_observation" + key] = np.array(value)
+            if final_frame is not None:
+                row["final_frame"] = np.array(final_frame)
+            self.finished.append(row)
+        self._episode[slot] = -1
