@@ -120,6 +120,21 @@ def test_a_long_episode_comes_in_windows_and_loses_nothing(page, server):
     wait_for_step(page, 899)
 
 
+def test_playing_goes_on_into_the_next_window(page, server):
+    player = open_replay(page, server, "spotlight.zarr", layer="trunk.1")
+    loaded = page.get_by_text(re.compile("Loaded: steps")).inner_text()
+    last = int(re.search(r"steps 0 to (\d+) of 900", loaded).group(1))
+    page.get_by_label("Jump to step").fill(str(last - 5))
+    page.keyboard.press("Enter")
+    wait_for_step(page, last - 5)
+    page.wait_for_url(re.compile(f"step={last - 5}"))
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text(f"Loaded: steps {last + 1} to").wait_for()
+    page.wait_for_timeout(500)
+    assert player.get_attribute("data-playing") == "true"
+    assert step_of(player) > last
+
+
 def test_the_maps_of_a_layer_change_with_the_step(page, server):
     open_replay(page, server, "spotlight.zarr", layer="trunk.1")
     page.wait_for_timeout(500)

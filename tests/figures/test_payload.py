@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 
 from tests.figures.example_recordings import ENVIRONMENTS
+from workbench.analyses import action_distribution, summarise_episode
 from workbench.errors import WorkbenchError
 from workbench.figures.player import episode_payload, player_source, window_steps
 from workbench.figures.player.encoding import NON_FINITE_LEVEL, quantise
 from workbench.figures.player.layers import describe_layer, layer_bytes_per_step
 from workbench.figures.player.observations import describe_observation
+from workbench.figures.player.payload import _timeline
 
 
 def decode(encoded):
@@ -120,6 +122,19 @@ def test_a_layer_that_is_not_there_is_an_error_that_names_those_that_are(example
 def test_windows_are_bounded_by_bytes(example):
     assert window_steps(example("vector"), "trunk.1") == 1000
     assert 50 <= window_steps(example("image"), "trunk.0") < 1000
+
+
+def test_a_very_long_episode_keeps_its_extremes_in_the_timeline():
+    reward = np.zeros(10_001)
+    reward[7_777] = 5
+    summary = summarise_episode(reward=reward, distribution=action_distribution(np.zeros(10_001, int)))
+    timeline = _timeline(summary, slice(0, 10))
+    series = next(one for one in timeline["series"] if one["key"] == "reward")
+    assert timeline["steps_per_bin"] == 3
+    assert "the range over 3 steps" in timeline["label"]
+    assert decode(series["high"]).shape == (3334,)
+    assert decode(series["high"]).argmax() == 7_777 // 3
+    assert decode(series["low"]).max() == 0
 
 
 def test_the_script_can_stand_inside_a_page():
