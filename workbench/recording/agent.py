@@ -49,7 +49,7 @@ def _saved(algorithm: Any) -> bytes:
     """What the library's own `save` writes of a live algorithm, without the state of its optimisers."""
     whole, acting = io.BytesIO(), io.BytesIO()
     algorithm.save(whole)
-    with zipfile.ZipFile(whole) as saved, zipfile.ZipFile(acting, "w", zipfile.ZIP_DEFLATED) as kept:
+    with zipfile.ZipFile(whole) as saved, zipfile.ZipFile(acting, "w") as kept:
         for name in saved.namelist():
             if "optimizer" not in name:
                 kept.writestr(name, saved.read(name))
