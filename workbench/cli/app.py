@@ -37,6 +37,10 @@ def run(options: AppOptions) -> None:
         *("--browser.gatherUsageStats", "false"),
         *("--client.toolbarMode", "minimal"),
         *("--client.showErrorDetails", "none"),
+        # As in .streamlit/config.toml, which is found only from the checkout.
+        *("--theme.primaryColor", "#0b6fb8"),
+        *("--theme.dark.primaryColor", "#56b4e9"),
+        *("--theme.baseRadius", "8px"),
     ]
     sys.stdout.write(f"Dashboard of {options.folder}: http://{ADDRESS}:{options.port}   (Ctrl-C stops it)\n")
     sys.stdout.flush()
