@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from workbench.analyses import action_distribution
+from workbench.analyses.distributions import action_interval
 from workbench.errors import WorkbenchError
 
 
@@ -97,3 +98,11 @@ def test_results_are_read_only():
     result = action_distribution([0], logits=[[0.0, 1.0]])
     with pytest.raises(ValueError, match="read-only"):
         result.probabilities[0, 0] = 1
+
+
+def test_an_interval_is_in_the_units_of_the_actions():
+    distribution = action_distribution([[0.0]], mean=[[0.0]], log_std=[[0.0]])
+    plain, squashed = action_interval(distribution), action_interval(distribution, squash_to=([-2.0], [2.0]))
+    np.testing.assert_allclose([plain.lower, plain.centre, plain.upper], np.reshape([-1, 0, 1], (3, 1, 1)))
+    np.testing.assert_allclose(squashed.upper, [[2 * np.tanh(1)]])
+    assert action_interval(action_distribution([0], logits=[[0.0, 1.0]])) is None

@@ -220,3 +220,36 @@ def _gaussian(
         entropy=(log_spread + 0.5 * np.log(2 * np.pi * np.e)).sum(axis=-1),
         deviation=np.sqrt((standardised**2).mean(axis=-1)),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActionInterval:
+    """Where a continuous policy's actions lie, in the environment's own units."""
+
+    centre: FloatArray
+    """`[T, D]` mean of the Gaussian, or its median where it is squashed, or the actor's output."""
+    lower: FloatArray | None
+    """`[T, D]` one standard deviation below, squashed likewise: the 16 % quantile; None without spread."""
+    upper: FloatArray | None
+    """`[T, D]` the 84 % quantile."""
+
+
+def action_interval(
+    distribution: ActionDistribution, *, squash_to: tuple[npt.ArrayLike, npt.ArrayLike] | None = None
+) -> ActionInterval | None:
+    """Bring a Gaussian's centre and spread into the units of the actions; None where the actions are not continuous.
+
+    Args:
+        distribution: Of kind `gaussian` or `deterministic`.
+        squash_to: Lowest and highest action `[D]` where tanh comes between the Gaussian and the action.
+    """
+    mean, spread = distribution.mean, distribution.standard_deviation
+    if mean is None:
+        return None
+    if spread is None:
+        return ActionInterval(centre=mean, lower=None, upper=None)
+    ends = [mean, mean - spread, mean + spread]
+    if squash_to is not None:
+        low, high = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in squash_to)
+        ends = [low + (np.tanh(end) + 1) / 2 * (high - low) for end in ends]
+    return ActionInterval(centre=ends[0], lower=ends[1], upper=ends[2])

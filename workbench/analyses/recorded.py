@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
-from workbench.analyses.distributions import ActionDistribution, action_distribution
+from workbench.analyses.distributions import ActionDistribution, ActionInterval, action_distribution, action_interval
 from workbench.analyses.episode import EpisodeSummary, summarise_episode
 
 if TYPE_CHECKING:
@@ -39,19 +40,31 @@ def recorded_distribution(recording: "Recording", episode: "Episode") -> ActionD
     }
     kind = space.get("kind")
     nvec = np.asarray(space.get("nvec", ())).reshape(-1)
-    bounds = None
-    if kind == "Box" and not any(isinstance(space.get(end), str) for end in ("low", "high")):
-        width = int(np.prod(space.get("shape") or (1,)))
-        bounds = tuple(np.broadcast_to(np.asarray(space[end], dtype=np.float64), (width,)) for end in ("low", "high"))
+    bounds = _bounds(space)
     return action_distribution(
         episode.column("action"),
         components=[int(size) for size in nvec] if kind == "MultiDiscrete" else None,
         binary=kind == "MultiBinary",
         first_action=int(space.get("start") or 0),
-        bounds=(bounds[0], bounds[1]) if bounds is not None else None,
+        bounds=bounds,
         squashed=is_squashed(recording) and bounds is not None,
         **columns,
     )
+
+
+def recorded_interval(recording: "Recording", distribution: ActionDistribution) -> ActionInterval | None:
+    """Where an episode's continuous actions lie, in the environment's units; None where they are not continuous."""
+    bounds = _bounds((recording.attributes.get("environment") or {}).get("action_space") or {})
+    return action_interval(distribution, squash_to=bounds if is_squashed(recording) else None)
+
+
+def _bounds(space: Mapping[str, Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    """Lowest and highest action of a Box in plain JSON, `[D]`; None where an end is infinite."""
+    if space.get("kind") != "Box" or any(isinstance(space.get(end), str) for end in ("low", "high")):
+        return None
+    width = int(np.prod(space.get("shape") or (1,)))
+    low, high = (np.broadcast_to(np.asarray(space[end], dtype=np.float64), (width,)) for end in ("low", "high"))
+    return low, high
 
 
 def summarise_recorded_episode(recording: "Recording", number: int) -> EpisodeSummary:

@@ -26,6 +26,7 @@ def draw_maps(axis: Axes, maps: npt.ArrayLike, *, low: float, high: float, title
         canvas[row * (height + 1) :, column * (width + 1) :][:height, :width] = one
     image = axis.imshow(canvas, interpolation="nearest", **colour_scale(low, high))
     axis.set_axis_off()
+    axis.set_anchor("W")
     axis.set_title(title, fontsize=10, loc="left")
     if axis.figure is not None:
         bar = axis.figure.colorbar(image, ax=axis, shrink=0.8, pad=0.01)

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workbench.analyses.distributions import ActionDistribution
+from workbench.analyses.distributions import ActionDistribution, ActionInterval
 from workbench.analyses.episode import EpisodeSummary
 from workbench.figures.style import ENTROPY, OTHER, REWARD, TAKEN, VALUE, plain_axes
 
@@ -15,14 +15,14 @@ _MARKS = {"value_drop": "v", "high_entropy": "D", "against_mode": "x"}
 
 def draw_timeline(axes: Sequence[Axes], summary: EpisodeSummary, step: int | None = None) -> None:
     """Draw value, reward and entropy over the episode into as many axes as `timeline_rows` says."""
-    of_row = {"Value (reward)": "value_drop", "Entropy (nat)": "high_entropy", "Reward a step": "against_mode"}
+    of_row = {VALUE: "value_drop", ENTROPY: "high_entropy", REWARD: "against_mode"}
     for axis, (label, values, colour) in zip(axes, _rows(summary), strict=True):
         axis.plot(values, color=colour, linewidth=1.2, marker="." if len(values) == 1 else "")
         plain_axes(axis, ylabel=label)
         if step is not None:
             axis.axvline(step, color="black", linewidth=0.8)
         for moment in summary.moments:
-            if moment.kind == of_row[label]:
+            if moment.kind == of_row[colour]:
                 axis.plot(moment.step, values[moment.step], _MARKS[moment.kind], color="black", markersize=4)
     axes[-1].set_xlabel("step of the episode", fontsize=9)
 
@@ -46,7 +46,7 @@ def episode_timeline(summary: EpisodeSummary, step: int | None = None, *, title:
 
 def _rows(summary: EpisodeSummary) -> list[tuple[str, np.ndarray, str]]:
     candidates = [
-        ("Value (reward)", summary.value, VALUE),
+        ("Value (reward)" if summary.reward_in_value_units else "Value (rescaled)", summary.value, VALUE),
         ("Reward a step", summary.reward, REWARD),
         ("Entropy (nat)", summary.distribution.entropy, ENTROPY),
     ]
@@ -54,7 +54,12 @@ def _rows(summary: EpisodeSummary) -> list[tuple[str, np.ndarray, str]]:
 
 
 def draw_action(
-    axis: Axes, distribution: ActionDistribution, step: int, names: Sequence[str], taken: np.ndarray
+    axis: Axes,
+    distribution: ActionDistribution,
+    step: int,
+    names: Sequence[str],
+    taken: np.ndarray,
+    interval: ActionInterval | None = None,
 ) -> None:
     """Draw what the policy said about its actions at one step.
 
@@ -64,6 +69,7 @@ def draw_action(
         step: Index in it.
         names: One an action `[A]`, or one a component of a continuous action `[D]`.
         taken: `[A]` bool, or the continuous action `[D]` as the environment took it.
+        interval: Over the whole episode, for continuous actions.
     """
     scores = distribution.q_values if distribution.probabilities is None else distribution.probabilities
     places = np.arange(len(names))
@@ -75,11 +81,13 @@ def draw_action(
         plain_axes(axis, xlabel=f"{unit}; the dark bar was taken")
     else:
         label = "the action taken"
-        if distribution.mean is not None and distribution.standard_deviation is not None:
-            axis.errorbar(
-                distribution.mean[step], places, xerr=distribution.standard_deviation[step], fmt="|", color=VALUE
-            )
-            label = "line: mean ± 1 standard deviation before squashing; dot: taken"
+        if interval is not None:
+            centre, lower, upper = interval.centre[step], interval.lower, interval.upper
+            label = "line: the actor's output; dot: taken"
+            if lower is not None and upper is not None:
+                label = "line and bar: centre and central 68 % of the policy's Gaussian; dot: taken"
+                axis.hlines(places, lower[step], upper[step], color=VALUE, linewidth=5, alpha=0.5)
+            axis.plot(centre, places, "|", color=VALUE, markersize=16)
         axis.plot(taken, places, "o", color=TAKEN)
         plain_axes(axis, xlabel=label)
     axis.set_yticks(places, list(names), fontsize=8)

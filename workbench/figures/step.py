@@ -9,6 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from workbench.analyses.distributions import ActionInterval
 from workbench.analyses.episode import EpisodeSummary
 from workbench.figures.activations import draw_layer
 from workbench.figures.episode import draw_action, draw_timeline, timeline_rows
@@ -25,6 +26,8 @@ class StepView:
     action_names: Sequence[str]
     taken: npt.NDArray[Any]
     """`[A]` bool, or the continuous action `[D]`."""
+    interval: ActionInterval | None = None
+    """Where the continuous actions lie, over the episode."""
     picture: npt.NDArray[np.uint8] | None = None
     """`[H, W, 3]` or `[H, W]`; takes the place of the observation's bars."""
     observation: npt.NDArray[Any] | None = None
@@ -46,7 +49,7 @@ def step_figure(view: StepView) -> Figure:
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(heights), 1, height_ratios=heights), dtype=object))
     left, right = parts[0].subplots(1, 2)
     _draw_seen(left, view)
-    draw_action(right, view.summary.distribution, view.step, view.action_names, view.taken)
+    draw_action(right, view.summary.distribution, view.step, view.action_names, view.taken, view.interval)
     draw_timeline(list(parts[1].subplots(rows, 1, sharex=True, squeeze=False)[:, 0]), view.summary, view.step)
     if view.layer is not None:
         low, high = view.layer_range

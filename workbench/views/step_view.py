@@ -4,6 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.analyses.episode import EpisodeSummary
+from workbench.analyses.recorded import recorded_interval
 from workbench.figures.step import StepView
 from workbench.recording import Recording
 
@@ -36,6 +37,7 @@ def step_view(recording: Recording, summary: EpisodeSummary, number: int, layer:
         summary=summary,
         action_names=names,
         taken=taken,
+        interval=recorded_interval(recording, summary.distribution),
         picture=picture,
         observation=None if picture is not None else observation,
         observation_names=recording.observation_names or (),

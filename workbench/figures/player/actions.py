@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.analyses.distributions import ActionDistribution
+from workbench.analyses.distributions import ActionDistribution, action_interval
 from workbench.figures.player.encoding import encode_array
 
 _LABELS = {
@@ -105,16 +105,12 @@ def _intervals(
 ) -> dict[str, Any]:
     width = taken.shape[1]
     bounds = [finite_bound(space.get("low"), width), finite_bound(space.get("high"), width)]
-    centre = None if distribution.mean is None else distribution.mean[rows]
-    lower = upper = None
-    if centre is not None and distribution.standard_deviation is not None:
-        spread = distribution.standard_deviation[rows]
-        lower, upper = centre - spread, centre + spread
-    if squashed and bounds[0] is not None and bounds[1] is not None:
-        low, high = bounds[0], bounds[1]
-        centre, lower, upper = (
-            None if part is None else low + (np.tanh(part) + 1) / 2 * (high - low) for part in (centre, lower, upper)
-        )
+    squash_to = (bounds[0], bounds[1]) if squashed and bounds[0] is not None and bounds[1] is not None else None
+    interval = action_interval(distribution, squash_to=squash_to)
+    centre, lower, upper = (
+        None if part is None else part[rows]
+        for part in ((interval.centre, interval.lower, interval.upper) if interval is not None else (None,) * 3)
+    )
     everything = np.concatenate([part for part in (taken, centre) if part is not None and len(part)] or [taken])
     lows, highs = (
         (everything.min(axis=0), everything.max(axis=0)) if len(everything) else (np.zeros(width), np.ones(width))
