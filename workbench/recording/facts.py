@@ -41,6 +41,7 @@ def first_facts(
         "layers": {},
         "skipped_layers": {},
         "skipped_columns": {},
+        "absent": {},
         "versions": versions(),
         **settings,
     }

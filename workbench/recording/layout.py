@@ -25,7 +25,7 @@ SEGMENT_BYTES = 8 << 20
 """Bytes of one block of rows that the acting thread fills before it is handed to the writer thread."""
 MAXIMUM_SEGMENT_ROWS = 4_096
 SEGMENTS = 4
-"""How many such blocks may wait: they bound the memory; a slow disk that fills them all slows the rollout."""
+"""How many such blocks there are: they bound the memory; a slow disk that fills them all slows the rollout."""
 
 COMPRESSOR: Final = "lz4"
 COMPRESSION_LEVEL = 5

@@ -13,6 +13,7 @@ from typing import Any, Self
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
@@ -30,9 +31,10 @@ from workbench.recording.layout import (
     STATE,
     trailing_dimensions,
 )
+from workbench.recording.segment import ArraySpecification, Segment, to_numpy
 from workbench.recording.slots import Slots
 from workbench.recording.store import consolidate, create_group
-from workbench.recording.writer import ArraySpecification, Rows, Segment, StoreWriter, to_numpy
+from workbench.recording.writer import StoreWriter
 
 logger = logging.getLogger(__name__)
 
@@ -102,8 +104,7 @@ class Recorder:
         )
         self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
         self._writer: StoreWriter | None = None
-        self._segment: Segment = []
-        self._segment_rows = 0
+        self._segment: Segment | None = None
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._pending: tuple[PolicyOutput, dict[str, Tensor]] | None = None
         self._last_submit = time.monotonic()
@@ -160,7 +161,7 @@ class Recorder:
         action_masks: npt.NDArray[np.bool_] | None = None,
         slots: npt.NDArray[np.int16] | None = None,
     ) -> None:
-        """Write one row for each environment that was stepped. Every array is kept, so it must not change afterwards.
+        """Write one row for each environment that was stepped. Everything is copied.
 
         Args:
             observations: What the action was chosen on, `[B, *observation]` or a dict of such.
@@ -307,43 +308,54 @@ class Recorder:
     # --- inside ------------------------------------------------------------------------------------------------------
 
     def _write(self, columns: dict[str, npt.NDArray[Any]], batch: int) -> None:
-        """Add rows to the segment; what is added is not touched again, so nothing is copied here."""
-        rows: Rows = dict(columns)
+        tensors: dict[str, Tensor] = {}
         if self._pending is not None:
-            output, activations = self._pending
+            output, tensors = self._pending
             self._pending = None
             for name, tensor in output.distribution.items():
-                rows["steps/" + name] = tensor
+                tensors["steps/" + name] = tensor
             if output.value is not None:
-                rows["steps/value"] = output.value
-            for name, tensor in (output.state or {}).items():
-                # A policy may well update its state in place at the next step.
-                rows[f"{STATE}/{name}"] = tensor.clone()
-            rows |= activations
+                tensors["steps/value"] = output.value
+            if output.state:
+                tensors |= {f"{STATE}/{name}": tensor for name, tensor in output.state.items()}
         elif self.policy is not None and self._writer is None:
             raise WorkbenchError(
                 "The environment was stepped before the recorder's policy had acted. Choose the action with "
                 "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
             )
-        if self._writer is None:
-            self._begin(rows)
-        for name, column in columns.items():
-            if self._shapes.get(name) != column.shape[1:]:
-                raise WorkbenchError(
-                    f"At step {self.number_of_steps}, {name} has rows of shape {list(column.shape[1:])}; at the first "
-                    f"step it was {list(self._shapes[name]) if name in self._shapes else 'not there'}. Every step "
-                    f"must give the same observations and truth."
-                )
-        self._segment.append((batch, rows))
-        self._segment_rows += batch
-        assert self._writer is not None
-        waited = time.monotonic() - self._last_submit
-        if self._segment_rows >= self._writer.segment_rows or waited > self._flush_seconds / 2:
+        if self._segment is None:
+            self._segment = self._begin(columns, tensors)
+        segment = self._segment
+        for path, values in columns.items():
+            if self._shapes.get(path) != values.shape[1:]:
+                raise self._changed(path, list(values.shape[1:]))
+        try:
+            absent = segment.put(columns, tensors, batch)
+        except (RuntimeError, KeyError) as error:
+            segment.filled -= batch
+            path = next((p for p, t in tensors.items() if self._shapes.get(p) != tuple(t.shape[1:])), "the network")
+            raise self._changed(path, list(tensors[path].shape[1:]) if path in tensors else str(error)) from error
+        if absent:
+            rows = self._facts["absent"]
+            self._facts["absent"] = rows | {path: rows.get(path, 0) + batch for path in absent}
+        if segment.rows - segment.filled < self.slots or (
+            time.monotonic() - self._last_submit > self._flush_seconds / 2
+        ):
             self._submit()
+            assert self._writer is not None
+            self._segment = self._writer.take_segment()
 
-    def _begin(self, rows: Rows) -> None:
+    def _changed(self, path: str, came: Any) -> WorkbenchError:
+        first = list(self._shapes[path]) if path in self._shapes else "not there"
+        return WorkbenchError(
+            f"At step {self.number_of_steps}, {path} has rows of shape {came}; at the first step it was {first}. "
+            f"Every step must give the same observations, truth and layers."
+        )
+
+    def _begin(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor]) -> Segment:
         """The first row says what there is: lay out the store."""
-        specifications = {path: self._specify(path, values) for path, values in rows.items()}
+        specifications = {path: self._specify(path, values) for path, values in columns.items()}
+        specifications |= {path: self._specify(path, values) for path, values in tensors.items()}
         self._shapes = {path: spec.row_shape for path, spec in specifications.items()}
         layers = self._capture.layers if self._capture is not None else {}
         self._facts["layers"] = {
@@ -358,9 +370,11 @@ class Recorder:
         self._writer = StoreWriter(
             self._root,
             specifications,
+            batch=self.slots,
             attributes=lambda: self._facts,
             flush_seconds=self._flush_seconds,
         )
+        return self._writer.take_segment()
 
     def _specify(self, path: str, values: npt.NDArray[Any] | Tensor) -> ArraySpecification:
         module = ""
@@ -375,19 +389,18 @@ class Recorder:
             dtype=dtype,
             dimensions=("step", *trailing_dimensions(path, shape, module)),
             attributes={"module": module} if module else {},
+            packed=isinstance(values, Tensor) and values.dtype == torch.float32,
         )
 
     def _submit(self) -> None:
         assert self._writer is not None
-        self._writer.submit(self._segment)
-        self._segment, self._segment_rows = [], 0
-        self._submit_episodes()
-        self._last_submit = time.monotonic()
-
-    def _submit_episodes(self) -> None:
+        if self._segment is not None and self._segment.filled:
+            self._writer.submit(self._segment)
+        self._segment = None
         if self._slots.finished and self._writer is not None:
             self._writer.submit_episodes(self._slots.finished)
             self._slots.finished = []
+        self._last_submit = time.monotonic()
 
 
 def _as_policy(policy: Any) -> Policy | None:

@@ -39,9 +39,7 @@ class GrowingArray:
             fill_value=_fill_value(dtype),
         )
         self.non_finite = 0
-        """Values so far that are NaN or infinite, absent rows aside."""
-        self.absent = 0
-        """Rows so far that nothing was given for."""
+        """Values so far that are NaN or infinite."""
         self._chunks = chunks_of(self.array)
         self._block = np.full((rows, *row_shape), _fill_value(dtype), dtype)
         self._filled = 0
@@ -59,7 +57,8 @@ class GrowingArray:
         return np.full((count, *self._block.shape[1:]), _fill_value(self._block.dtype), self._block.dtype)
 
     def append(self, values: npt.NDArray[Any]) -> None:
-        """Append rows, writing every chunk that they fill."""
+        """Append rows, `[rows, ...]` of this array's row shape or of as many numbers, writing every chunk they fill."""
+        values = values.reshape(len(values), *self._block.shape[1:])
         if self._counted:
             finite = int(np.count_nonzero(np.isfinite(values)))
             self.non_finite += values.size - finite

@@ -1,8 +1,8 @@
 """Carries rows from the acting thread to the store, in order, off the acting thread, committed or absent.
 
-The acting thread gathers rows in a *segment*, by reference and without copying. Full segments go through a bounded
-queue to one writer thread, which joins, compresses and writes them and then moves the committed count forward. When
-the queue is full, the acting thread waits: a slow disk slows the rollout and never fills the memory.
+The acting thread copies rows into a *segment*. Full segments go through a queue to one writer thread, which compresses
+and writes them and then moves the committed count forward. The segments are few and are used again and again: when
+none is free the acting thread waits, so that a slow disk slows the rollout and never fills the memory.
 """
 
 import contextlib
@@ -10,39 +10,20 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import torch
 import zarr
-from torch import Tensor
 
 from workbench.errors import WorkbenchError
-from workbench.recording.layout import EPISODES, SEGMENTS, row_bytes, segment_rows
+from workbench.recording.layout import EPISODES, SEGMENTS, segment_rows
+from workbench.recording.segment import ArraySpecification, Segment
 from workbench.recording.table import GrowingArray
 
 logger = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True, kw_only=True)
-class ArraySpecification:
-    """What one array of a recording looks like."""
-
-    row_shape: tuple[int, ...]
-    dtype: np.dtype[Any]
-    dimensions: tuple[str, ...]
-    """Names of all axes, the first of them `step` or `episode`."""
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-
-
-Rows: TypeAlias = dict[str, npt.NDArray[Any] | Tensor]
-"""The rows of one step, by array: `[B, ...]`."""
-
-Segment: TypeAlias = list[tuple[int, Rows]]
-"""Consecutive steps, each with its number of rows; all of them have their arrays in the same order, or lack some."""
 
 Episode: TypeAlias = Mapping[str, npt.NDArray[Any]]
 """One row of the episodes' table."""
@@ -54,6 +35,7 @@ class StoreWriter:
     Args:
         root: The recording's root group.
         specifications: Every step array by its path, `steps/value`.
+        batch: The most rows that come at once.
         attributes: Gives the root attributes, without the committed counts; called at each commit on the writer thread.
         flush_seconds: The longest that a row waits before it is committed, while rows keep coming.
     """
@@ -63,6 +45,7 @@ class StoreWriter:
         root: zarr.Group,
         specifications: Mapping[str, ArraySpecification],
         *,
+        batch: int,
         attributes: Callable[[], dict[str, Any]],
         flush_seconds: float = 2.0,
     ) -> None:
@@ -71,12 +54,12 @@ class StoreWriter:
         # A row waits for its block at most half of the time, and its block for the commit the other half.
         self._commit_seconds = flush_seconds / 2
         self._tables = {name: _create(root, name, spec) for name, spec in specifications.items()}
-        self._paths = tuple(specifications)
         self._episode_tables: dict[str, GrowingArray] = {}
-        self._row_bytes = sum(row_bytes(spec.row_shape, spec.dtype.itemsize) for spec in specifications.values())
-        self.segment_rows = segment_rows(self._row_bytes)
-        """How many rows a segment should have."""
-        self._work: queue.Queue[Segment | list[Episode] | None] = queue.Queue(maxsize=SEGMENTS)
+        rows = max(batch, segment_rows(sum(spec.row_bytes for spec in specifications.values())))
+        self._free: queue.SimpleQueue[Segment] = queue.SimpleQueue()
+        for _ in range(SEGMENTS):
+            self._free.put(Segment(specifications, rows))
+        self._work: queue.SimpleQueue[Segment | list[Episode] | None] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._committed_steps = 0
         self._committed_episodes = 0
@@ -89,30 +72,30 @@ class StoreWriter:
         """Rows that a reader sees now."""
         return self._committed_steps
 
+    def take_segment(self) -> Segment:
+        """A free segment; waits for the writer thread while there is none."""
+        while True:
+            self._raise_failure()
+            with contextlib.suppress(queue.Empty):
+                segment = self._free.get(timeout=0.5)
+                segment.filled = 0
+                return segment
+
     def submit(self, segment: Segment) -> None:
-        """Hand over a segment, which the caller no longer touches; waits while too many are waiting."""
-        self._put(segment)
+        """Hand over a segment, which the caller no longer touches."""
+        self._raise_failure()
+        self._work.put(segment)
 
     def submit_episodes(self, episodes: list[Episode]) -> None:
         """Hand over the rows of finished episodes; they are committed after all segments submitted before."""
-        self._put(episodes)
+        self._raise_failure()
+        self._work.put(episodes)
 
     def close(self) -> None:
         """Write everything that was submitted, commit it, and set every array to its exact length."""
-        self._put(None)
+        self._work.put(None)
         self._thread.join()
         self._raise_failure()
-
-    def non_finite(self) -> dict[str, int]:
-        """How many values of each floating-point array were NaN or infinite, for those that had any."""
-        return {name: table.non_finite for name, table in self._tables.items() if table.non_finite}
-
-    def _put(self, work: Segment | list[Episode] | None) -> None:
-        while True:
-            self._raise_failure()
-            with contextlib.suppress(queue.Full):
-                self._work.put(work, timeout=0.5)
-                return
 
     def _raise_failure(self) -> None:
         if self._failure is not None:
@@ -122,14 +105,15 @@ class StoreWriter:
                 f"another place, and record again."
             ) from self._failure
 
-    @torch.no_grad()
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
-                if work and isinstance(work[0], tuple):
-                    self._append(work)
-                elif work:
-                    self._append_episodes(cast(list[Episode], work))
+                if isinstance(work, Segment):
+                    for path, rows in work.blocks():
+                        self._tables[path].append(rows)
+                    self._free.put(work)
+                else:
+                    self._append_episodes(work)
                 if time.monotonic() - self._last_commit >= self._commit_seconds:
                     self._commit()
             self._close()
@@ -144,21 +128,6 @@ class StoreWriter:
             except queue.Empty:
                 if self._rows() != self._committed_steps:
                     self._commit()
-
-    def _append(self, segment: Segment) -> None:
-        # The interpreter is the acting thread's as well: the usual case runs no Python for each step.
-        batches, steps = zip(*segment, strict=True)
-        expected = sum(batches)
-        whole = all(map(self._paths.__eq__, map(tuple, steps)))
-        columns = zip(*(step.values() for step in steps), strict=True) if whole else ()
-        by_path = dict(zip(self._paths, columns, strict=False))
-        for path, table in self._tables.items():
-            joined = _join(by_path[path]) if whole else _join_gaps(path, segment, table)
-            if len(joined) != expected:
-                raise WorkbenchError(
-                    f"{path} has {len(joined)} rows for {expected} steps: its first axis is not the batch"
-                )
-            table.append(joined)
 
     def _rows(self) -> int:
         return min((table.rows for table in self._tables.values()), default=0)
@@ -184,8 +153,7 @@ class StoreWriter:
         attributes = self._attributes() | {
             "committed_steps": steps,
             "committed_episodes": episodes,
-            "non_finite": self.non_finite(),
-            "absent": {name: table.absent for name, table in self._tables.items() if table.absent},
+            "non_finite": {path: table.non_finite for path, table in self._tables.items() if table.non_finite},
         }
         self._root.update_attributes(attributes)
         self._committed_steps, self._committed_episodes = steps, episodes
@@ -198,32 +166,6 @@ class StoreWriter:
         for table in self._episode_tables.values():
             table.close(table.rows)
         self._publish()
-
-
-def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:
-    """As a numpy array; bfloat16, which numpy does not know, as float32 (which holds it exactly)."""
-    if isinstance(values, Tensor):
-        return (values.float() if values.dtype == torch.bfloat16 else values).numpy(force=True)
-    return values
-
-
-def _join(parts: Sequence[npt.NDArray[Any] | Tensor]) -> npt.NDArray[Any]:
-    """All rows of one array."""
-    if isinstance(parts[0], Tensor):
-        return to_numpy(torch.cat(cast(list[Tensor], parts)))
-    return np.concatenate(cast(list[npt.NDArray[Any]], parts))
-
-
-def _join_gaps(path: str, segment: Segment, table: GrowingArray) -> npt.NDArray[Any]:
-    """All rows of one array that some steps lack: those have NaN (or zero), and are counted."""
-    parts = []
-    for batch, rows in segment:
-        if path in rows:
-            parts.append(to_numpy(rows[path]))
-        else:
-            table.absent += batch
-            parts.append(table.absent_rows(batch))
-    return np.concatenate(parts)
 
 
 def _create(root: zarr.Group, path: str, spec: ArraySpecification) -> GrowingArray:
