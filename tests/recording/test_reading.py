@@ -76,6 +76,23 @@ def test_plain_zarr_and_xarray_read_it(recording: Recording) -> None:
             assert dataset.sizes["episode" if name == "episodes" else "step"] in (len(recording), 12)
 
 
+def test_single_rows_are_those_of_plain_zarr(recording: Recording) -> None:
+    group = zarr.open_group(recording.path, mode="r")
+    for name in ("steps", "activations"):
+        for path, array in getattr(recording, name).items():
+            for row in (0, 3, len(recording) - 1):
+                np.testing.assert_array_equal(array[row], group[f"{name}/{path}"][row], err_msg=path)
+                assert array[row].dtype == array.dtype
+
+
+@pytest.mark.parametrize("chunks", [(3, 2), (3, 1)])
+def test_arrays_of_another_make_are_read_too(tmp_path: Path, chunks: tuple[int, int]) -> None:
+    other = zarr.create_array(str(tmp_path / "a"), shape=(7, 2), chunks=chunks, dtype=">f4")
+    other[:6] = np.arange(12).reshape(6, 2)
+    np.testing.assert_array_equal(LazyArray(other, "other", 7)[5], [10, 11])
+    np.testing.assert_array_equal(LazyArray(other, "other", 7)[6], [0, 0])
+
+
 def test_xarray_tree_is_lazy_and_equal(recording: Recording) -> None:
     tree = recording.to_xarray()
     assert tree["steps/action"].dims == ("step",)
@@ -190,8 +207,9 @@ def test_a_damaged_chunk_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
     content = bytearray(chunk.read_bytes())
     content[len(content) // 2] ^= 0xFF
     chunk.write_bytes(bytes(content))
-    with pytest.raises(WorkbenchError, match=r"steps/value cannot be read"):
-        recording.steps["value"][:]
+    for rows in (slice(None), 0):
+        with pytest.raises(WorkbenchError, match=r"steps/value cannot be read"):
+            recording.steps["value"][rows]
     assert len(recording.steps["reward"][:]) == len(recording)
 
 

@@ -8,6 +8,7 @@ import numpy.typing as npt
 import zarr
 
 from workbench.errors import WorkbenchError
+from workbench.recording.chunks import read_chunk
 
 
 class LazyArray:
@@ -81,8 +82,7 @@ class LazyArray:
                     return self[(np.arange(start, stop, step), *rest)]
                 values = np.asarray(self._array[start : max(start, stop) : step])
             elif np.ndim(first) == 0 and not isinstance(first, bool | np.bool_):
-                row: npt.NDArray[Any] = np.asarray(self._array[self._check(int(first))])
-                return np.asarray(row[rest])
+                return np.asarray(self._read_row(self._check(int(first)))[rest])
             else:
                 values = self._read_rows(self._row_numbers(first))
             return values[(slice(None), *rest)] if rest else values
@@ -114,6 +114,10 @@ class LazyArray:
         if not -self._rows <= row < self._rows:
             raise IndexError(f"row {row} is not in {self.name}, which has {self._rows} rows")
         return row % self._rows
+
+    def _read_row(self, row: int) -> npt.NDArray[Any]:
+        chunk = read_chunk(self._array, row // self.chunks[0])
+        return np.asarray(self._array[row]) if chunk is None else chunk[row % self.chunks[0]].copy()
 
     def _row_numbers(self, rows: Any) -> npt.NDArray[np.int64]:
         numbers = np.asarray(rows)
