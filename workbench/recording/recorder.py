@@ -389,7 +389,7 @@ class Recorder:
             dtype=dtype,
             dimensions=("step", *trailing_dimensions(path, shape, module)),
             attributes={"module": module} if module else {},
-            packed=isinstance(values, Tensor) and values.dtype == torch.float32,
+            tensor=isinstance(values, Tensor) and values.dtype == torch.float32,
         )
 
     def _submit(self) -> None:

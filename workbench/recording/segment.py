@@ -1,7 +1,8 @@
 """Blocks of rows, filled by the acting thread and emptied by the writer thread, allocated once and used again.
 
-What a network gives (a dozen small tensors a step) goes into one wide array with a single `torch.cat`: copying each
-into a place of its own, or keeping them all until somebody joins them, costs several times as much.
+The small tensors that a network gives (a dozen a step) go into one wide array with a single `torch.cat`: copying each
+into a place of its own, or keeping them all until somebody joins them, costs several times as much. Large ones
+(convolutions' outputs) are copied each into its own place, where the copy itself is what costs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,9 @@ from torch import Tensor
 
 from workbench.recording.layout import row_bytes
 
+MAXIMUM_PACKED_WIDTH = 1024
+"""Numbers in a row up to which a tensor counts as small."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArraySpecification:
@@ -25,8 +29,8 @@ class ArraySpecification:
     dimensions: tuple[str, ...]
     """Names of all axes, the first of them `step` or `episode`."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    packed: bool = False
-    """Whether its rows come as float32 tensors and share a segment's wide array."""
+    tensor: bool = False
+    """Whether its rows come as float32 tensors."""
 
     @property
     def row_bytes(self) -> int:
@@ -38,12 +42,17 @@ class ArraySpecification:
         """Numbers in one row."""
         return int(np.prod(self.row_shape, dtype=np.int64))
 
+    @property
+    def packed(self) -> bool:
+        """Whether its rows share a segment's wide array."""
+        return self.tensor and self.width <= MAXIMUM_PACKED_WIDTH
+
 
 class Segment:
     """A block of consecutive rows of every array.
 
     Args:
-        specifications: The arrays by path; those that are `packed` lie side by side in one wide float32 array.
+        specifications: The arrays by path.
         rows: How many rows it holds.
     """
 
@@ -51,6 +60,7 @@ class Segment:
         self.rows = rows
         self.filled = 0
         self.arrays: dict[str, npt.NDArray[Any]] = {}
+        self._large: dict[str, Tensor] = {}
         self._packed = {path: spec for path, spec in specifications.items() if spec.packed}
         self._wide = torch.empty(rows, sum(spec.width for spec in self._packed.values()))
         wide, start = self._wide.numpy(), 0
@@ -58,6 +68,9 @@ class Segment:
             if spec.packed:
                 self.arrays[path] = wide[:, start : start + spec.width]
                 start += spec.width
+            elif spec.tensor:
+                self._large[path] = torch.empty(rows, *spec.row_shape)
+                self.arrays[path] = self._large[path].numpy()
             else:
                 self.arrays[path] = np.empty((rows, *spec.row_shape), spec.dtype)
 
@@ -97,17 +110,20 @@ class Segment:
                 tensors.get(path, torch.full((batch, spec.width), float("nan"))) for path, spec in self._packed.items()
             ]
         flat = [part if part.dim() == 2 else part.reshape(batch, -1) for part in parts]
-        if flat:
-            rows = self._wide[start:stop]
-            with torch.no_grad():
-                if flat[0].is_cpu:
-                    torch.cat(flat, 1, out=rows)
-                else:
-                    rows.copy_(torch.cat(flat, 1))
-        if len(tensors) > len(self._packed):
-            for path, tensor in tensors.items():
-                if path not in self._packed:
-                    self.arrays[path][start:stop] = to_numpy(tensor)
+        with torch.no_grad():
+            if flat and flat[0].is_cpu:
+                torch.cat(flat, 1, out=self._wide[start:stop])
+            elif flat:
+                self._wide[start:stop].copy_(torch.cat(flat, 1))
+            if len(tensors) > len(flat):
+                for path, tensor in tensors.items():
+                    if path in self._large:
+                        rows = self._large[path][start:stop]
+                        if rows.shape != tensor.shape:
+                            raise RuntimeError(f"{path} has another shape than in the first step")
+                        rows.copy_(tensor)
+                    elif path not in self._packed:
+                        self.arrays[path][start:stop] = to_numpy(tensor)
         return len(tensors)
 
     def blocks(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
