@@ -31,7 +31,7 @@ def test_a_gymnasium_loop(tmp_path: Path) -> None:
             observation, _ = wrapped.reset(seed=seed)
             over = False
             while not over:
-                action, _ = policy.predict(observation)
+                action, _ = policy.predict(observation, deterministic=True)
                 observation, _, terminated, truncated, _ = wrapped.step(action)
                 over = terminated or truncated
     recording = open_recording(tmp_path / "b.zarr")
@@ -71,7 +71,7 @@ def test_a_step_without_a_pass_is_a_gap_not_a_repetition(tmp_path: Path) -> None
     with Recorder(tmp_path / "x.zarr", policy=ToyPolicy(), environment=Counter()) as recorder:
         env, policy = recorder.wrap_environment(Counter()), recorder.wrap_policy()
         observation, _ = env.reset(seed=1)
-        action, _ = policy.predict(observation)
+        action, _ = policy.predict(observation, deterministic=True)
         env.step(action)
         env.step(2)
     recording = open_recording(tmp_path / "x.zarr")
@@ -90,7 +90,7 @@ def test_a_vectorised_loop_keeps_the_last_observation(tmp_path: Path) -> None:
         env, policy = RecordingVecEnv(venv, recorder), recorder.wrap_policy()
         observations = env.reset()
         for _ in range(7):
-            actions, _ = policy.predict(observations)
+            actions, _ = policy.predict(observations, deterministic=True)
             observations, _, _, _ = env.step(actions)
     recording = open_recording(tmp_path / "x.zarr")
     assert len(recording) == 14
@@ -120,3 +120,67 @@ def test_the_callback_records_the_agent_as_it_learns(tmp_path: Path) -> None:
         observations = recording.steps["observation"][:]
         actions = policy.act(observations, deterministic=True).actions
         np.testing.assert_array_equal(actions, recording.steps["action"][:])
+
+
+def test_an_abandoned_episode_does_not_shift_the_others(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "x.zarr", environment=Counter(), flush_seconds=0.0) as recorder:
+        env = recorder.wrap_environment(Counter())
+        for seed in range(6):
+            env.reset(seed=seed)
+            env.step(1)
+            if seed % 3 == 0:  # abandoned
+                continue
+            while not env.step(1)[2]:
+                pass
+    recording = open_recording(tmp_path / "x.zarr")
+    assert recording.episodes["seed"].tolist() == list(range(6))
+    assert recording.episodes["complete"].tolist() == [False, True, True, False, True, True]
+    for number in range(6):
+        length = int(recording.episodes["length"][number])
+        assert recording.final_observation(number).tolist() == [number, length]
+
+
+def test_a_final_observation_that_comes_late_belongs_to_its_episode(tmp_path: Path) -> None:
+    """Episodes without a last observation come first: the column begins with gaps for them."""
+    no = np.zeros(1, np.bool_)
+    with Recorder(tmp_path / "x.zarr", environment=Counter(), flush_seconds=0.0) as recorder:
+        for number in range(4):
+            recorder.start_episode(0, number)
+            recorder.step(np.full((1, 2), number, np.float32), np.zeros(1, np.int64), np.ones(1), no, no)
+            recorder.finish_episode(0, np.full(2, 10 + number, np.float32) if number >= 2 else None, terminated=True)
+    recording = open_recording(tmp_path / "x.zarr")
+    assert recording.number_of_episodes == 4
+    assert recording.episodes["complete"].all()
+    assert np.isnan(recording.final_observation(0)).all()
+    assert recording.final_observation(3).tolist() == [13, 13]
+
+
+def test_replay_of_ones_own_loop_needs_a_seed(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "x.zarr", environment=Counter(), seed=0) as recorder:
+        env = recorder.wrap_environment(Counter())
+        for seed in (7, None):
+            env.reset(seed=seed)
+            while not env.step(1)[2]:
+                pass
+    recording = open_recording(tmp_path / "x.zarr")
+    assert recording.replay(1, environment=Counter()).exact
+    with pytest.raises(WorkbenchError, match=r"seed .* is not known"):
+        recording.replay(len(recording) - 1, environment=Counter())
+
+
+def test_a_vectorised_loop_below_other_wrappers(tmp_path: Path) -> None:
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
+
+    venv = VecMonitor(DummyVecEnv([Counter, Counter]))
+    venv.seed(5)
+    with Recorder(tmp_path / "x.zarr", policy=ToyPolicy(), environment=Counter(), slots=2) as recorder:
+        env, policy = recorder.wrap_vectorised(venv), recorder.wrap_policy()
+        observations = env.reset()
+        for _ in range(9):
+            actions, _ = policy.predict(observations, deterministic=True)
+            observations[:] = -1  # the caller may do with its own as it likes
+            observations, _, _, _ = env.step(actions)
+    recording = open_recording(tmp_path / "x.zarr")
+    assert recording.episodes["seed"][:2].tolist() == [5, 6]
+    np.testing.assert_array_equal(recording.steps["truth/t"][:], recording.steps["t"][:])
+    assert (recording.steps["observation"][:] >= 0).all()

@@ -185,6 +185,17 @@ def test_recordings_live_at_urls_too(tmp_path: Path, recording: Recording, url: 
     assert written.summary()["bytes_on_disk"] > 0
     with pytest.raises(WorkbenchError, match="exists already"):
         record(ToyPolicy(), Counter, out=there, episodes=1)
+    assert record(ToyPolicy(), Counter, out=there, episodes=1, overwrite=True).number_of_episodes == 1
+
+
+def test_a_url_that_holds_something_else_is_not_overwritten() -> None:
+    import fsspec
+
+    with fsspec.open("memory://precious/diary/monday.txt", "w") as file:
+        file.write("dear diary")
+    with pytest.raises(WorkbenchError, match="not a recording, so it is not overwritten"):
+        record(ToyPolicy(), Counter, out="memory://precious/diary", episodes=1, overwrite=True)
+    assert fsspec.filesystem("memory").cat_file("/precious/diary/monday.txt") == b"dear diary"
 
 
 def test_listing_shows_the_broken_ones_too(tmp_path: Path) -> None:

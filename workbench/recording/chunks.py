@@ -90,12 +90,14 @@ def encode(block: npt.NDArray[Any]) -> bytes:
 def read_chunk(array: zarr.Array[Any], number: int) -> npt.NDArray[Any] | None:
     """One whole chunk, read the short way; None where the array or its store is not of the kind written here.
 
+    Every chunk of such an array is written, so that one that is not there is damage.
+
     Args:
         array: Stored in a local folder, cut along its first axis only, with the codecs of this format.
         number: Which chunk, along the first axis.
 
     Raises:
-        ValueError: The chunk is damaged: its checksum or its size is wrong.
+        ValueError: The chunk is damaged: it is missing, or its checksum or its size is wrong.
     """
     if not isinstance(array.store, LocalStore) or not _is_ours(array):
         return None
@@ -103,7 +105,7 @@ def read_chunk(array: zarr.Array[Any], number: int) -> npt.NDArray[Any] | None:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return None
+        raise ValueError(f"{path.relative_to(array.store.root)} is missing") from None
     compressed, checksum = content[:-4], content[-4:]
     if len(content) < 20 or struct.pack("<I", google_crc32c.value(compressed)) != checksum:
         raise ValueError(f"the checksum of {path.relative_to(array.store.root)} is wrong")
@@ -112,6 +114,18 @@ def read_chunk(array: zarr.Array[Any], number: int) -> npt.NDArray[Any] | None:
         raise ValueError(f"{path.relative_to(array.store.root)} does not unpack to {size} bytes")
     values = np.frombuffer(blosc.decompress(compressed), array.dtype.newbyteorder("<"))
     return values.reshape(array.chunks)
+
+
+def missing_chunk(array: zarr.Array[Any], start: int, stop: int) -> str | None:
+    """The first chunk with rows in `[start, stop)` that is not there; None where all are, or nobody can say quickly."""
+    if not isinstance(array.store, LocalStore) or not _is_ours(array):
+        return None
+    height, rest = array.chunks[0], ("0",) * (array.ndim - 1)
+    for number in range(start // height, -(-stop // height)):
+        path = Path(array.store.root, array.path, "c", str(number), *rest)
+        if not path.exists():
+            return str(path.relative_to(array.store.root))
+    return None
 
 
 def _is_ours(array: zarr.Array[Any]) -> bool:

@@ -1,10 +1,11 @@
 """Hooks that keep each module's output for the row that is written next.
 
-A hook on the acting thread keeps a reference and copies nothing: the writer thread joins the outputs of many passes in
-one go. Torch's own forward hooks send every call of a module down a slower path (some 2 µs); where a module gives one
-tensor and nobody else has hooked it, its `forward` is wrapped instead while it is recorded, for a quarter of that. The
-exception is a module whose output something downstream overwrites (`nn.ReLU(inplace=True)`): the first pass finds
-those by torch's version counters, and their outputs are copied inside the hook from then on.
+A hook keeps a reference and copies nothing; when the pass is over, all outputs are copied to their rows. Torch's own
+forward hooks send every call of a module down a slower path (some 2 µs); where a module gives one tensor and nobody
+else has hooked it, its `forward` is wrapped instead while it is recorded, for a quarter of that. The exception is a
+module whose output something downstream overwrites (`nn.ReLU(inplace=True)`): the first pass finds those by torch's
+version counters, and their outputs are copied inside the hook from then on. One that is overwritten in a later pass
+only is recorded as absent in that pass.
 """
 
 import fnmatch

@@ -1,5 +1,6 @@
 """Arrays of a recording that are read only where they are asked for."""
 
+import operator
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy.typing as npt
 import zarr
 
 from workbench.errors import WorkbenchError
-from workbench.recording.chunks import read_chunk
+from workbench.recording.chunks import missing_chunk, read_chunk
 
 
 class LazyArray:
@@ -18,10 +19,12 @@ class LazyArray:
         array: The stored array.
         name: Its path in the recording, for messages.
         rows: How many of its rows are committed.
+        dense: Whether every chunk was written, so that a missing one is damage and not a fill value.
     """
 
-    def __init__(self, array: zarr.Array[Any], name: str, rows: int) -> None:
+    def __init__(self, array: zarr.Array[Any], name: str, rows: int, *, dense: bool = False) -> None:
         self._array = array
+        self._dense = dense
         self.name = name
         self._rows = min(rows, array.shape[0])
 
@@ -80,13 +83,13 @@ class LazyArray:
                 start, stop, step = first.indices(self._rows)
                 if step < 0:
                     return self[(np.arange(start, stop, step), *rest)]
-                values = np.asarray(self._array[start : max(start, stop) : step])
+                values = self._read_range(start, max(start, stop), step)
             elif np.ndim(first) == 0 and not isinstance(first, bool | np.bool_):
-                return np.asarray(self._read_row(self._check(int(first)))[rest])
+                return np.asarray(self._read_row(self._check(operator.index(first)))[rest])
             else:
                 values = self._read_rows(self._row_numbers(first))
             return values[(slice(None), *rest)] if rest else values
-        except (WorkbenchError, IndexError):
+        except (WorkbenchError, IndexError, TypeError):
             raise
         except Exception as error:
             raise WorkbenchError(
@@ -116,8 +119,14 @@ class LazyArray:
         return row % self._rows
 
     def _read_row(self, row: int) -> npt.NDArray[Any]:
-        chunk = read_chunk(self._array, row // self.chunks[0])
+        chunk = read_chunk(self._array, row // self.chunks[0]) if self._dense else None
         return np.asarray(self._array[row]) if chunk is None else chunk[row % self.chunks[0]].copy()
+
+    def _read_range(self, start: int, stop: int, step: int = 1) -> npt.NDArray[Any]:
+        missing = missing_chunk(self._array, start, stop) if self._dense and start < stop else None
+        if missing is not None:
+            raise ValueError(f"{missing} is missing")
+        return np.asarray(self._array[start:stop:step])
 
     def _row_numbers(self, rows: Any) -> npt.NDArray[np.int64]:
         numbers = np.asarray(rows)
@@ -151,7 +160,7 @@ class LazyArray:
             while stop < len(ordered) and chunk[stop] - chunk[stop - 1] <= 1 and chunk[stop] - chunk[start] < limit:
                 stop += 1
             low = int(ordered[start])
-            block = np.asarray(self._array[low : int(ordered[stop - 1]) + 1])
+            block = self._read_range(low, int(ordered[stop - 1]) + 1)
             values[order[start:stop]] = block[ordered[start:stop] - low]
             start = stop
         return values

@@ -65,6 +65,10 @@ class Rollout:
                 done = self._finished if self.episodes is not None else self.recorder.number_of_steps
                 progress.update(min(done, total), total, f"{self.recorder.number_of_steps} steps")
             iteration += 1
+            if self.steps is not None and self.steps - self.recorder.number_of_steps < len(active):
+                active = active[: self.steps - self.recorder.number_of_steps]
+                starts = starts[: len(active)]
+                state = {name: tensor[: len(active)] for name, tensor in state.items()} if state is not None else None
             state, starts, going_on = self._step(active, state, starts, takes_masks=takes_masks)
             if self.steps is not None and self.recorder.number_of_steps >= self.steps:
                 break
@@ -99,13 +103,17 @@ class Rollout:
         rewards = np.zeros(count)
         terminated = np.zeros(count, np.bool_)
         truncated = np.zeros(count, np.bool_)
+        after: list[Any] = []
+        infos: list[dict[str, Any]] = []
+        actions = choice.actions.copy()
         for row, slot in enumerate(active):
             try:
-                after = self.environments[slot].step(choice.actions[row])
+                observation, reward, terminated[row], truncated[row], info = self.environments[slot].step(actions[row])
             except Exception as error:
                 raise self._environment_failed(slot, "step", error) from error
-            self._observations[slot], reward, terminated[row], truncated[row], self._infos[slot] = after
             rewards[row] = float(reward)
+            after.append(observation)
+            infos.append(info)
         self.recorder.step(
             observations,
             choice.actions,
@@ -117,6 +125,9 @@ class Rollout:
             action_masks=masks,
             slots=None if count == len(self.environments) else np.asarray(active, np.int16),
         )
+        # Only now: where one of the environments raised, the others' rows were not written either.
+        for slot, observation, info in zip(active, after, infos, strict=True):
+            self._observations[slot], self._infos[slot] = observation, info
         going_on = [True] * count
         over = terminated | truncated
         if over.any():

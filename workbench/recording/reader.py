@@ -276,4 +276,4 @@ def _walk(root: zarr.Group, path: str, rows: int | None, prefix: str = "") -> It
             yield from _walk(group, name, rows, f"{prefix}{name}/")
         elif member.ndim or rows is None:
             length = rows if rows is not None else (member.shape[0] if member.ndim else 0)
-            yield f"{prefix}{name}", LazyArray(member, f"{path}/{prefix}{name}", length)
+            yield f"{prefix}{name}", LazyArray(member, f"{path}/{prefix}{name}", length, dense=rows is not None)

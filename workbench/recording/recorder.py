@@ -48,7 +48,8 @@ class Recorder:
         environment: The environment, described in the recording; an SB3 vectorised one is described by its first.
         specification: How the environment is made by name; None where it was handed over as an object.
         slots: How many environments are stepped side by side.
-        seed: The seed that the episodes' seeds were derived from; kept for the record.
+        seed: Kept for the record.
+        derived_seeds: Whether episode `k` is reset with `seed + k`.
         deterministic: Whether actions are the policy's mode; kept for the record.
         layers: Module paths or patterns; None means every leaf module, an empty sequence means none.
         activation_dtype: `float16` halves the activations' size and loses precision; None keeps each tensor's own.
@@ -68,6 +69,7 @@ class Recorder:
         specification: EnvironmentSpecification | None = None,
         slots: int = 1,
         seed: int | None = None,
+        derived_seeds: bool = False,
         deterministic: bool | None = None,
         layers: Sequence[str] | None = None,
         activation_dtype: str | None = None,
@@ -88,14 +90,20 @@ class Recorder:
                 self._root.require_group(group)
             if self.policy is not None:
                 write_agent(self._root, self.policy)
-        except OSError as error:
-            raise WorkbenchError(f"A recording cannot be written at {self.path}: {error.strerror or error}.") from error
+        except BaseException as error:
+            if self._capture is not None:
+                self._capture.remove()
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                raise WorkbenchError(f"A recording cannot be written at {self.path}: {reason}.") from error
+            raise
         self._facts = first_facts(
             self.policy,
             environment,
             specification,
             {
                 "seed": seed,
+                "derived_seeds": derived_seeds,
                 "deterministic": deterministic,
                 "slots": slots,
                 "activation_dtype": activation_dtype or "as computed",
@@ -110,6 +118,7 @@ class Recorder:
         self._last_submit = time.monotonic()
         self._closed = False
         self.number_of_steps = 0
+        self._submitted = 0
         self._slots = Slots(slots)
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
@@ -119,7 +128,7 @@ class Recorder:
     def start_episode(self, slot: int = 0, seed: int | None = None) -> int:
         """Say that the next row of `slot` is the first of a new episode; gives the episode's number."""
         if self._slots.episode(slot) >= 0:
-            self.finish_episode(slot, complete=False)
+            self.finish_episode(slot, self.newest.get(slot), complete=False)
         return self._slots.start(slot, seed)
 
     def act(
@@ -132,7 +141,11 @@ class Recorder:
         random: Sequence[EpisodeRandom] | None = None,
         action_masks: npt.NDArray[np.bool_] | None = None,
     ) -> ActionChoice:
-        """The policy's own `act`, with its activations kept for the row that `step` writes next."""
+        """The policy's own `act`, with its activations kept for the row that `step` writes next.
+
+        Where the policy acts more than once before the next row, the last pass is taken for the one that acted; after a
+        look-ahead, act again on the observation at hand, or call `forget_pass`.
+        """
         if self.policy is None or self._capture is None:
             raise WorkbenchError("This recorder was given no policy, so it cannot act; pass policy=... to Recorder.")
         self._capture.begin()
@@ -190,9 +203,13 @@ class Recorder:
             columns["steps/action_mask"] = action_masks
         if truth:
             columns |= truth
-        self._write(columns, len(rewards))
+        batch = len(rewards)
+        segment = self._put(columns, batch)
         self._slots.advance(slots, rewards, self.number_of_steps)
-        self.number_of_steps += len(rewards)
+        self.number_of_steps += batch
+        late = time.monotonic() - self._last_submit > self._flush_seconds / 2
+        if late or segment.rows - segment.filled < self.slots:
+            self._submit()
 
     def read_truth(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
         """The labels in `info["truth"]`, copied into one column each; to be read before the environments are stepped.
@@ -233,11 +250,13 @@ class Recorder:
 
     # --- ways in for one's own loop ----------------------------------------------------------------------------------
 
-    def wrap_environment(self, environment: Environment) -> "gymnasium.Wrapper[Any, Any, Any, Any]":
-        """A `gymnasium.Wrapper` whose every step writes a row."""
+    def wrap_environment(
+        self, environment: Environment, *, frames: bool = False
+    ) -> "gymnasium.Wrapper[Any, Any, Any, Any]":
+        """A `gymnasium.Wrapper` whose every step writes a row, with the environment's picture if `frames`."""
         from workbench.recording.wrappers import RecordingEnvironment
 
-        return RecordingEnvironment(environment, self)
+        return RecordingEnvironment(environment, self, frames=frames)
 
     def wrap_vectorised(self, environment: Any) -> Any:
         """A stable-baselines3 `VecEnvWrapper` whose every step writes a row for each of its environments."""
@@ -263,14 +282,17 @@ class Recorder:
         for slot in range(self.slots):
             if self._slots.episode(slot) >= 0:
                 self.finish_episode(slot, self.newest.get(slot), complete=False)
-        self._facts |= {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": now()}
+        final = {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": now()}
         if self._writer is None:
-            self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
+            self._root.update_attributes(self._facts | final | {"committed_steps": 0, "committed_episodes": 0})
             return
+        if self._segment is not None:
+            # An interrupt may have come between the rows and their count: what was not counted is not kept.
+            self._segment.filled = min(self._segment.filled, self.number_of_steps - self._submitted)
         try:
             self._submit()
         finally:
-            self._writer.close()
+            self._writer.close(final)
         consolidate(self._root)
 
     def __enter__(self) -> Self:
@@ -295,19 +317,13 @@ class Recorder:
         """The number of the episode going on in a slot; −1 between episodes."""
         return self._slots.episode(slot)
 
-    @property
-    def committed_steps(self) -> int:
-        """Rows that are safe now."""
-        return self._writer.committed_steps if self._writer is not None else 0
-
-    @property
-    def pending(self) -> bool:
-        """Whether the policy has acted since the last row was written."""
-        return self._pending is not None
+    def forget_pass(self) -> None:
+        """Drop what the policy computed last: the action that follows does not come from it, and its row says so."""
+        self._pending = None
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _write(self, columns: dict[str, npt.NDArray[Any]], batch: int) -> None:
+    def _put(self, columns: dict[str, npt.NDArray[Any]], batch: int) -> Segment:
         tensors: dict[str, Tensor] = {}
         if self._pending is not None:
             output, tensors = self._pending
@@ -323,36 +339,31 @@ class Recorder:
                 "The environment was stepped before the recorder's policy had acted. Choose the action with "
                 "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
             )
+        if self._writer is None:
+            self._writer = self._begin(columns, tensors)
         if self._segment is None:
-            self._segment = self._begin(columns, tensors)
+            self._segment = self._writer.take_segment()
         segment = self._segment
         for path, values in columns.items():
             if self._shapes.get(path) != values.shape[1:]:
                 raise self._changed(path, list(values.shape[1:]))
         try:
             absent = segment.put(columns, tensors, batch)
-        except (RuntimeError, KeyError) as error:
-            segment.filled -= batch
-            path = next((p for p, t in tensors.items() if self._shapes.get(p) != tuple(t.shape[1:])), "the network")
-            raise self._changed(path, list(tensors[path].shape[1:]) if path in tensors else str(error)) from error
+        except (ValueError, KeyError, RuntimeError, TypeError) as error:
+            raise self._changed("what it recorded", str(error)) from error
         if absent:
             rows = self._facts["absent"]
             self._facts["absent"] = rows | {path: rows.get(path, 0) + batch for path in absent}
-        if segment.rows - segment.filled < self.slots or (
-            time.monotonic() - self._last_submit > self._flush_seconds / 2
-        ):
-            self._submit()
-            assert self._writer is not None
-            self._segment = self._writer.take_segment()
+        return segment
 
     def _changed(self, path: str, came: Any) -> WorkbenchError:
-        first = list(self._shapes[path]) if path in self._shapes else "not there"
+        first = f"rows of shape {list(self._shapes[path])}" if path in self._shapes else "something else"
         return WorkbenchError(
-            f"At step {self.number_of_steps}, {path} has rows of shape {came}; at the first step it was {first}. "
+            f"At step {self.number_of_steps}, {path} does not fit the first step: {came} came, {first} was expected. "
             f"Every step must give the same observations, truth and layers."
         )
 
-    def _begin(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor]) -> Segment:
+    def _begin(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor]) -> StoreWriter:
         """The first row says what there is: lay out the store."""
         specifications = {path: self._specify(path, values) for path, values in columns.items()}
         specifications |= {path: self._specify(path, values) for path, values in tensors.items()}
@@ -367,14 +378,17 @@ class Recorder:
             for path, module in layers.items()
         }
         self._facts["skipped_layers"] = self._capture.skipped if self._capture is not None else {}
-        self._writer = StoreWriter(
+        return StoreWriter(
             self._root,
             specifications,
             batch=self.slots,
-            attributes=lambda: self._facts,
+            attributes=self._snapshot,
             flush_seconds=self._flush_seconds,
         )
-        return self._writer.take_segment()
+
+    def _snapshot(self) -> dict[str, Any]:
+        """The facts as they are now, for the writer thread: the acting thread goes on changing them."""
+        return {key: dict(value) if isinstance(value, dict) else value for key, value in self._facts.items()}
 
     def _specify(self, path: str, values: npt.NDArray[Any] | Tensor) -> ArraySpecification:
         module = ""
@@ -395,6 +409,7 @@ class Recorder:
     def _submit(self) -> None:
         assert self._writer is not None
         if self._segment is not None and self._segment.filled:
+            self._submitted += self._segment.filled
             self._writer.submit(self._segment)
         self._segment = None
         if self._slots.finished and self._writer is not None:

@@ -46,7 +46,7 @@ def replay(recording: "Recording", row: int, environment: Environment | None = N
     number = int(np.flatnonzero(recording.episodes["id"] == episode_id)[0])
     episode = recording.episode(number)
     seed = episode.seed
-    if seed is None and recording.attributes.get("seed") is not None:
+    if seed is None and recording.attributes.get("derived_seeds"):
         seed = int(recording.attributes["seed"]) + episode_id
     if seed is None:
         raise WorkbenchError(

@@ -99,6 +99,7 @@ def record(
                 specification=specification,
                 slots=len(made),
                 seed=seed,
+                derived_seeds=True,
                 deterministic=deterministic,
                 layers=layers,
                 activation_dtype=activation_dtype,

@@ -60,6 +60,7 @@ class Segment:
         self.rows = rows
         self.filled = 0
         self.arrays: dict[str, npt.NDArray[Any]] = {}
+        self._shapes = {path: spec.row_shape for path, spec in specifications.items()}
         self._large: dict[str, Tensor] = {}
         self._packed = {path: spec for path, spec in specifications.items() if spec.packed}
         self._wide = torch.empty(rows, sum(spec.width for spec in self._packed.values()))
@@ -86,45 +87,49 @@ class Segment:
             Paths that nothing was given for: their rows are NaN, or zero where the dtype has no NaN.
         """
         start, stop = self.filled, self.filled + batch
-        self.filled = stop
         arrays = self.arrays
         for path, values in columns.items():
+            if len(values) != batch:
+                raise ValueError(f"{path} has {len(values)} rows for {batch} environments")
             arrays[path][start:stop] = values
-        given = len(columns)
         if tensors:
-            given += self._put_tensors(tensors, start, stop)
-        if given == len(arrays):
-            return []
-        absent = [path for path in arrays if path not in columns and path not in tensors]
-        for path in absent:
-            rows = arrays[path][start:stop]
-            rows[...] = np.nan if rows.dtype.kind == "f" else 0
+            self._put_tensors(tensors, start, stop)
+        absent: list[str] = []
+        if len(columns) + len(tensors) < len(arrays):
+            absent = [path for path in arrays if path not in columns and path not in tensors]
+            for path in absent:
+                rows = arrays[path][start:stop]
+                rows[...] = np.nan if rows.dtype.kind == "f" else 0
+        # Last, so that a put that fails or is interrupted leaves nothing behind.
+        self.filled = stop
         return absent
 
-    def _put_tensors(self, tensors: Mapping[str, Tensor], start: int, stop: int) -> int:
+    def _put_tensors(self, tensors: Mapping[str, Tensor], start: int, stop: int) -> None:
         batch = stop - start
-        try:
-            parts = [tensors[path] for path in self._packed]
-        except KeyError:
-            parts = [
-                tensors.get(path, torch.full((batch, spec.width), float("nan"))) for path, spec in self._packed.items()
-            ]
-        flat = [part if part.dim() == 2 else part.reshape(batch, -1) for part in parts]
+        loose = tensors
         with torch.no_grad():
-            if flat and flat[0].is_cpu:
-                torch.cat(flat, 1, out=self._wide[start:stop])
-            elif flat:
-                self._wide[start:stop].copy_(torch.cat(flat, 1))
-            if len(tensors) > len(flat):
-                for path, tensor in tensors.items():
-                    if path in self._large:
-                        rows = self._large[path][start:stop]
-                        if rows.shape != tensor.shape:
-                            raise RuntimeError(f"{path} has another shape than in the first step")
-                        rows.copy_(tensor)
-                    elif path not in self._packed:
-                        self.arrays[path][start:stop] = to_numpy(tensor)
-        return len(tensors)
+            parts = [tensors[path] for path in self._packed if path in tensors]
+            if parts and len(parts) == len(self._packed):
+                self._check_shapes(dict(zip(self._packed, parts, strict=True)), batch)
+                flat = [part if part.dim() == 2 else part.reshape(batch, -1) for part in parts]
+                if flat[0].is_cpu:
+                    torch.cat(flat, 1, out=self._wide[start:stop])
+                else:
+                    self._wide[start:stop].copy_(torch.cat(flat, 1))
+                loose = {path: tensors[path] for path in tensors.keys() - self._packed.keys()}
+            self._check_shapes(loose, batch)
+            for path, tensor in loose.items():
+                if path in self._large:
+                    self._large[path][start:stop].copy_(tensor)
+                else:
+                    rows = self.arrays[path][start:stop]
+                    rows[...] = to_numpy(tensor).reshape(rows.shape)
+
+    def _check_shapes(self, tensors: Mapping[str, Tensor], batch: int) -> None:
+        for path, tensor in tensors.items():
+            # Neither copying nor joining would notice: they broadcast, or resize what they write to.
+            if tensor.shape != (batch, *self._shapes[path]):
+                raise ValueError(f"{path} has shape {list(tensor.shape)}, not {[batch, *self._shapes[path]]}")
 
     def blocks(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
         """The filled rows of each array."""

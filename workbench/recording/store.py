@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import zarr
 import zarr.errors
 from zarr.abc.store import Store
@@ -36,15 +37,16 @@ def create_group(path: str, *, overwrite: bool) -> zarr.Group:
     Raises:
         WorkbenchError: Something is there already, or the place cannot be written.
     """
-    local = local_path(path)
-    if local is not None and local.exists() and (not local.is_dir() or any(local.iterdir())):
+    if _occupied(path):
         if not overwrite:
             raise WorkbenchError(
                 f"{path} exists already and is left alone. Choose another path, or overwrite it (--overwrite)."
             )
-        if not is_recording(local):
+        if not is_recording(path):
             raise WorkbenchError(f"{path} is not a recording, so it is not overwritten. Choose another path.")
-        shutil.rmtree(local)
+        local = local_path(path)
+        if local is not None:
+            shutil.rmtree(local)
     try:
         return zarr.open_group(make_store(path, read_only=False), mode="w" if overwrite else "w-", zarr_format=3)
     except FileExistsError as error:
@@ -63,11 +65,24 @@ def consolidate(root: zarr.Group) -> None:
         zarr.consolidate_metadata(root.store)
 
 
+def _occupied(path: str) -> bool:
+    local = local_path(path)
+    if local is None:
+        filesystem, root = fsspec.core.url_to_fs(path)
+        return bool(filesystem.exists(root))
+    return local.exists() and (not local.is_dir() or any(local.iterdir()))
+
+
 def is_recording(path: str | Path) -> bool:
-    """Whether the folder's root metadata says that it is a recording; never raises."""
+    """Whether the root metadata at a path or URL says that it is a recording; never raises."""
     try:
-        attributes = json.loads((Path(path) / "zarr.json").read_text())["attributes"]
-        return bool(attributes["format"] == FORMAT)
+        local = local_path(str(path))
+        if local is None:
+            filesystem, root = fsspec.core.url_to_fs(str(path))
+            text = filesystem.cat_file(f"{root}/zarr.json").decode()
+        else:
+            text = (local / "zarr.json").read_text()
+        return bool(json.loads(text)["attributes"]["format"] == FORMAT)
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

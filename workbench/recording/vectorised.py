@@ -30,12 +30,15 @@ class RecordingVecEnv(VecEnvWrapper):
 
     def reset(self) -> VecEnvObs:
         """Reset all environments, and begin an episode in each."""
-        seeds = [NO_SEED if seed is None else seed for seed in getattr(self.venv, "_seeds", [None] * self.num_envs)]
-        self._observations = _copy(self.venv.reset())
-        self._truth = self._recorder.read_truth(list(self.venv.reset_infos))
+        # Every wrapper has seeds and infos of its own, which stay empty: the innermost knows them.
+        inner = self.venv.unwrapped
+        seeds = [NO_SEED if seed is None else seed for seed in getattr(inner, "_seeds", [None] * self.num_envs)]
+        observations = self.venv.reset()
+        self._observations = _copy(observations)
+        self._truth = self._recorder.read_truth(list(inner.reset_infos))
         for slot in range(self.num_envs):
             self._recorder.start_episode(slot, seeds[slot] if seeds[slot] != NO_SEED else None)
-        return self._observations  # type: ignore[no-any-return]
+        return observations
 
     def step_async(self, actions: Any) -> None:
         """Send the actions, and keep them for the rows."""
@@ -65,9 +68,9 @@ class RecordingVecEnv(VecEnvWrapper):
                     truncated=bool(truncated[slot]),
                 )
                 self._recorder.start_episode(slot)
-                following[slot] = self.venv.reset_infos[slot]
+                following[slot] = self.venv.unwrapped.reset_infos[slot]
             else:
-                self._recorder.newest[slot] = _row(observations, slot)
+                self._recorder.newest[slot] = _row(self._observations, slot)
         self._truth = self._recorder.read_truth(following)
         return observations, rewards, dones, infos
 

@@ -62,7 +62,11 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         """Copy what the next row needs: the environment may change its arrays in place."""
         self._observation = batch_observations([observation])
         self._truth = self._recorder.read_truth([info])
-        self._recorder.newest[0] = observation
+        self._recorder.newest[0] = _row(self._observation)
+
+
+def _row(batch: Any) -> Any:
+    return {key: value[0] for key, value in batch.items()} if isinstance(batch, dict) else batch[0]
 
 
 class RecordingPolicy:
@@ -73,7 +77,6 @@ class RecordingPolicy:
         self._recorder = recorder
         self._policy = recorder.policy
         self._streams: list[EpisodeRandom] = []
-        self._state: State | None = None
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._policy, name)
@@ -103,7 +106,7 @@ class RecordingPolicy:
         observation: Any,
         state: State | None = None,
         episode_start: npt.NDArray[np.bool_] | None = None,
-        deterministic: bool = True,
+        deterministic: bool = False,
         action_masks: npt.NDArray[np.bool_] | None = None,
         *,
         seed: int = 0,
@@ -114,7 +117,7 @@ class RecordingPolicy:
             observation: One observation, or a batch with one row an environment.
             state: Recurrent state that the last call returned.
             episode_start: `[B]`, where an episode begins.
-            deterministic: Take the mode.
+            deterministic: Take the mode; as there, the default is to sample.
             action_masks: `[B, A]`, what is legal.
             seed: Of the random streams that are used where `deterministic` is False; one a row, from the first call on.
 

@@ -60,6 +60,7 @@ class StoreWriter:
         for _ in range(SEGMENTS):
             self._free.put(Segment(specifications, rows))
         self._work: queue.SimpleQueue[Segment | list[Episode] | None] = queue.SimpleQueue()
+        self._final: Mapping[str, Any] = {}
         self._failure: BaseException | None = None
         self._committed_steps = 0
         self._committed_episodes = 0
@@ -91,8 +92,13 @@ class StoreWriter:
         self._raise_failure()
         self._work.put(episodes)
 
-    def close(self) -> None:
-        """Write everything that was submitted, commit it, and set every array to its exact length."""
+    def close(self, final: Mapping[str, Any]) -> None:
+        """Write everything that was submitted, commit it, and set every array to its exact length.
+
+        Args:
+            final: Root attributes that are true only when all that has been done.
+        """
+        self._final = final
         self._work.put(None)
         self._thread.join()
         self._raise_failure()
@@ -133,28 +139,36 @@ class StoreWriter:
         return min((table.rows for table in self._tables.values()), default=0)
 
     def _append_episodes(self, episodes: list[Episode]) -> None:
-        for name, value in episodes[0].items():
-            if name not in self._episode_tables:
-                axes = (f"{name.replace('/', '.')}.axis_{axis}" for axis in range(value.ndim))
-                spec = ArraySpecification(row_shape=value.shape, dtype=value.dtype, dimensions=("episode", *axes))
-                self._episode_tables[name] = _create(self._root, f"{EPISODES}/{name}", spec)
+        before = max((table.rows for table in self._episode_tables.values()), default=0)
+        for episode in episodes:
+            for name, value in episode.items():
+                if name not in self._episode_tables:
+                    axes = (f"{name.replace('/', '.')}.axis_{axis}" for axis in range(value.ndim))
+                    spec = ArraySpecification(row_shape=value.shape, dtype=value.dtype, dimensions=("episode", *axes))
+                    table = self._episode_tables[name] = _create(self._root, f"{EPISODES}/{name}", spec)
+                    # The episodes before had none: a column that comes late begins with gaps.
+                    table.append(table.absent_rows(before))
         for name, table in self._episode_tables.items():
-            missing = table.absent_rows(1)[0]
-            table.append(np.stack([episode.get(name, missing) for episode in episodes]))
+            gap = table.absent_rows(1)[0]
+            table.append(np.stack([episode.get(name, gap) for episode in episodes]))
 
     def _commit(self) -> None:
         for table in (*self._tables.values(), *self._episode_tables.values()):
             table.flush()
         self._publish()
 
-    def _publish(self) -> None:
+    def _publish(self, final: Mapping[str, Any] | None = None) -> None:
         steps = self._rows()
         episodes = min((table.rows for table in self._episode_tables.values()), default=0)
-        attributes = self._attributes() | {
-            "committed_steps": steps,
-            "committed_episodes": episodes,
-            "non_finite": {path: table.non_finite for path, table in self._tables.items() if table.non_finite},
-        }
+        attributes = (
+            self._attributes()
+            | dict(final or {})
+            | {
+                "committed_steps": steps,
+                "committed_episodes": episodes,
+                "non_finite": {path: table.non_finite for path, table in self._tables.items() if table.non_finite},
+            }
+        )
         self._root.update_attributes(attributes)
         self._committed_steps, self._committed_episodes = steps, episodes
         self._last_commit = time.monotonic()
@@ -165,7 +179,7 @@ class StoreWriter:
             table.close(steps)
         for table in self._episode_tables.values():
             table.close(table.rows)
-        self._publish()
+        self._publish(self._final)
 
 
 def _create(root: zarr.Group, path: str, spec: ArraySpecification) -> GrowingArray:
