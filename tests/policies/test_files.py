@@ -100,6 +100,18 @@ def test_pickles_that_are_needed_are_refused(key: str, agent_file: Path, environ
     assert not target.exists()
 
 
+@pytest.mark.parametrize("nested", ["lists", "dicts", "arrays"])
+def test_arguments_that_unfold_to_billions_are_refused(nested: str, agent_file: Path, environment: Any) -> None:
+    """A hundred references to one list of a hundred references, and so on: 10^10 numbers out of a few kilobytes."""
+    value: Any = np.zeros(20_000) if nested == "arrays" else 1
+    for _ in range(0 if nested == "arrays" else 5):
+        value = [value] * 100 if nested == "lists" else {str(key): value for key in range(100)}
+    rewrite_data(agent_file, lambda data: data.update({"policy_kwargs": serialised({"net_arch": value})}))
+    with pytest.raises(WorkbenchError, match=r"more than 10,000 parts.*--trust-pickle") as refused:
+        load_policy(f"ppo:{agent_file}", environment=environment)
+    assert len(str(refused.value)) < 1000
+
+
 def test_weights_are_not_executed(agent_file: Path, tmp_path: Path) -> None:
     target = tmp_path / "executed"
     rewrite(agent_file, lambda contents: contents.update({"policy.pth": pickle.dumps(Attack(target))}))

@@ -21,6 +21,8 @@ _EXTRACTORS = ("FlattenExtractor", "NatureCNN", "CombinedExtractor")
 _DROPPED = frozenset({"optimizer_class", "optimizer_kwargs", "device", "ortho_init", "lr_schedule"})
 """What matters only to training, or to first weights that are overwritten."""
 _MAXIMUM_LIST = 100
+_MAXIMUM_PARTS = 10_000
+"""Most parts of the arguments: a few shared references make a tiny file that unfolds to billions of them."""
 
 
 def _class(name: str) -> type[Any] | None:
@@ -37,29 +39,42 @@ def _class(name: str) -> type[Any] | None:
     return None
 
 
-def _plain(value: Any, where: str, depth: int = 0) -> Any:
-    """Turn an inert value into an argument, or say why it cannot be."""
-    if depth > 5:
-        raise InertPickleError(f"{where} is nested too deep")
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part, f"{where}['{key}']", depth + 1) for key, part in value.items()}
-    if isinstance(value, (list, tuple)) and len(value) <= _MAXIMUM_LIST:
-        return [_plain(part, where, depth + 1) for part in value]
-    if isinstance(value, InertGlobal):
-        found = _class(value.name)
-        if found is None:
-            raise InertPickleError(f"{where} is '{value.name}', not a part that is rebuilt without trust")
-        return found
-    if is_array(value):
-        return read_array(value).tolist()
-    if isinstance(value, InertObject) and value.name.endswith(".scalar"):
-        return read_number(value)
-    if isinstance(value, InertObject) and value.name == "collections.OrderedDict":
-        return _plain(value.entries, where, depth + 1)
-    kind = value.name if isinstance(value, InertObject) else type(value).__name__
-    raise InertPickleError(f"{where} holds a '{kind}', not a part that is rebuilt without trust")
+class _Plain:
+    """Turns inert values into arguments, or says why they cannot be; counts the parts of all that it has turned."""
+
+    def __init__(self) -> None:
+        self._parts = 0
+
+    def _count(self, parts: int, where: str) -> None:
+        self._parts += parts
+        if self._parts > _MAXIMUM_PARTS:
+            raise InertPickleError(f"{where[:100]} and what precedes it has more than {_MAXIMUM_PARTS:,} parts")
+
+    def __call__(self, value: Any, where: str, depth: int = 0) -> Any:
+        self._count(1, where)
+        if depth > 5:
+            raise InertPickleError(f"{where} is nested too deep")
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, Mapping):
+            return {str(key): self(part, f"{where}['{key}']", depth + 1) for key, part in value.items()}
+        if isinstance(value, (list, tuple)) and len(value) <= _MAXIMUM_LIST:
+            return [self(part, where, depth + 1) for part in value]
+        if isinstance(value, InertGlobal):
+            found = _class(value.name)
+            if found is None:
+                raise InertPickleError(f"{where} is '{value.name}', not a part that is rebuilt without trust")
+            return found
+        if is_array(value):
+            array = read_array(value)
+            self._count(array.size, where)
+            return array.tolist()
+        if isinstance(value, InertObject) and value.name.endswith(".scalar"):
+            return read_number(value)
+        if isinstance(value, InertObject) and value.name == "collections.OrderedDict":
+            return self(value.entries, where, depth + 1)
+        kind = value.name if isinstance(value, InertObject) else type(value).__name__
+        raise InertPickleError(f"{where} holds a '{kind}', not a part that is rebuilt without trust")
 
 
 def _numbers(value: Any) -> list[int]:
@@ -100,7 +115,8 @@ def read_policy_arguments(archive: Archive, accepted: Mapping[str, Any]) -> dict
         if not isinstance(raw, Mapping):
             raise InertPickleError(f"policy_kwargs is a {type(raw).__name__}")
         kept = {str(key): value for key, value in raw.items() if key not in _DROPPED}
-        arguments = {key: _plain(value, f"policy_kwargs['{key}']") for key, value in kept.items()}
+        plain = _Plain()
+        arguments = {key: plain(value, f"policy_kwargs['{key}']") for key, value in kept.items()}
     except InertPickleError as error:
         raise WorkbenchError(
             f"'{archive.path}' cannot be loaded without executing its code: {error}; {TRUST}"
