@@ -11,9 +11,10 @@ import numpy as np
 import zarr
 
 from workbench.errors import WorkbenchError
-from workbench.policies.kinds import kind_of_algorithm
+from workbench.policies.kinds import KIND_NAMES, kind_of_algorithm
 from workbench.policies.types import Policy
 from workbench.recording.layout import AGENT, compressors
+from workbench.recording.named_modules import how_to_allow, may_use
 
 if TYPE_CHECKING:
     import gymnasium
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 FILE = "file"
 PARAMETERS = "parameters"
 NORMALISATION = "normalisation"
-
-TRUSTED_MODULES = ("agents",)
-"""Packages whose factories may be called because a recording names them."""
 
 
 def write_agent(root: zarr.Group, policy: Policy) -> None:
@@ -70,6 +68,9 @@ def read_agent_policy(
 ) -> Policy:
     """Build the recorded policy again from the file inside the recording.
 
+    An agent that came from a factory is built by that factory, if somebody has imported its package, and given the
+    recorded parameters.
+
     Raises:
         WorkbenchError: The agent came from Python code that may not run just because the recording names it; its
             parameters are in `agent/parameters`.
@@ -79,7 +80,14 @@ def read_agent_policy(
     described = attributes.get("policy") or {}
     spec = str(described.get("spec") or "")
     if f"{AGENT}/{FILE}" not in root:
-        if ":" in spec and spec.partition(":")[0].split(".")[0] in TRUSTED_MODULES:
+        module, colon, _ = spec.partition(":")
+        by_factory = bool(colon) and module not in KIND_NAMES
+        if by_factory and not may_use(module):
+            raise WorkbenchError(
+                f"This recording's agent was made by {spec!r}. {how_to_allow(module)} "
+                f"(its parameters can be had without: agent/parameters in the recording)."
+            )
+        if by_factory:
             policy = load_policy(spec, environment=environment)
             _restore_parameters(root, policy)
             _check_fingerprint(described, fingerprint(policy))

@@ -1,12 +1,12 @@
 """Making environments by name, describing them in plain JSON, and making them again from that description.
 
 Nothing in a description is code: wrappers are names from the table below, and a module named by an environment id is
-imported only where a person typed that id, or where the module is one of `TRUSTED_MODULES`.
+imported only where a person typed that id, or where `named_modules.may_use` says that it may be.
 """
 
 import contextlib
 import importlib
-import sys
+import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +16,8 @@ import gymnasium
 from workbench.errors import MissingExtraError, WorkbenchError
 from workbench.recording.component_names import component_names
 from workbench.recording.environment_wrappers import WRAPPERS, Environment
+from workbench.recording.named_modules import how_to_allow, may_use
 from workbench.recording.space_descriptions import describe_space
-
-TRUSTED_MODULES = ("envs", "ale_py", "minigrid")
-"""Modules that register environments and may be imported because a recording names them."""
 
 _COMPANIONS = {"MiniGrid-": ("minigrid", "minigrid"), "BabyAI-": ("minigrid", "minigrid"), "ALE/": ("ale_py", "atari")}
 _MISSING = {
@@ -49,20 +47,23 @@ class EnvironmentSpecification:
 
         Args:
             render: Ask for RGB frames.
-            trusted_only: Refuse to import a module that is neither loaded nor one of `TRUSTED_MODULES`.
+            trusted_only: The name comes from a recording: refuse what would import a module that nobody imported.
+
+        Raises:
+            WorkbenchError: It is not known by name, or its module may not be imported, or it cannot be made.
         """
         if self.id is None:
             raise WorkbenchError(
                 "This recording's environment was handed over as an object and is not known by name; "
                 "pass it: recording.replay(row, environment=...)."
             )
-        if trusted_only and ":" in self.id:
-            module = self.id.split(":", 1)[0]
-            if module not in TRUSTED_MODULES and module not in sys.modules:
-                raise WorkbenchError(
-                    f"The recording names the environment {self.id!r}, which would import the module {module!r}. "
-                    f"Import it yourself first, or pass environment=..., if you trust it."
-                )
+        if trusted_only:
+            for module in _modules_of(self.id):
+                if not may_use(module):
+                    raise WorkbenchError(
+                        f"The recording names the environment {self.id!r}. {how_to_allow(module)} "
+                        f"(or pass environment=...)."
+                    )
         return make_environment(self.id, kwargs=self.kwargs, wrappers=self.wrappers, render=render)
 
 
@@ -123,6 +124,16 @@ def _register_companions(environment_id: str) -> None:
         # The older names of Atari games (`Pong-v4`, `PongNoFrameskip-v4`) have nothing to know them by.
         with contextlib.suppress(ImportError):
             _register("ale_py")
+
+
+def _modules_of(environment_id: str) -> list[str]:
+    """The modules that making an environment of this name would import, as far as they can be found."""
+    if ":" in environment_id:
+        return [environment_id.partition(":")[0]]
+    companions = [module for prefix, (module, _) in _COMPANIONS.items() if environment_id.startswith(prefix)]
+    if not companions and environment_id not in gymnasium.registry:
+        companions = ["ale_py"]
+    return [module for module in companions if importlib.util.find_spec(module) is not None]
 
 
 def _register(module: str) -> None:
