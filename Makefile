@@ -38,8 +38,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	@$(BIN)/python -m agents.record_all --out runs
-	@echo "Dashboard: http://127.0.0.1:$(PORT)   (Ctrl-C stops it)"
-	@WORKBENCH_ROOT=runs exec $(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.headless true --server.port $(PORT)
+	@exec $(BIN)/python -m workbench app runs --port $(PORT) --script app.py
 
 test: lint types contracts pytest
 

@@ -7,11 +7,8 @@ import sys
 from pathlib import Path
 
 from workbench.cli.options import AppOptions
+from workbench.dashboard_settings import ADDRESS, ROOT_VARIABLE, SERVER_OPTIONS
 from workbench.errors import MissingExtraError, WorkbenchError
-
-ADDRESS = "127.0.0.1"
-ROOT_VARIABLE = "WORKBENCH_ROOT"
-"""Environment variable that tells the dashboard its folder of recordings."""
 
 
 def run(options: AppOptions) -> None:
@@ -27,20 +24,13 @@ def run(options: AppOptions) -> None:
         raise WorkbenchError(
             f"There is no folder {options.folder}; make a recording there first, or name the folder that holds yours."
         )
+    if options.script is not None and not options.script.is_file():
+        raise WorkbenchError(f"There is no script {options.script}.")
     _check_port(options.port)
     command = [
-        *(sys.executable, "-m", "streamlit", "run", str(_script())),
-        *("--server.address", ADDRESS),
+        *(sys.executable, "-m", "streamlit", "run", str(options.script or _script())),
         *("--server.port", str(options.port)),
-        *("--server.headless", "true"),
-        *("--server.fileWatcherType", "none"),
-        *("--browser.gatherUsageStats", "false"),
-        *("--client.toolbarMode", "minimal"),
-        *("--client.showErrorDetails", "none"),
-        # As in .streamlit/config.toml, which is found only from the checkout.
-        *("--theme.primaryColor", "#0b6fb8"),
-        *("--theme.dark.primaryColor", "#56b4e9"),
-        *("--theme.baseRadius", "8px"),
+        *SERVER_OPTIONS,
     ]
     sys.stdout.write(f"Dashboard of {options.folder}: http://{ADDRESS}:{options.port}   (Ctrl-C stops it)\n")
     sys.stdout.flush()

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from tyro import conf
 
+from workbench.dashboard_settings import DEFAULT_PORT, DEFAULT_ROOT
 from workbench.errors import WorkbenchError
 
 Switch = Annotated[conf.FlagCreatePairsOff[bool], conf.arg(help_behavior_hint="")]
@@ -145,10 +146,12 @@ class ExportOptions:
 class AppOptions:
     """Serve the dashboard on this machine's loopback address."""
 
-    folder: Annotated[conf.Positional[Path], conf.arg(metavar="DIR")] = Path("runs")
+    folder: Annotated[conf.Positional[Path], conf.arg(metavar="DIR")] = Path(DEFAULT_ROOT)
     """The folder of recordings; nothing outside it can be opened."""
-    port: Annotated[int, conf.arg(metavar="PORT")] = 8501
+    port: Annotated[int, conf.arg(metavar="PORT")] = DEFAULT_PORT
     """The port."""
+    script: Annotated[Path | None, _argument("FILE", "none")] = None
+    """A dashboard that offers agents of its own, such as the checkout's app.py; it is code, and runs."""
 
 
 Options = (

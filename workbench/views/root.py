@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
+from workbench.dashboard_settings import DEFAULT_ROOT, ROOT_VARIABLE
 from workbench.errors import WorkbenchError
-
-ROOT_VARIABLE = "WORKBENCH_ROOT"
-DEFAULT_ROOT = "runs"
 
 
 def root_folder() -> Path:

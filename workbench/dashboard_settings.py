@@ -1,0 +1,23 @@
+"""What the command that starts the dashboard and the dashboard itself both have to know."""
+
+ROOT_VARIABLE = "WORKBENCH_ROOT"
+"""Environment variable that tells the dashboard its folder of recordings."""
+DEFAULT_ROOT = "runs"
+"""The folder where that is not set, relative to the current one."""
+ADDRESS = "127.0.0.1"
+"""Where it listens: this machine alone."""
+DEFAULT_PORT = 8501
+
+SERVER_OPTIONS = (
+    *("--server.address", ADDRESS),
+    *("--server.headless", "true"),
+    *("--server.fileWatcherType", "none"),
+    *("--browser.gatherUsageStats", "false"),
+    *("--client.toolbarMode", "minimal"),
+    *("--client.showErrorDetails", "none"),
+    # As in .streamlit/config.toml, which is found only from the checkout.
+    *("--theme.primaryColor", "#0b6fb8"),
+    *("--theme.dark.primaryColor", "#56b4e9"),
+    *("--theme.baseRadius", "8px"),
+)
+"""What Streamlit's server is started with, but for the port."""
