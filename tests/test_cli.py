@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -394,6 +395,12 @@ def test_every_command_has_help(call: Call, tmp_path: Path, command: str) -> Non
     assert run.returncode == 0
     assert "--" in run.stdout
     assert command in call("--help", cwd=tmp_path).stdout
+
+
+def test_the_help_names_every_kind_of_agent(call: Call, tmp_path: Path) -> None:
+    from workbench.policies.kinds import KIND_NAMES
+
+    assert set(KIND_NAMES) <= set(re.findall(r"\w+", call("record", "--help", cwd=tmp_path).stdout))
 
 
 def test_version(call: Call, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import streamlit as st
 
 from workbench.errors import WorkbenchError
+from workbench.policies.kinds import KIND_NAMES
+from workbench.recording.store import is_recording
 from workbench.views.background import RecordingRequest
 from workbench.views.catalogue import AgentChoice
 from workbench.views.errors import errors_in_a_box
@@ -14,11 +16,6 @@ from workbench.views.recording_progress import recording_queue
 from workbench.views.root import root_folder
 
 OWN = "An agent of your own"
-KINDS = (
-    *("ppo", "a2c", "dqn", "sac", "td3", "ddpg"),
-    *("recurrent_ppo", "maskable_ppo", "trpo", "qrdqn", "tqc", "ars"),
-)
-"""What a typed policy may begin with. `module:factory` would run code, so it is for the command line alone."""
 
 
 def recording_form() -> None:
@@ -68,7 +65,7 @@ def _own_agent() -> tuple[str, str]:
         "Policy",
         key="recording.policy",
         placeholder="ppo:path/to/agent.zip",
-        help="KIND:PATH. Kinds: " + ", ".join(KINDS) + ". Its weights are read; no code in the file is run.",
+        help="KIND:PATH. Kinds: " + ", ".join(KIND_NAMES) + ". Its weights are read; no code in the file is run.",
     )
     environment = right.text_input("Environment", key="recording.environment", placeholder="CartPole-v1")
     return policy, environment
@@ -85,9 +82,10 @@ def _checked_policy(policy: str, shipped: bool) -> str:
     kind, _, path = policy.partition(":")
     if shipped:
         return policy
-    if kind not in KINDS or not path:
+    # `module:factory` would run code, so it is for the command line alone.
+    if kind not in KIND_NAMES or not path:
         raise WorkbenchError(
-            f"The policy {policy!r} should be KIND:PATH, with KIND one of {', '.join(KINDS)}. "
+            f"The policy {policy!r} should be KIND:PATH, with KIND one of {', '.join(KIND_NAMES)}. "
             f"An agent that needs code of its own is recorded on the command line: workbench record module:factory ..."
         )
     file = Path(path).expanduser()
@@ -113,4 +111,9 @@ def _unused(name: str) -> str:
 def _place(name: str) -> Path:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}", name):
         raise WorkbenchError(f"The name {name!r} should be of letters, digits, dots, dashes and underscores only.")
+    if is_recording(root_folder()):
+        raise WorkbenchError(
+            f"The dashboard was started on one recording, {root_folder()}, and another cannot go into it. "
+            f"Start it on the folder that holds your recordings: workbench app FOLDER."
+        )
     return root_folder() / (name if name.endswith(".zarr") else f"{name}.zarr")
