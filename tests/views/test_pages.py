@@ -93,6 +93,22 @@ def test_a_link_out_of_the_folder_is_not_followed(full_root, recorded):
     assert "is not below the folder" in texts(app.error)
 
 
+def test_a_link_out_of_the_folder_inside_a_recording_is_not_followed(full_root, recorded):
+    inside = full_root / "cartpole.zarr" / "activations"
+    inside.rename(full_root.parent / "elsewhere")
+    inside.symlink_to(full_root.parent / "elsewhere")
+    assert "leads out of the folder" in texts(run_page("replay", recording="cartpole.zarr").error)
+    assert "leads out of the folder" in texts(run_page("recordings").warning)
+
+
+def test_a_dashboard_of_one_recording_lists_and_replays_it(root, recorded, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_ROOT", str(recorded / "cartpole.zarr"))
+    assert run_page("recordings").dataframe[0].value.iloc[0]["name"] == "."
+    for app in (run_page("replay"), run_page("replay", recording=".")):
+        assert not app.error
+        assert app.get("bidi_component")
+
+
 def test_a_recording_without_steps_says_so(full_root):
     metadata = full_root / "cartpole.zarr" / "zarr.json"
     facts = json.loads(metadata.read_text())

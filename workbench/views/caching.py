@@ -10,6 +10,7 @@ from workbench.analyses.recorded import summarise_recorded_episode
 from workbench.errors import WorkbenchError
 from workbench.figures.player import episode_payload
 from workbench.recording import BrokenRecording, Recording, find_recordings, open_recording
+from workbench.views.root import refuse_links_out
 
 
 def stamp(path: str | Path) -> int:
@@ -22,7 +23,8 @@ def stamp(path: str | Path) -> int:
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def cached_recording(path: str, stamp: int) -> Recording:
-    """An open recording."""
+    """An open recording, nothing of which lies outside of the root."""
+    refuse_links_out(path)
     return open_recording(path)
 
 

@@ -11,7 +11,7 @@ from workbench.figures.png import png_bytes
 from workbench.figures.step import step_figure
 from workbench.recording import Recording
 from workbench.views.caching import cached_episode, stamp
-from workbench.views.root import name_below_root
+from workbench.views.root import file_name
 from workbench.views.step_view import step_view
 
 _COLUMNS = ("action", "reward", "terminated", "truncated", "value", "logits", "mean", "log_std", "q_values")
@@ -19,7 +19,7 @@ _COLUMNS = ("action", "reward", "terminated", "truncated", "value", "logits", "m
 
 def downloads(path: str, recording: Recording, episode: int, layer: str | None, step: int) -> None:
     """Draw the download buttons; a file is made only when its button is pressed."""
-    base = f"{name_below_root(path).removesuffix('.zarr').replace('/', '-')}-episode{episode}"
+    base = f"{file_name(path)}-episode{episode}"
 
     def picture() -> bytes:
         summary = cached_episode(path, stamp(path), episode)
