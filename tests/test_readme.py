@@ -52,7 +52,7 @@ def test_the_shell_commands_run(place: Path) -> None:
 
 
 def test_the_example_of_a_cleanrl_agent_records(place: Path) -> None:
-    [example] = blocks(POLICIES, "python")
+    example = blocks(POLICIES, "python")[0]
     (place / "my_agents.py").write_text(example)
     [command] = re.findall(r"^    (workbench record my_agents:make_agent CartPole-v1 .*)$", POLICIES, re.MULTILINE)
     execute(command, place)
@@ -97,3 +97,13 @@ def test_the_format_page_names_every_attribute_and_column(place: Path) -> None:
     names = [*recording.attributes, *recording.steps, *recording.episodes, *(recording.attributes["environment"] or {})]
     missing = [name for name in names if f"`{name}`" not in page]
     assert not missing
+
+
+def test_the_example_of_a_recurrent_agent_records(place: Path) -> None:
+    pytest.importorskip("ale_py")
+    example = blocks(POLICIES, "python")[1]
+    (place / "my_a3c.py").write_text(example)
+    [command] = re.findall(r"^    (workbench record my_a3c:make_agent Pong-v4 .*)$", POLICIES, re.MULTILINE)
+    execute(command.replace("--episodes 3", "--steps 20 --envs 2"), place)
+    told = "import workbench; r = workbench.open_recording('runs/a3c.zarr'); print(r.state['memory'].shape[1:], len(r))"
+    assert execute([sys.executable, "-c", told], place).stdout.startswith("(256,) ")
