@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,8 @@ def main() -> int:
     from benchmarks.report import write_report
     from benchmarks.results import machine_facts, merge
 
+    # Ended from outside, it still removes its folders.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     groups = select(options.only)
     if not groups:
         figures = ", ".join(figure.name for group in GROUPS for figure in group.figures)
