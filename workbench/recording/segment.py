@@ -111,7 +111,7 @@ class Segment:
             parts = [tensors[path] for path in self._packed if path in tensors]
             if parts and len(parts) == len(self._packed):
                 self._check_shapes(dict(zip(self._packed, parts, strict=True)), batch)
-                flat = [part if part.dim() == 2 else part.reshape(batch, -1) for part in parts]
+                flat = [_as_rows(part, batch) for part in parts]
                 if flat[0].is_cpu:
                     torch.cat(flat, 1, out=self._wide[start:stop])
                 else:
@@ -135,6 +135,12 @@ class Segment:
         """The filled rows of each array."""
         for path, array in self.arrays.items():
             yield path, array[: self.filled]
+
+
+def _as_rows(part: Tensor, batch: int) -> Tensor:
+    """`[batch, numbers]`, by the quickest of the ways there."""
+    axes = part.dim()
+    return part if axes == 2 else part.unsqueeze(1) if axes == 1 else part.reshape(batch, -1)
 
 
 def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:
