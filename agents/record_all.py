@@ -32,7 +32,7 @@ class _Bar:
     """Progress of one recording, on standard error."""
 
     def __init__(self, description: str) -> None:
-        self._bar = tqdm(desc=description, unit=" episodes", leave=True)
+        self._bar = tqdm(desc=description, unit=" episodes", leave=True, disable=None)
 
     def update(self, done: int, total: int, message: str = "") -> None:
         self._bar.total = total

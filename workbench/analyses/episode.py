@@ -142,7 +142,8 @@ def _value_drops(score: FloatArray | None, change: FloatArray | None, is_error: 
     steps = np.flatnonzero(np.nan_to_num(score, nan=0.0) < -max(spread, 1e-6))
     word = "one-step error" if is_error else "value change"
     return [
-        _moment("value_drop", t, -score[t], "reward", f"{word} {score[t]:+.3g}, value {change[t]:+.3g}") for t in steps
+        _moment("value_drop", t, -score[t], "reward", f"{word} {score[t]:+.3g}, value changed by {change[t]:+.3g}")
+        for t in steps
     ]
 
 

@@ -140,6 +140,13 @@ def _notes(recording: "Recording", episode: "Episode") -> list[str]:
     return notes
 
 
+def _entropy_of(kind: str) -> str:
+    """What the entropy is the entropy of, in words."""
+    if kind == "gaussian":
+        return "Of the Gaussian before it is squashed to the bounds"
+    return "Of the distribution over actions"
+
+
 def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
     distribution = summary.distribution
     so_far = np.cumsum(summary.reward) - summary.reward
@@ -157,7 +164,7 @@ def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
             f"With discount {summary.discount:g}: what the critic estimates",
         ),
         ("One-step error", "reward", summary.temporal_difference_error, "Reward + discount · next value − value"),
-        ("Entropy", "nat", entropy, "Of the distribution over actions"),
+        ("Entropy", "nat", entropy, _entropy_of(distribution.kind)),
         ("Entropy", "bit", None if entropy is None else entropy * BITS_PER_NAT, "The same in bits"),
         ("Log-probability", "nat", distribution.log_probability, "Of the action taken; of a density where continuous"),
     ]
@@ -176,7 +183,7 @@ def _timeline(summary: EpisodeSummary, window: slice) -> dict[str, Any]:
     candidates: list[tuple[str, str, str, FloatArray | None]] = [
         ("value", "Value", value_unit, summary.value),
         ("reward", "Reward", "a step", summary.reward),
-        ("entropy", "Entropy", "nat, of the action distribution", distribution.entropy),
+        ("entropy", "Entropy", f"nat, {_entropy_of(distribution.kind).lower()}", distribution.entropy),
     ]
     if distribution.q_values is not None and distribution.q_values.shape[1] > 1:
         best = np.sort(distribution.q_values, axis=1)

@@ -6,7 +6,7 @@
 
 function framePanel(parent, payload) {
   const frames = payload.frames;
-  const box = panel(parent, "What it saw", frames.label, "rlw-frame");
+  const box = panel(parent, "The scene", frames.label, "rlw-frame");
   const image = make("img", "", null, make("div", "rlw-picture", null, box.body));
   image.alt = "The environment's picture at this step";
   if (frames.width <= 160) image.classList.add("rlw-pixelated");
