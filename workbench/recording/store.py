@@ -96,6 +96,11 @@ def read_root(path: str) -> tuple[zarr.Group, dict[str, Any]]:
     local = local_path(path)
     if local is not None and not local.exists():
         raise WorkbenchError(f"There is no recording at {path}. `workbench list` shows what there is.")
+    if local is not None and local.is_dir() and not (local / "zarr.json").exists():
+        raise WorkbenchError(
+            f"{path} is not a readable recording: the folder holds no zarr.json. "
+            f"Where it is a folder of recordings, `workbench list {path}` shows them."
+        )
     try:
         root = zarr.open_group(make_store(path, read_only=True), mode="r", zarr_format=3)
         attributes: dict[str, Any] = dict(root.attrs.asdict())
