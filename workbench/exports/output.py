@@ -42,7 +42,9 @@ def writing(out: Path, *, overwrite: bool, folder: bool = False) -> Iterator[Pat
 
 def _check_absent(out: Path, overwrite: bool) -> None:
     if not overwrite and os.path.lexists(out):
-        raise WorkbenchError(f"{str(out)!r} exists already; choose another name, or ask for it to be overwritten (--overwrite).")
+        raise WorkbenchError(
+            f"{str(out)!r} exists already; choose another name, or ask for it to be overwritten (--overwrite)."
+        )
 
 
 def _move(partial: Path, out: Path) -> None:
