@@ -178,7 +178,23 @@ def test_info_for_people_names_layers_and_the_return(call: Call, recording: Path
     told = call("info", "runs/a.zarr", cwd=place).stdout
     assert "mlp_extractor.policy_net.0" in told
     assert "CartPole-v1" in told
-    assert "95 % interval" in told
+    assert re.search(r"return +mean \d.* 95 % interval .* to .* \(Student's t, n = 5 episodes\)", told)
+
+
+def test_returns_that_are_all_alike_are_not_given_an_interval_of_no_width(call: Call, place: Path) -> None:
+    run = call(
+        "record", "ppo:ppo.zip", "CartPole-v1", "--episodes", "6", "--wrappers", "time_limit:5", "--out", "alike/a.zarr",
+        cwd=place,
+    )  # fmt: skip
+    words = "5 in all 6 episodes; another outcome is no likelier than 40 % (95 %)"
+    assert f"mean return {words}" in run.stdout
+    assert words in call("info", "alike/a.zarr", cwd=place).stdout
+    assert "5 [all alike; other ≤ 40 %]" in call("list", "alike", cwd=place).stdout
+    facts = json.loads(call("info", "alike/a.zarr", "--json", cwd=place).stdout)
+    assert facts["return_interval_95"] is None
+    assert facts["return_interval_method"] == "all_alike"
+    assert facts["return_in_words"] == words
+    assert facts["other_return_at_most_95"] == pytest.approx(0.402, abs=1e-3)
 
 
 def test_list_shows_good_and_broken_recordings(call: Call, recording: Path, place: Path, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from tests.recording.toy import Counter, ToyPolicy
 from workbench.errors import WorkbenchError
 from workbench.recording import BrokenRecording, Recording, list_recordings, open_recording, record
 from workbench.recording.lazy import LazyArray
-from workbench.recording.statistics import bootstrap_mean_interval
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +119,9 @@ def test_a_summary_is_plain_json_and_its_numbers_add_up(recording: Recording) ->
     assert facts["std_return"] == pytest.approx(returns.std())
     low, high = facts["return_interval_95"]
     assert low < facts["mean_return"] < high
+    assert facts["return_interval_method"] == "student_t"
+    assert f"mean return {facts['return_in_words']}" in repr(recording)
+    assert "Student's t, n = 12 episodes" in facts["return_in_words"]
     assert facts["steps"] == recording.episodes["length"].sum() == len(recording)
     assert facts["bytes_on_disk"] == sum(f.stat().st_size for f in Path(recording.path).rglob("*") if f.is_file())
     assert set(facts["layers"]) == set(recording.activations)
@@ -222,21 +224,3 @@ def test_a_damaged_chunk_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
         with pytest.raises(WorkbenchError, match=r"steps/value cannot be read"):
             recording.steps["value"][rows]
     assert len(recording.steps["reward"][:]) == len(recording)
-
-
-def test_the_bootstrap_interval_covers_as_often_as_it_says() -> None:
-    generator = np.random.default_rng(0)
-    hits = 0
-    for trial in range(300):
-        low, high = bootstrap_mean_interval(generator.normal(3.0, 2.0, 60), resamples=400, seed=trial)
-        hits += low <= 3.0 <= high
-    # Binomial(300, 0.94): 0.90 lies three standard deviations below.
-    assert 0.90 <= hits / 300 <= 0.985
-
-
-def test_the_bootstrap_leaves_global_generators_alone() -> None:
-    state = np.random.get_state()[1].copy()
-    assert bootstrap_mean_interval(np.arange(9.0), seed=4) == bootstrap_mean_interval(np.arange(9.0), seed=4)
-    np.testing.assert_array_equal(state, np.random.get_state()[1])
-    assert bootstrap_mean_interval(np.array([2.0])) == (2.0, 2.0)
-    assert np.isnan(bootstrap_mean_interval(np.array([]))).all()

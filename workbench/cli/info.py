@@ -70,11 +70,7 @@ def _with(name: str | None, detail: str | None) -> str:
 def _return(facts: dict[str, Any]) -> str:
     if facts["mean_return"] is None:
         return "– (no whole episode)"
-    low, high = facts["return_interval_95"]
-    return (
-        f"mean {facts['mean_return']:.4g}, standard deviation {facts['std_return']:.3g}, "
-        f"95 % interval {low:.4g} to {high:.4g} (bootstrap over {facts['complete_episodes']:,} episodes)"
-    )
+    return f"mean {facts['return_in_words']}"
 
 
 def _per_step(facts: dict[str, Any]) -> str:

@@ -48,11 +48,9 @@ def run(options: RecordOptions) -> None:
 
 
 def _told(facts: dict[str, object]) -> str:
-    mean, std, interval = facts["mean_return"], facts["std_return"], facts["return_interval_95"]
     told = f"{facts['path']}: {facts['episodes']:,} episodes, {facts['steps']:,} steps"
-    if isinstance(mean, float) and isinstance(interval, list):
-        told += f"\nmean return {mean:.4g} ± {std:.3g} (standard deviation), "
-        told += f"95 % interval {interval[0]:.4g} to {interval[1]:.4g}"
+    if facts["mean_return"] is not None:
+        told += f"\nmean return {facts['return_in_words']}"
     unusual = facts["non_finite"]
     if isinstance(unusual, dict) and any(unusual.values()):
         arrays = [name for name, count in unusual.items() if count]

@@ -38,10 +38,9 @@ def format_bytes(count: int) -> str:
 
 def format_return(facts: dict[str, Any]) -> str:
     """Mean return with its 95 % interval over episodes, or a dash."""
-    if facts.get("mean_return") is None:
-        return "–"
-    low, high = facts["return_interval_95"]
-    return f"{facts['mean_return']:.4g} [{low:.4g}, {high:.4g}]"
+    from workbench.recording.mean_in_words import interval_cell, mean_cell
+
+    return "–" if facts["mean_return"] is None else f"{mean_cell(facts)} [{interval_cell(facts)}]"
 
 
 def to_json(value: Any) -> str:

@@ -204,11 +204,7 @@ class Recording:
             f"  {facts['steps']:,} steps, {facts['episodes']:,} episodes, {facts['bytes_on_disk'] / 1e6:.1f} MB",
         ]
         if facts["mean_return"] is not None:
-            low, high = facts["return_interval_95"]
-            lines.append(
-                f"  mean return {facts['mean_return']:.2f}, 95 % interval {low:.2f} to {high:.2f} "
-                f"(bootstrap, n = {facts['complete_episodes']} episodes)"
-            )
+            lines.append(f"  mean return {facts['return_in_words']}")
         lines.append(f"  steps: {', '.join(self.steps)}")
         for name, layer in self.layers.items():
             lines.append(f"  {name}: {layer['module']} {layer['shape']} {layer['dtype']}")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from workbench.errors import WorkbenchError
-from workbench.recording.statistics import bootstrap_mean_interval
+from workbench.recording.mean_in_words import describe_mean
+from workbench.recording.statistics import estimate_mean
 from workbench.recording.store import is_recording, local_path
 
 if TYPE_CHECKING:
@@ -27,12 +28,16 @@ def summarise(recording: "Recording") -> dict[str, Any]:
     """Facts of a recording in plain JSON.
 
     `mean_return` and `std_return` (population standard deviation) are over the complete episodes, None where there are
-    none; `return_interval_95` is a percentile bootstrap over the same episodes with seed 0.
+    none. `return_interval_95` is an interval of that mean, None where the episodes tell none;
+    `return_interval_method` says which interval it is or why there is none (`statistics.IntervalMethod`),
+    `other_return_at_most_95` how likely another return may be, at most, where all were alike, and `return_in_words` all
+    that in a sentence.
     """
     attributes = recording.attributes
     policy = attributes.get("policy") or {}
     episodes = recording.episodes
     returns = episodes["return"][episodes["complete"]] if len(episodes["id"]) else np.empty(0)
+    estimate, spread = estimate_mean(returns), float(returns.std()) if len(returns) else None
     lengths = episodes["length"][episodes["complete"]] if "length" in episodes else np.empty(0)
     return {
         "path": recording.path,
@@ -48,9 +53,12 @@ def summarise(recording: "Recording") -> dict[str, Any]:
         "steps": recording.number_of_steps,
         "episodes": recording.number_of_episodes,
         "complete_episodes": len(returns),
-        "mean_return": float(returns.mean()) if len(returns) else None,
-        "std_return": float(returns.std()) if len(returns) else None,
-        "return_interval_95": list(bootstrap_mean_interval(returns)) if len(returns) else None,
+        "mean_return": estimate.mean if len(returns) else None,
+        "std_return": spread,
+        "return_interval_95": None if estimate.interval is None else list(estimate.interval),
+        "return_interval_method": estimate.method,
+        "other_return_at_most_95": estimate.other_outcome,
+        "return_in_words": describe_mean(estimate, standard_deviation=spread),
         "mean_length": float(lengths.mean()) if len(lengths) else None,
         "columns": {name: {"shape": list(a.shape[1:]), "dtype": str(a.dtype)} for name, a in recording.steps.items()},
         "layers": recording.layers,

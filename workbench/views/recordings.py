@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from workbench.recording import BrokenRecording
+from workbench.recording.mean_in_words import METHODS_IN_WORDS, interval_cell
 from workbench.views.caching import cached_listing
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.recording_form import recording_form
@@ -18,7 +19,7 @@ COLUMNS = {
     "algorithm": st.column_config.TextColumn("Agent"),
     "environment": st.column_config.TextColumn("Environment"),
     "mean": st.column_config.NumberColumn("Mean return", format="%.2f", help="Over complete episodes, in reward units"),
-    "interval": st.column_config.TextColumn("95 % interval", help="Of the mean: bootstrap over the complete episodes"),
+    "interval": st.column_config.TextColumn("95 % interval", help=METHODS_IN_WORDS),
     "n": st.column_config.NumberColumn("n", help="Complete episodes: what the mean and its interval stand on"),
     "steps": st.column_config.NumberColumn("Steps", format="localized"),
     "episodes": st.column_config.NumberColumn("Episodes", help="Those cut off included"),
@@ -64,8 +65,9 @@ def _table(usable: list[dict[str, Any]]) -> None:
         placeholder="–",
     )
     st.caption(
-        "One row a recording. The mean return is over its n complete episodes; the interval (95 %, bootstrap over "
-        "those episodes) says how far it might be off. Click a heading to sort; tick a row to open it."
+        "One row a recording. The mean return is over its n complete episodes; the 95 % interval (Student's t, or Clopper "
+        "and Pearson's of two values: see its heading) says how far it might be off. Click a heading to sort; tick a row "
+        "to open it."
     )
     rows = chosen["selection"]["rows"] if chosen else []
     name = str(frame.iloc[rows[0]]["name"]) if rows and rows[0] < len(frame) else None
@@ -77,13 +79,12 @@ def _table(usable: list[dict[str, Any]]) -> None:
 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
-    interval = entry["return_interval_95"]
     return {
         "name": name_below_root(entry["path"]),
         "algorithm": entry["algorithm"] or "unknown",
         "environment": entry["environment"] or "unknown",
         "mean": entry["mean_return"],
-        "interval": f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "no complete episode",
+        "interval": interval_cell(entry),
         "n": entry["complete_episodes"],
         "steps": entry["steps"],
         "episodes": entry["episodes"],
