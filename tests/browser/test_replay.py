@@ -82,6 +82,30 @@ def test_the_address_leads_to_the_very_step(page, browser, server):
     other.close()
 
 
+def test_the_observation_after_the_last_action_is_linked_to(page, browser, server):
+    open_replay(page, server, "pendulum.zarr", episode=1)
+    page.keyboard.press("End")
+    wait_for_step(page, 200)
+    page.wait_for_url(re.compile("step=200"))
+    other = browser.new_page()
+    other.set_default_timeout(30_000)
+    other.goto(page.url)
+    other.wait_for_selector('.rlw-player[data-step="200"]')
+    assert other.get_by_text("No action follows").is_visible()
+    other.close()
+
+
+def test_a_notice_says_that_a_step_does_not_exist_and_goes_with_the_next_move(page, server):
+    player = open_replay(page, server, "pendulum.zarr", step=999)
+    page.get_by_text("asks for step 999").wait_for()
+    assert step_of(player) == 200
+    player.evaluate("node => { node.mark = true }")
+    page.keyboard.press("Home")
+    page.wait_for_url(re.compile("step=0"))
+    page.get_by_text("asks for step 999").wait_for(state="detached")
+    assert player.evaluate("node => node.mark")
+
+
 def test_moments_and_timelines_lead_to_their_steps(page, server):
     player = open_replay(page, server, "pendulum.zarr")
     moment = page.locator(".rlw-moment").first
@@ -117,7 +141,7 @@ def test_a_long_episode_comes_in_windows_and_loses_nothing(page, server):
     page.get_by_role("button", name="← earlier").click()
     wait_for_step(page, start - 1)
     page.keyboard.press("End")
-    wait_for_step(page, 899)
+    wait_for_step(page, 900)
 
 
 def test_playing_goes_on_into_the_next_window(page, server):

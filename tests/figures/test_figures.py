@@ -20,6 +20,16 @@ def test_a_step_of_every_kind_of_agent_is_a_png(example, kind):
     assert action_figure(view.summary.distribution, 5, view.action_names, view.taken).axes
 
 
+def test_the_position_after_the_last_action_is_a_png_without_an_action(example):
+    recording = example("image")
+    length = recording.episode(0).length
+    view = step_view(recording, summarise_recorded_episode(recording, 0), 0, "trunk.0", length)
+    assert "after its last action (step 30)" in view.title
+    assert (view.step, view.layer) == (length, None)
+    assert (view.picture == recording.final_frame(0)).all()
+    assert png_bytes(step_figure(view), dots_per_inch=40)[:4] == b"\x89PNG"
+
+
 def test_the_timeline_has_units_and_a_cursor(example):
     figure = episode_timeline(summarise_recorded_episode(example("vector"), 0), step=3)
     labels = [axis.get_ylabel() for axis in figure.axes]

@@ -3,6 +3,7 @@ import json
 import pytest
 
 from tests.views.conftest import run_page
+from workbench import open_recording
 
 
 def texts(elements):
@@ -66,7 +67,7 @@ def test_choosing_another_episode_changes_the_address(full_root):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ({"recording": "nowhere.zarr"}, "There is no recording"),
+        ({"recording": "nowhere.zarr"}, "Nothing is shown. The recordings are: cartpole.zarr."),
         ({"recording": "../../../etc"}, "is not below the folder"),
         ({"recording": "/etc/passwd"}, "is not below the folder"),
         ({"recording": "future.zarr"}, "version 99"),
@@ -79,12 +80,35 @@ def test_an_address_that_leads_nowhere_is_a_box_that_says_so(full_root, query, m
 
 
 @pytest.mark.parametrize(
-    "query", [{"episode": "9999", "step": "123456"}, {"episode": "-1", "step": "x"}, {"layer": "no.such.layer"}]
+    ("query", "said"),
+    [
+        ({"episode": "9999", "step": "3"}, "asks for episode 9999. The recording has 3 episodes, 0 to 2"),
+        ({"episode": "0", "step": "x"}, "asks for step 'x'. Episode 0 has"),
+        ({"layer": "no.such.layer"}, "asks for layer 'no.such.layer'. The layers are: trunk.0"),
+    ],
 )
-def test_numbers_out_of_range_are_brought_into_it(full_root, query):
+def test_what_an_address_asks_for_in_vain_is_said_and_something_near_is_shown(full_root, query, said):
     app = run_page("replay", recording="cartpole.zarr", **query)
+    assert said in texts(app.warning)
     assert not app.error
     assert app.get("bidi_component")
+
+
+def test_the_notice_goes_when_something_that_exists_is_chosen(full_root):
+    app = run_page("replay", recording="cartpole.zarr", episode="9999")
+    assert len(app.warning) == 1
+    app.selectbox(key="replay.episode").set_value(1).run()
+    assert not app.warning
+    assert app.query_params["episode"] == "1"
+
+
+def test_the_observation_after_the_last_action_has_an_address(full_root):
+    length = open_recording(full_root / "cartpole.zarr").episode(1).length
+    app = run_page("replay", recording="cartpole.zarr", episode="1", step=str(length))
+    assert not app.warning
+    assert json.loads(app.get("bidi_component")[0].proto.json)["seek"]["step"] == length
+    app = run_page("replay", recording="cartpole.zarr", episode="1", step=str(length + 1))
+    assert f"and {length} for what was observed after the last action; step {length} is shown" in texts(app.warning)
 
 
 def test_a_link_out_of_the_folder_is_not_followed(full_root, recorded):

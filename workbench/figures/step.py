@@ -22,6 +22,7 @@ class StepView:
 
     title: str
     step: int
+    """From 0; the number of steps T for what was observed after the last action."""
     summary: EpisodeSummary
     action_names: Sequence[str]
     taken: npt.NDArray[Any]
@@ -49,7 +50,11 @@ def step_figure(view: StepView) -> Figure:
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(heights), 1, height_ratios=heights), dtype=object))
     left, right = parts[0].subplots(1, 2)
     _draw_seen(left, view)
-    draw_action(right, view.summary.distribution, view.step, view.action_names, view.taken, view.interval)
+    if view.step < len(view.summary.reward):
+        draw_action(right, view.summary.distribution, view.step, view.action_names, view.taken, view.interval)
+    else:
+        right.set_axis_off()
+        right.text(0.5, 0.5, "The episode is over; no action follows.", ha="center", va="center", fontsize=10)
     draw_timeline(list(parts[1].subplots(rows, 1, sharex=True, squeeze=False)[:, 0]), view.summary, view.step)
     if view.layer is not None:
         low, high = view.layer_range

@@ -4,13 +4,14 @@ from typing import Any
 
 import streamlit as st
 
-from workbench.figures.player import default_layer, window_steps
+from workbench.figures.player import last_position, window_steps
 from workbench.recording import Recording
+from workbench.views.addresses import find_recording, resolve
 from workbench.views.caching import cached_listing, cached_payload, cached_recording, stamp
 from workbench.views.downloads import downloads
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.player import player
-from workbench.views.root import below_root, name_below_root, root_folder
+from workbench.views.root import name_below_root, root_folder
 from workbench.views.selection import change_selection, read_selection
 
 ACTING = {"True": "mode of the policy", "False": "sampled"}
@@ -30,13 +31,14 @@ def page() -> None:
         left, middle, right = st.columns([2, 2, 2.2])
         _choose_recording(left, names, selected.recording)
         name = read_selection().recording or names[0]
-        path = str(below_root(name))
+        path = find_recording(name, names)
         recording = cached_recording(path, stamp(path))
         if not recording.number_of_episodes:
             st.info("This recording holds no step: it ended before the first was committed.", icon=":material/info:")
             return
-        episode = _choose_episode(middle, recording)
-        layer = _choose_layer(right, recording)
+        place = resolve(recording, read_selection())
+        episode = _choose_episode(middle, recording, place.episode)
+        layer = _choose_layer(right, recording, place.layer)
         _facts(path, recording)
         _show(path, recording, episode, layer)
         with st.expander("How to read this page", icon=":material/help:"):
@@ -48,14 +50,14 @@ def _choose_recording(place: Any, names: list[str], current: str | None) -> None
     st.session_state["replay.recording"] = current if current is not None else options[0]
 
     def changed() -> None:
-        change_selection(recording=st.session_state["replay.recording"], episode=0, step=0, layer=None)
+        change_selection(recording=st.session_state["replay.recording"], episode=None, step=None, layer=None)
 
     place.selectbox("Recording", options, key="replay.recording", on_change=changed)
 
 
-def _choose_episode(place: Any, recording: Recording) -> int:
+def _choose_episode(place: Any, recording: Recording, shown: int) -> int:
     episodes, count = recording.episodes, recording.number_of_episodes
-    st.session_state["replay.episode"] = min(read_selection().episode, count - 1)
+    st.session_state["replay.episode"] = shown
 
     def label(k: int) -> str:
         unfinished = "" if episodes["complete"][k] else ", not finished"
@@ -68,13 +70,12 @@ def _choose_episode(place: Any, recording: Recording) -> int:
     return episode
 
 
-def _choose_layer(place: Any, recording: Recording) -> str | None:
+def _choose_layer(place: Any, recording: Recording, shown: str | None) -> str | None:
     layers = recording.layers
-    if not layers:
+    if shown is None:
         place.selectbox("Layer", ["no layer was recorded"], disabled=True)
         return None
-    wanted = read_selection().layer
-    st.session_state["replay.layer"] = wanted if wanted in layers else default_layer(recording)
+    st.session_state["replay.layer"] = shown
 
     def changed() -> None:
         change_selection(layer=st.session_state["replay.layer"])
@@ -101,21 +102,23 @@ def _facts(path: str, recording: Recording) -> None:
 @st.fragment
 def _show(path: str, recording: Recording, episode: int, layer: str | None) -> None:
     with errors_in_a_box():
-        length = recording.episode(episode).length
-        step = min(read_selection().step, max(0, length - 1))
+        place = resolve(recording, read_selection())
+        # Always there, so that the player below it keeps its place on the page when a notice comes or goes.
+        with st.container():
+            if place.notices:
+                st.warning("\n\n".join(map(plain, place.notices)), icon=":material/link_off:")
+        shown, step = recording.episode(episode), place.step
+        length = shown.length
         size = window_steps(recording, layer)
-        start = step // size * size
+        start = min(step, max(0, length - 1)) // size * size
         payload = cached_payload(path, stamp(path), episode, layer, start, min(start + size, length))
         name = name_below_root(path)
 
         def moved(new: int) -> None:
             selected = read_selection()
-            if (
-                selected.recording in (None, name)
-                and min(selected.episode, recording.number_of_episodes - 1) == episode
-            ):
-                step = min(new, max(0, length - 1))
-                change_selection(recording=name, episode=episode, step=step, layer=selected.layer or layer)
+            if selected.recording in (None, name) and resolve(recording, selected).episode == episode:
+                step = min(new, last_position(recording, shown))
+                change_selection(recording=name, episode=episode, step=step, layer=layer)
 
         player(payload, step, on_step=moved)
         downloads(path, recording, episode, layer, step)

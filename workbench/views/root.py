@@ -37,7 +37,7 @@ def below_root(name: str) -> Path:
             f"Start it on the folder that holds this recording: workbench app FOLDER."
         )
     if not path.exists():
-        raise WorkbenchError(f"There is no recording {name!r} in {root}. Choose one from the list.")
+        raise WorkbenchError(f"There is no recording {name!r} in {root}.")
     return path
 
 

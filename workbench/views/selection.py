@@ -9,23 +9,18 @@ NAMES = ("recording", "episode", "step", "layer")
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """The recording (its name below the root), episode, step and layer that the address bar names."""
+    """What the address bar asks for, as it stands there; None where it says nothing."""
 
-    recording: str | None
-    episode: int
-    step: int
-    layer: str | None
+    recording: str | None = None
+    """Its name below the root."""
+    episode: str | None = None
+    step: str | None = None
+    layer: str | None = None
 
 
 def read_selection() -> Selection:
-    """The selection in the address bar; what is not a number there counts as 0."""
-    parameters = st.query_params
-    return Selection(
-        recording=parameters.get("recording") or None,
-        episode=_whole_number(parameters.get("episode")),
-        step=_whole_number(parameters.get("step")),
-        layer=parameters.get("layer") or None,
-    )
+    """The selection in the address bar; whether there is such a thing, `addresses.resolve` says."""
+    return Selection(**{name: st.query_params.get(name) or None for name in NAMES})
 
 
 def change_selection(**changes: str | int | None) -> None:
@@ -35,7 +30,3 @@ def change_selection(**changes: str | int | None) -> None:
             st.query_params.pop(name, None)
         elif st.query_params.get(name) != str(value):
             st.query_params[name] = str(value)
-
-
-def _whole_number(text: str | None) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 12 else 0

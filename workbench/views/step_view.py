@@ -1,10 +1,13 @@
 """One step of a recording, gathered for the figure that is downloaded."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from workbench.analyses.episode import EpisodeSummary
 from workbench.analyses.recorded import recorded_interval
+from workbench.figures.player import last_position
 from workbench.figures.step import StepView
 from workbench.recording import Recording
 
@@ -17,22 +20,24 @@ def step_view(recording: Recording, summary: EpisodeSummary, number: int, layer:
         summary: Of the episode.
         number: Place of the episode in the recording.
         layer: Module path, or None.
-        step: Of the episode, from 0.
+        step: Of the episode, from 0; T, its number of steps, for what was observed after the last action.
     """
     episode = recording.episode(number)
-    step = int(np.clip(step, 0, episode.length - 1))
-    row = int(episode.rows[step])
+    step = int(np.clip(step, 0, last_position(recording, episode)))
+    over = step == episode.length
+    row = int(episode.rows[min(step, episode.length - 1)])
     action = np.atleast_1d(recording.steps["action"][row]).reshape(-1)
     environment = recording.attributes.get("environment") or {}
     names, taken = _actions(recording, summary, action, int((environment.get("action_space") or {}).get("start") or 0))
-    picture = np.asarray(recording.steps["frame"][row]) if "frame" in recording.steps else None
-    observation = np.asarray(recording.steps["observation"][row]) if "observation" in recording.steps else None
+    picture = recording.final_frame(number) if over else _row(recording, "frame", row)
+    observation = recording.final_observation(number) if over else _row(recording, "observation", row)
     if picture is None and observation is not None and observation.dtype == np.uint8 and observation.ndim == 3:
         picture = observation if observation.shape[-1] in (1, 3) else observation[..., -1]
-    activations = episode.activations(layer) if layer is not None else None
+    activations = episode.activations(layer) if layer is not None and not over else None
     policy = (recording.attributes.get("policy") or {}).get("name") or "agent"
     return StepView(
-        title=f"{policy} in {environment.get('id')}: episode {episode.index}, step {step} of {episode.length}",
+        title=f"{policy} in {environment.get('id')}: episode {episode.index}, "
+        + (f"after its last action (step {step})" if over else f"step {step} (of 0 to {episode.length - 1})"),
         step=step,
         summary=summary,
         action_names=names,
@@ -47,6 +52,10 @@ def step_view(recording: Recording, summary: EpisodeSummary, number: int, layer:
         if activations is None
         else (float(np.nan_to_num(activations).min()), float(np.nan_to_num(activations).max())),
     )
+
+
+def _row(recording: Recording, column: str, row: int) -> npt.NDArray[Any] | None:
+    return np.asarray(recording.steps[column][row]) if column in recording.steps else None
 
 
 def _actions(

@@ -1,7 +1,8 @@
 """The episode player: its payload (JSON), its script and its style, for Streamlit and for static pages alike."""
 
+from workbench.figures.player.contents import last_position
 from workbench.figures.player.layers import default_layer
 from workbench.figures.player.payload import episode_payload, window_steps
 from workbench.figures.player.source import PlayerSource, player_source
 
-__all__ = ["PlayerSource", "default_layer", "episode_payload", "player_source", "window_steps"]
+__all__ = ["PlayerSource", "default_layer", "episode_payload", "last_position", "player_source", "window_steps"]

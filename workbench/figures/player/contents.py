@@ -44,6 +44,22 @@ class WindowContents:
     """What could not be read."""
 
 
+def last_position(recording: "Recording", episode: "Episode") -> int:
+    """The last position of an episode of T steps: T where the observation after the last action, or its picture, was
+    kept, else T − 1.
+    """
+    if not episode.complete:
+        return max(0, episode.length - 1)
+    keys = [name.removeprefix("observation").removeprefix("/") for name in _observation_columns(recording)]
+    kept = recording.final_frame(episode.index) is not None if "frame" in recording.steps else False
+    kept = kept or any(recording.final_observation(episode.index, key or None) is not None for key in keys)
+    return episode.length if kept else max(0, episode.length - 1)
+
+
+def _observation_columns(recording: "Recording") -> list[str]:
+    return [name for name in recording.steps if name == "observation" or name.startswith("observation/")]
+
+
 def window_contents(
     recording: "Recording", episode: "Episode", window: slice, layer: str | None, maximum_pixels: int
 ) -> WindowContents:
@@ -61,10 +77,10 @@ def window_contents(
             notes.append(str(error))
             return None
 
-    columns = [n for n in recording.steps if n == "observation" or n.startswith("observation/")]
     labels = [n for n in recording.steps if n.startswith("truth/")]
     observations = [
-        attempt(partial(_observation, recording, episode, name, rows, at_end, maximum_pixels)) for name in columns
+        attempt(partial(_observation, recording, episode, name, rows, at_end, maximum_pixels))
+        for name in _observation_columns(recording)
     ]
     frames = attempt(lambda: _frames(recording, episode, rows, at_end, maximum_pixels))
     return WindowContents(

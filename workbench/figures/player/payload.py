@@ -13,7 +13,7 @@ from workbench.analyses.episode import EpisodeSummary
 from workbench.analyses.recorded import is_squashed, summarise_recorded_episode
 from workbench.errors import WorkbenchError
 from workbench.figures.player.actions import describe_actions
-from workbench.figures.player.contents import window_contents
+from workbench.figures.player.contents import last_position, window_contents
 from workbench.figures.player.encoding import encode_array
 from workbench.figures.player.layers import layer_bytes_per_step
 
@@ -88,6 +88,7 @@ def episode_payload(
         "episode": {
             "index": episode.index,
             "length": length,
+            "last": last_position(recording, episode),
             "seed": episode.seed,
             "total_reward": episode.total_reward,
             "ending": _ending(episode),

@@ -36,7 +36,7 @@ function mountPlayer(root, payload, options = {}) {
 
   function report() {
     clearTimeout(timer);
-    if (onStep) timer = setTimeout(() => { if (alive && !playing) onStep(Math.min(step(), payload.episode.length - 1)); }, 350);
+    if (onStep) timer = setTimeout(() => { if (alive && !playing) onStep(step()); }, 350);
   }
 
   function draw() {
@@ -48,7 +48,7 @@ function mountPlayer(root, payload, options = {}) {
   }
 
   function seek(target) {
-    const wanted = Math.max(0, Math.min(Math.round(target), payload.episode.length - (payload.window.has_final ? 0 : 1)));
+    const wanted = Math.max(0, Math.min(Math.round(target), payload.episode.last));
     const inside = wanted - payload.window.start;
     if (inside < 0 || inside >= positions()) {
       pause();
@@ -116,14 +116,14 @@ function mountPlayer(root, payload, options = {}) {
     const toggle = button("play", "Play (space)", () => (playing ? pause() : play()));
     toggle.classList.add("rlw-play");
     button("forward", "One step forward (→)", () => { pause(); seek(step() + 1); });
-    button("last", "Last step (End)", () => { pause(); seek(payload.episode.length); });
+    button("last", "Last step (End)", () => { pause(); seek(payload.episode.last); });
     const slider = make("input", "rlw-slider", null, bar);
     Object.assign(slider, { type: "range", min: payload.window.start, max: payload.window.start + positions() - 1, step: 1 });
     slider.setAttribute("aria-label", "Step");
     slider.addEventListener("input", () => seek(Number(slider.value)));
     const place = make("label", "rlw-place", "step ", bar);
     const entry = make("input", "", null, place);
-    Object.assign(entry, { type: "number", min: 0, max: payload.episode.length, step: 1 });
+    Object.assign(entry, { type: "number", min: 0, max: payload.episode.last, step: 1 });
     entry.setAttribute("aria-label", "Jump to step");
     entry.addEventListener("change", () => { pause(); seek(Number(entry.value)); });
     make("span", "", ` of ${payload.episode.length}`, place);
@@ -209,7 +209,7 @@ function mountPlayer(root, payload, options = {}) {
     if (!ours && target && target.closest && target.closest('[role="combobox"],[role="listbox"],[role="tab"],[role="radiogroup"],[role="slider"],[role="menu"],[role="dialog"],button,a,summary,canvas')) return;
     if (event.key === " " && tag === "button") return;
     const far = event.shiftKey ? 10 : 1;
-    const moves = { ArrowRight: () => step() + far, ArrowLeft: () => step() - far, Home: () => 0, End: () => payload.episode.length };
+    const moves = { ArrowRight: () => step() + far, ArrowLeft: () => step() - far, Home: () => 0, End: () => payload.episode.last };
     if (event.key === " ") { playing ? pause() : play(); }
     else if (moves[event.key]) { const aim = moves[event.key](); pause(); seek(aim); }
     else return;
