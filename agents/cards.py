@@ -20,7 +20,11 @@ def read_card(folder: Path) -> dict[str, Any]:
 def stated(folder: Path, trial: str) -> dict[str, Measured]:
     """Give the figures that a card states of a trial, by name."""
     figures = read_card(folder)["measured"][trial]["figures"]
-    return {name: Measured(**{**facts, "interval_95": tuple(facts["interval_95"])}) for name, facts in figures.items()}
+    return {name: Measured(**{**facts, "interval_95": _pair(facts["interval_95"])}) for name, facts in figures.items()}
+
+
+def _pair(ends: list[float] | None) -> tuple[float, float] | None:
+    return None if ends is None else (ends[0], ends[1])
 
 
 def write_figures(folder: Path, trial: Trial, figures: dict[str, Measured], *, seed: int) -> None:
@@ -48,10 +52,19 @@ def _table(measured: dict[str, Any]) -> str:
     lines = ["| who, where | figure | value | 95 % interval | episodes |", "|---|---|---|---|---|"]
     for facts in measured.values():
         for name, figure in facts["figures"].items():
-            low, high = figure["interval_95"]
             number = "{:.1f}" if abs(figure["value"]) > 20 else "{:.3f}"
-            interval = f"{number.format(low)} to {number.format(high)}"
+            interval = _interval(figure, number)
             lines.append(
                 f"| {facts['meaning']} | {name} | {number.format(figure['value'])} | {interval} | {figure['n']} |"
             )
     return "\n".join(lines) + "\n"
+
+
+def _interval(figure: dict[str, Any], number: str) -> str:
+    ends, method = figure["interval_95"], figure["interval_method"]
+    if ends is not None:
+        named = {"student_t": "Student's t", "clopper_pearson": "Clopper–Pearson"}[method]
+        return f"{number.format(ends[0])} to {number.format(ends[1])} ({named})"
+    if method == "all_alike":
+        return f"none: all alike, another value is no likelier than {100 * figure['other_at_most_95']:.2g} %"
+    return "none"

@@ -1,4 +1,4 @@
-"""95 % intervals of means and rates, and whether a new measurement agrees with a stated one."""
+"""Means and rates with their 95 % intervals, and whether a new measurement agrees with a stated one."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_Z = 1.959964
+from workbench.recording.statistics import estimate_mean, proportion_interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,35 +14,43 @@ class Measured:
     """A figure with its uncertainty."""
 
     value: float
-    interval_95: tuple[float, float]
+    interval_95: tuple[float, float] | None
+    """None where the values tell none: they are all alike, or one."""
+    interval_method: str
+    """A name of `workbench.recording.statistics.IntervalMethod`: which interval, or why there is none."""
     n: int
     """Independent episodes."""
     spread: float
     """Standard deviation of one episode's value."""
+    other_at_most_95: float | None = None
+    """Where all values are alike, how likely another one may be, at most."""
 
 
-def mean_of(values: npt.ArrayLike, *, seed: int = 0, resamples: int = 2_000) -> Measured:
-    """Give the mean with its percentile bootstrap interval (B. Efron, 1979)."""
+def mean_of(values: npt.ArrayLike) -> Measured:
+    """Give the mean with its interval, by the rule of `workbench.recording.statistics.estimate_mean`."""
     sample = np.asarray(values, dtype=np.float64)
-    random = np.random.default_rng(seed)
-    means = sample[random.integers(len(sample), size=(resamples, len(sample)))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
+    estimate = estimate_mean(sample)
     return Measured(
-        value=float(sample.mean()),
-        interval_95=(float(low), float(high)),
-        n=len(sample),
-        spread=float(sample.std(ddof=1)),
+        value=estimate.mean,
+        interval_95=estimate.interval,
+        interval_method=estimate.method,
+        n=estimate.n,
+        spread=float(sample.std(ddof=1)) if len(sample) > 1 else math.nan,
+        other_at_most_95=estimate.other_outcome,
     )
 
 
 def rate_of(hits: npt.ArrayLike) -> Measured:
-    """Give a rate with its score interval (E. B. Wilson, 1927)."""
-    sample = np.asarray(hits, dtype=np.float64)
+    """Give a rate with its exact interval (C. Clopper and E. S. Pearson, 1934)."""
+    sample = np.asarray(hits, dtype=np.bool_)
     n, rate = len(sample), float(sample.mean())
-    middle = (rate + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z * math.sqrt(rate * (1 - rate) / n + _Z**2 / (4 * n**2)) / (1 + _Z**2 / n)
-    low, high = max(middle - half, 0.0), min(middle + half, 1.0)
-    return Measured(value=rate, interval_95=(low, high), n=n, spread=math.sqrt(rate * (1 - rate)))
+    return Measured(
+        value=rate,
+        interval_95=proportion_interval(int(sample.sum()), n),
+        interval_method="clopper_pearson",
+        n=n,
+        spread=math.sqrt(rate * (1 - rate)),
+    )
 
 
 def agree(stated: Measured, measured: Measured, *, deviations: float = 4.0) -> bool:

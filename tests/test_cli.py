@@ -183,8 +183,8 @@ def test_info_for_people_names_layers_and_the_return(call: Call, recording: Path
 
 def test_returns_that_are_all_alike_are_not_given_an_interval_of_no_width(call: Call, place: Path) -> None:
     run = call(
-        "record", "ppo:ppo.zip", "CartPole-v1", "--episodes", "6", "--wrappers", "time_limit:5", "--out", "alike/a.zarr",
-        cwd=place,
+        "record", "ppo:ppo.zip", "CartPole-v1", "--episodes", "6", "--wrappers", "time_limit:5",
+        "--out", "alike/a.zarr", cwd=place,
     )  # fmt: skip
     words = "5 in all 6 episodes; another outcome is no likelier than 40 % (95 %)"
     assert f"mean return {words}" in run.stdout

@@ -1,11 +1,13 @@
 """The cards' figures, measured anew in short, and the measures themselves on agents whose figures are known."""
 
+from pathlib import Path
+
 import gymnasium
 import numpy as np
 import pytest
 import torch
 
-from agents.cards import stated
+from agents.cards import stated, write_figures
 from agents.catalogue import FOLDER
 from agents.cheese_maze.goals import TRUTH, cheese_figures, goal_figures
 from agents.episodes import PlayedEpisode, RandomActor, TruthActor, play
@@ -62,24 +64,49 @@ def test_a_random_mouse_is_reproducible() -> None:
     assert [len(episode.actions) for episode in first] == [len(episode.actions) for episode in second]
 
 
-def test_wilsons_interval_as_published() -> None:
-    """R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 3: 81 of 263, 15 of 148, 0 of 20, 1 of 29."""
-    for hits, n, low, high in ((81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611)):
+def test_the_interval_of_a_rate_as_published() -> None:
+    """R. G. Newcombe, Statistics in Medicine 17 (1998), table I, method 5: 81 of 263, 15 of 148, 0 of 20."""
+    for hits, n, low, high in ((81, 263, 0.2527, 0.3676), (15, 148, 0.0578, 0.1617), (0, 20, 0, 0.1684)):
         measured = rate_of([1] * hits + [0] * (n - hits))
-        np.testing.assert_allclose(measured.interval_95, (low, high), atol=5e-5)
+        assert measured.interval_95 is not None
+        np.testing.assert_allclose(measured.interval_95, (low, high), atol=5.01e-5)
 
 
-def test_the_bootstrap_interval_of_a_mean_is_near_the_normal_one() -> None:
+def test_the_interval_of_many_values_is_near_the_normal_one_and_of_equal_ones_there_is_none() -> None:
     values = np.random.default_rng(0).normal(3.0, 2.0, size=400)
     measured = mean_of(values)
     error = values.std() / 20
-    np.testing.assert_allclose(measured.interval_95, values.mean() + np.array([-1.96, 1.96]) * error, atol=0.03)
-    assert mean_of([5.0, 5.0]).interval_95 == (5.0, 5.0)
+    assert measured.interval_95 is not None
+    np.testing.assert_allclose(measured.interval_95, values.mean() + np.array([-1.966, 1.966]) * error, atol=1e-3)
+    alike = mean_of([5.0] * 200)
+    assert (alike.interval_95, alike.interval_method) == (None, "all_alike")
+    assert alike.other_at_most_95 == pytest.approx(0.0149, abs=1e-4)
+
+
+def test_a_card_says_which_interval_it_states(tmp_path: Path) -> None:
+    trial = TRIALS[0]
+    folder = tmp_path / trial.card
+    folder.mkdir()
+    (folder / "card.json").write_text("{}")
+    (folder / "card.md").write_text("<!-- measured: written by `python -m agents.evaluate` -->\n<!-- end -->\n")
+    figures = {"mean": mean_of([1.0, 2.0, 3.0]), "rate": rate_of([True, False]), "same": mean_of([500.0] * 200)}
+    write_figures(folder, trial, figures, seed=3)
+    assert stated(folder, trial.name) == figures
+    page = (folder / "card.md").read_text()
+    assert "| mean | 2.000 | -0.484 to 4.484 (Student's t) | 3 |" in page
+    assert "| rate | 0.500 | 0.013 to 0.987 (Clopper–Pearson) | 2 |" in page
+    assert "| same | 500.0 | none: all alike, another value is no likelier than 1.5 % | 200 |" in page
 
 
 def test_agreement_is_about_chance() -> None:
     def rate(value: float, n: int) -> Measured:
-        return Measured(value=value, interval_95=(0, 1), n=n, spread=float(np.sqrt(value * (1 - value))))
+        return Measured(
+            value=value,
+            interval_95=(0, 1),
+            interval_method="clopper_pearson",
+            n=n,
+            spread=float(np.sqrt(value * (1 - value))),
+        )
 
     assert agree(rate(0.5, 1000), rate(0.6, 50))
     assert not agree(rate(0.5, 1000), rate(0.95, 50))

@@ -65,9 +65,9 @@ def _table(usable: list[dict[str, Any]]) -> None:
         placeholder="–",
     )
     st.caption(
-        "One row a recording. The mean return is over its n complete episodes; the 95 % interval (Student's t, or Clopper "
-        "and Pearson's of two values: see its heading) says how far it might be off. Click a heading to sort; tick a row "
-        "to open it."
+        "One row a recording. The mean return is over its n complete episodes; the 95 % interval (Student's t, or "
+        "Clopper and Pearson's of two values: see its heading) says how far it might be off. Click a heading to sort; "
+        "tick a row to open it."
     )
     rows = chosen["selection"]["rows"] if chosen else []
     name = str(frame.iloc[rows[0]]["name"]) if rows and rows[0] < len(frame) else None
