@@ -3,12 +3,14 @@ import pytest
 
 from workbench.analyses import action_distribution, summarise_episode
 
-UNIFORM = action_distribution([0] * 5, logits=np.zeros((5, 2)))
+
+def uniform(steps):
+    return action_distribution([0] * steps, logits=np.zeros((steps, 2)))
 
 
 def test_one_step_errors_and_returns_by_hand():
     result = summarise_episode(
-        reward=[1.0, 0.0, 2.0], value=[3.0, 2.0, 4.0], distribution=UNIFORM, terminated=True, discount=0.5
+        reward=[1.0, 0.0, 2.0], value=[3.0, 2.0, 4.0], distribution=uniform(3), terminated=True, discount=0.5
     )
     np.testing.assert_allclose(result.temporal_difference_error, [1 + 1 - 3, 0 + 2 - 2, 2 - 4])
     np.testing.assert_allclose(result.value_change, [-1, 2, -4])
@@ -17,7 +19,7 @@ def test_one_step_errors_and_returns_by_hand():
 
 
 def test_the_value_after_a_truncation_is_unknown():
-    result = summarise_episode(reward=[1.0, 1.0], value=[1.0, 1.0], distribution=UNIFORM, terminated=False)
+    result = summarise_episode(reward=[1.0, 1.0], value=[1.0, 1.0], distribution=uniform(2), terminated=False)
     assert np.isnan(result.temporal_difference_error[-1])
     assert np.isfinite(result.temporal_difference_error[0])
 
@@ -46,7 +48,7 @@ def test_a_planted_doubt_and_a_planted_exploration_are_found():
 def test_neighbouring_steps_are_one_moment():
     logits = np.tile([5.0, 0.0], (60, 1))
     logits[10:12] = 0.0
-    logits[40] = 0.1
+    logits[40] = [0.5, 0.0]
     distribution = action_distribution(np.zeros(60, int), logits=logits)
     steps = [m.step for m in summarise_episode(reward=np.zeros(60), distribution=distribution).moments]
     assert len(steps) == 2
@@ -54,14 +56,14 @@ def test_neighbouring_steps_are_one_moment():
 
 
 def test_without_a_value_there_are_no_value_quantities():
-    result = summarise_episode(reward=[1.0] * 5, distribution=UNIFORM)
+    result = summarise_episode(reward=[1.0] * 5, distribution=uniform(5))
     assert result.value is None
     assert result.temporal_difference_error is None
 
 
 def test_with_rescaled_rewards_there_is_no_one_step_error_but_a_value_change():
     result = summarise_episode(
-        reward=[-100.0] * 5, value=[1.0, 1.0, 0.0, 0.0, 0.0], distribution=UNIFORM, reward_in_value_units=False
+        reward=[-100.0] * 5, value=[1.0, 1.0, 0.0, 0.0, 0.0], distribution=uniform(5), reward_in_value_units=False
     )
     assert result.temporal_difference_error is None
     assert [m.step for m in result.moments if m.kind == "value_drop"] == [1]

@@ -1,7 +1,8 @@
 """What can be computed from a recording: one file a capability, each a function that gives a frozen result."""
 
 from workbench.analyses.distributions import ActionDistribution, action_distribution
-from workbench.analyses.episode import EpisodeSummary, Moment, MomentKind, summarise_episode
+from workbench.analyses.episode import EpisodeSummary, summarise_episode
+from workbench.analyses.moments import Moment, MomentKind
 from workbench.analyses.recorded import recorded_distribution, summarise_recorded_episode
 
 __all__ = [

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 SQUASHED_ALGORITHMS = ("SAC", "TQC")
 """Algorithms whose action is tanh of the Gaussian sample, rescaled to the bounds."""
 DEFAULT_DISCOUNT = 0.99
+LARGEST_VECTOR = 64
+"""Numbers of an observation up to which it helps to tell an episode's steps apart."""
 
 
 def is_squashed(recording: "Recording") -> bool:
@@ -67,6 +69,12 @@ def _bounds(space: Mapping[str, Any]) -> tuple[npt.NDArray[np.float64], npt.NDAr
     return low, high
 
 
+def _vector_observation(recording: "Recording", episode: "Episode") -> npt.NDArray[Any] | None:
+    if "observation" not in recording.steps or int(np.prod(recording.steps["observation"].shape[1:])) > LARGEST_VECTOR:
+        return None
+    return episode.column("observation").reshape(episode.length, -1)
+
+
 def summarise_recorded_episode(recording: "Recording", number: int) -> EpisodeSummary:
     """Summarise one episode of a recording.
 
@@ -86,6 +94,7 @@ def summarise_recorded_episode(recording: "Recording", number: int) -> EpisodeSu
         reward=episode.column("reward"),
         distribution=recorded_distribution(recording, episode),
         value=episode.column("value") if "value" in recording.steps else None,
+        observation=_vector_observation(recording, episode),
         terminated=episode.terminated,
         discount=float(settings.get("gamma") or settings.get("discount") or DEFAULT_DISCOUNT),
         reward_in_value_units=not is_normalised(recording),

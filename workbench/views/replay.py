@@ -132,8 +132,10 @@ HOW_TO_READ = """
   value − value: strongly negative means that the outcome was worse than the critic had expected.
 - **Entropy** (nat; 1 nat = 1.44 bit) is how undecided the policy is: 0 when sure, ln(number of actions) when it has
   no preference. For continuous actions it is that of the Gaussian and can be negative.
-- **Moments** rank the steps of this episode by these numbers, at most five of a kind and at least three steps apart.
-  They point at where to look; they explain nothing by themselves.
+- **Moments** rank the steps of this episode by these numbers, at most five of a kind, and no two alike: steps that
+  follow each other closely, or in which the agent saw and said nearly the same (within 5 % of each number's range over
+  the episode), are one moment, with the number of *more like it*. They point at where to look; they explain nothing by
+  themselves.
 - **Inside** shows what the chosen layer put out at this step. Colours share one scale over all units and all steps
   loaded; the scale is symmetrical about zero where activations can be negative. Values are drawn in 255 levels; the
   CSV has them exactly.
