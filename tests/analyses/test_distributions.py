@@ -69,7 +69,15 @@ def test_squashed_gaussian_agrees_with_stable_baselines3():
     result = action_distribution(
         unit.numpy() * 2, mean=mean, log_std=log_std, bounds=([-2.0, -2.0], [2.0, 2.0]), squashed=True
     )
-    np.testing.assert_allclose(result.log_probability, known.log_prob(unit).numpy(), atol=1e-4)
+    # The library's density is of the action scaled to -1...1; here it is of the action itself, twice as wide.
+    np.testing.assert_allclose(result.log_probability, known.log_prob(unit).numpy() - 2 * np.log(2), atol=1e-4)
+    assert result.squashed
+
+
+def test_a_gaussian_that_is_not_squashed_is_left_as_it_is():
+    result = action_distribution([[0.4]], mean=[[0.1]], log_std=[[0.0]], bounds=([-1.0], [1.0]))
+    assert not result.squashed
+    np.testing.assert_allclose(result.entropy, 0.5 * np.log(2 * np.pi * np.e))
 
 
 def test_q_values_have_a_greedy_action_and_no_entropy():

@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from workbench.analyses.squashed_gaussian import before_squashing, log_scale, log_slope, squashed_entropy
 from workbench.errors import WorkbenchError
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -41,6 +42,8 @@ class ActionDistribution:
     """`[T, D]` before squashing."""
     standard_deviation: FloatArray | None = None
     """`[T, D]` before squashing."""
+    squashed: bool = False
+    """Whether the action is tanh of the Gaussian sample, rescaled to the bounds."""
     mode: IntArray | None = None
     """`[T, C]` the action preferred by the policy, by component."""
     chosen_probability: FloatArray | None = None
@@ -48,9 +51,10 @@ class ActionDistribution:
     mode_probability: FloatArray | None = None
     """`[T]` probability of the mode."""
     log_probability: FloatArray | None = None
-    """`[T]` nats; for continuous actions the log of a density, which may be positive."""
+    """`[T]` nats; for continuous actions the log of a density in the action's own units, which may be positive."""
     entropy: FloatArray | None = None
-    """`[T]` nats, summed over components; for `gaussian` the differential entropy before squashing."""
+    """`[T]` nats, summed over components; for `gaussian` the differential entropy of the same density: after squashing,
+    or before a Gaussian that is not squashed is cut off at the bounds."""
     against_mode: npt.NDArray[np.bool_] | None = None
     """`[T]` whether the action taken differs from the mode in any component."""
     deviation: FloatArray | None = None
@@ -204,20 +208,25 @@ def _gaussian(
     if log_std is None:
         return ActionDistribution(kind="deterministic", components=(), mean=mean.copy())
     log_spread = np.broadcast_to(np.asarray(log_std, dtype=np.float64), mean.shape)
-    action, log_volume = chosen.astype(np.float64), np.zeros(len(mean))
-    if squashed and bounds is not None:
-        low, high = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in bounds)
-        unit = np.clip(2 * (action - low) / (high - low) - 1, -1 + 1e-6, 1 - 1e-6)
-        action, log_volume = np.arctanh(unit), np.log1p(-(unit**2)).sum(axis=-1)
-    standardised = (action - mean) / np.exp(log_spread)
+    drawn = chosen.astype(np.float64)
+    entropy = (log_spread + 0.5 * np.log(2 * np.pi * np.e)).sum(axis=-1)
+    log_volume: FloatArray = np.zeros(len(mean))
+    squash_to = bounds if squashed else None
+    if squash_to is not None:
+        low, high = (np.asarray(bound, dtype=np.float64).reshape(-1) for bound in squash_to)
+        drawn = before_squashing(drawn, low, high)
+        log_volume = (log_slope(drawn) + log_scale(low, high)).sum(axis=-1)
+        entropy = squashed_entropy(mean, np.exp(log_spread), low, high)
+    standardised = (drawn - mean) / np.exp(log_spread)
     log_density = -0.5 * standardised**2 - log_spread - 0.5 * np.log(2 * np.pi)
     return ActionDistribution(
         kind="gaussian",
         components=(),
         mean=mean.copy(),
         standard_deviation=np.exp(log_spread),
+        squashed=squash_to is not None,
         log_probability=log_density.sum(axis=-1) - log_volume,
-        entropy=(log_spread + 0.5 * np.log(2 * np.pi * np.e)).sum(axis=-1),
+        entropy=entropy,
         deviation=np.sqrt((standardised**2).mean(axis=-1)),
     )
 

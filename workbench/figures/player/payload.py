@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.analyses.distributions import BITS_PER_NAT, FloatArray
+from workbench.analyses.distributions import BITS_PER_NAT, ActionDistribution, FloatArray
 from workbench.analyses.episode import EpisodeSummary
 from workbench.analyses.recorded import is_squashed, summarise_recorded_episode
 from workbench.errors import WorkbenchError
@@ -141,10 +141,12 @@ def _notes(recording: "Recording", episode: "Episode") -> list[str]:
     return notes
 
 
-def _entropy_of(kind: str) -> str:
+def _entropy_of(distribution: ActionDistribution) -> str:
     """What the entropy is the entropy of, in words."""
-    if kind == "gaussian":
-        return "Of the Gaussian before it is squashed to the bounds"
+    if distribution.squashed:
+        return "Of the action's density after squashing, in the action's own units"
+    if distribution.kind == "gaussian":
+        return "Of the Gaussian, before actions are cut off at the bounds"
     return "Of the distribution over actions"
 
 
@@ -165,7 +167,7 @@ def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
             f"With discount {summary.discount:g}: what the critic estimates",
         ),
         ("One-step error", "reward", summary.temporal_difference_error, "Reward + discount · next value − value"),
-        ("Entropy", "nat", entropy, _entropy_of(distribution.kind)),
+        ("Entropy", "nat", entropy, _entropy_of(distribution)),
         ("Entropy", "bit", None if entropy is None else entropy * BITS_PER_NAT, "The same in bits"),
         ("Log-probability", "nat", distribution.log_probability, "Of the action taken; of a density where continuous"),
     ]
@@ -184,7 +186,7 @@ def _timeline(summary: EpisodeSummary, window: slice) -> dict[str, Any]:
     candidates: list[tuple[str, str, str, FloatArray | None]] = [
         ("value", "Value", value_unit, summary.value),
         ("reward", "Reward", "a step", summary.reward),
-        ("entropy", "Entropy", f"nat, {_entropy_of(distribution.kind).lower()}", distribution.entropy),
+        ("entropy", "Entropy", f"nat, {_entropy_of(distribution).lower()}", distribution.entropy),
     ]
     if distribution.q_values is not None and distribution.q_values.shape[1] > 1:
         best = np.sort(distribution.q_values, axis=1)
