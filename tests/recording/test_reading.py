@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ import xarray
 import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from zarr.codecs import BloscCodec, BytesCodec, TransposeCodec, ZstdCodec
 
 from tests.recording.toy import Counter, ToyPolicy
 from workbench.errors import WorkbenchError
 from workbench.recording import BrokenRecording, Recording, list_recordings, open_recording, record
+from workbench.recording.layout import compressors
 from workbench.recording.lazy import LazyArray
+from workbench.recording.stored_array import parse_array
+from workbench.recording.stored_files import LocalFiles, StoredFileError
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +32,18 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 VALUES = np.arange(60).reshape(20, 3)
 
 
+def stored(folder: Path, values: np.ndarray, **how: Any) -> LazyArray:
+    """An array `test` that plain Zarr has written into a folder, as the reader sees it."""
+    array = zarr.create_array(str(folder), name="test", shape=values.shape, dtype=values.dtype, **how)
+    array[...] = values
+    document = json.loads((folder / "test" / "zarr.json").read_text())
+    return LazyArray(parse_array("test", document), LocalFiles(folder), 20)
+
+
 @pytest.fixture(scope="module")
 def lazy(tmp_path_factory: pytest.TempPathFactory) -> LazyArray:
-    array = zarr.create_array(str(tmp_path_factory.mktemp("a")), shape=(25, 3), chunks=(4, 3), dtype="i8")
-    array[:20] = VALUES
-    array[20:] = -999
-    return LazyArray(array, "test", 20)
+    values = np.concatenate([VALUES, np.full((5, 3), -999)])
+    return stored(tmp_path_factory.mktemp("a"), values, chunks=(4, 3), compressors=compressors())
 
 
 @settings(max_examples=150, deadline=None)
@@ -84,12 +95,35 @@ def test_single_rows_are_those_of_plain_zarr(recording: Recording) -> None:
                 assert array[row].dtype == array.dtype
 
 
-@pytest.mark.parametrize("chunks", [(3, 2), (3, 1)])
-def test_arrays_of_another_make_are_read_too(tmp_path: Path, chunks: tuple[int, int]) -> None:
-    other = zarr.create_array(str(tmp_path / "a"), shape=(7, 2), chunks=chunks, dtype=">f4")
-    other[:6] = np.arange(12).reshape(6, 2)
-    np.testing.assert_array_equal(LazyArray(other, "other", 7)[5], [10, 11])
-    np.testing.assert_array_equal(LazyArray(other, "other", 7)[6], [0, 0])
+@pytest.mark.parametrize("how", [{"compressors": None}, {"compressors": BloscCodec(cname="zstd")}])
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "float16", "float64", "int64"])
+def test_what_plain_zarr_writes_in_this_format_is_read(tmp_path: Path, how: dict[str, Any], dtype: str) -> None:
+    values = np.arange(1, 61).reshape(20, 3).astype(dtype)
+    array = stored(tmp_path, values, chunks=(6, 3), **how)
+    np.testing.assert_array_equal(array[:], values)
+    np.testing.assert_array_equal(array[1:19:7], values[1:19:7])
+    assert array[4].dtype == values.dtype
+
+
+@pytest.mark.filterwarnings("ignore:The data type")  # Zarr's own, on types that its specification does not have
+@pytest.mark.parametrize(
+    ("how", "why"),
+    [
+        ({"chunks": (3, 1)}, "rows stay whole"),
+        ({"compressors": ZstdCodec()}, r"the codecs \['bytes', 'zstd'\]"),
+        ({"compressors": None, "serializer": BytesCodec(endian="big")}, "little-endian ones are read"),
+        ({"filters": [TransposeCodec(order=(1, 0))]}, "the codecs"),
+        ({"chunks": (5, 3), "shards": (20, 3)}, "the codecs"),
+        ({"dtype": "complex64"}, "elements of type 'complex64'"),
+        ({"dtype": "datetime64[s]"}, "plain numbers are read"),
+        ({"dtype": "U4"}, "plain numbers are read"),
+    ],
+)
+def test_what_is_stored_otherwise_is_refused_by_name(tmp_path: Path, how: dict[str, Any], why: str) -> None:
+    settings = {"chunks": (4, 3), "dtype": "f8"} | how
+    values = np.ones((20, 3)).astype(settings.pop("dtype"))
+    with pytest.raises(StoredFileError, match=why):
+        stored(tmp_path, values, **settings)
 
 
 def test_xarray_tree_is_lazy_and_equal(recording: Recording) -> None:

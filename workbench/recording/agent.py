@@ -4,6 +4,7 @@ import hashlib
 import io
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.policies.kinds import KIND_NAMES, kind_of_algorithm
 from workbench.policies.types import Policy
 from workbench.recording.layout import AGENT, compressors
+from workbench.recording.lazy import LazyArrays
 from workbench.recording.named_modules import how_to_allow, may_use
 
 if TYPE_CHECKING:
@@ -60,8 +62,8 @@ def _write_file(group: zarr.Group, content: bytes, name: str, kind: str) -> None
 
 
 def read_agent_policy(
-    root: zarr.Group,
-    attributes: dict[str, Any],
+    arrays: LazyArrays,
+    attributes: Mapping[str, Any],
     environment: "gymnasium.Env[Any, Any]",
     *,
     trust_pickle: bool,
@@ -71,15 +73,21 @@ def read_agent_policy(
     An agent that came from a factory is built by that factory, if somebody has imported its package, and given the
     recorded parameters.
 
+    Args:
+        arrays: What the recording keeps of the agent.
+        attributes: Of the recording's root.
+        environment: Where it shall act.
+        trust_pickle: Let the agent's file run its code.
+
     Raises:
         WorkbenchError: The agent came from Python code that may not run just because the recording names it; its
-            parameters are in `agent/parameters`.
+            parameters are in `agent/parameters`. Or what is kept of it is damaged.
     """
     from workbench.policies import fingerprint, load_policy
 
     described = attributes.get("policy") or {}
     spec = str(described.get("spec") or "")
-    if f"{AGENT}/{FILE}" not in root:
+    if FILE not in arrays:
         module, colon, _ = spec.partition(":")
         by_factory = bool(colon) and module not in KIND_NAMES
         if by_factory and not may_use(module):
@@ -89,26 +97,31 @@ def read_agent_policy(
             )
         if by_factory:
             policy = load_policy(spec, environment=environment)
-            _restore_parameters(root, policy)
+            _restore_parameters(arrays, policy)
             _check_fingerprint(described, fingerprint(policy))
             return policy
         raise WorkbenchError(
             f"This recording's agent ({described.get('name')}) was handed over as an object, not loaded from a file; "
             f"build it yourself and load the parameters that the recording keeps under agent/parameters."
         )
-    array = root[f"{AGENT}/{FILE}"]
-    assert isinstance(array, zarr.Array)
-    content = np.asarray(array[:]).tobytes()
-    if hashlib.sha256(content).hexdigest() != array.attrs["sha256"]:
+    array = arrays[FILE]
+    kind, checksum = array.attributes.get("kind"), array.attributes.get("sha256")
+    if kind not in KIND_NAMES or array.ndim != 1 or array.dtype != np.uint8:
+        raise WorkbenchError(
+            f"The agent's file inside the recording should be bytes of an agent of a kind in {', '.join(KIND_NAMES)}; "
+            f"it is {array.dtype} {list(array.shape)} of kind {str(kind)[:40]!r}."
+        )
+    content = array[:].data
+    if hashlib.sha256(content).hexdigest() != checksum:
         raise WorkbenchError("The agent's file inside the recording is damaged: its checksum does not match.")
-    normalisation = _read_normalisation(root)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agent.zip"
         path.write_bytes(content)
+        del content
         policy = load_policy(
-            f"{array.attrs['kind']}:{path}",
+            f"{kind}:{path}",
             environment=environment,
-            vec_normalize=normalisation,
+            vec_normalize=_below(arrays, NORMALISATION) or None,
             trust_pickle=trust_pickle,
         )
     _check_fingerprint(described, fingerprint(policy))
@@ -124,13 +137,11 @@ def _check_fingerprint(described: dict[str, Any], came: str) -> None:
         )
 
 
-def _restore_parameters(root: zarr.Group, policy: Policy) -> None:
+def _restore_parameters(arrays: LazyArrays, policy: Policy) -> None:
     """Give the network that a factory made the recorded parameters."""
     import torch
 
-    group = root[f"{AGENT}/{PARAMETERS}"]
-    assert isinstance(group, zarr.Group)
-    recorded = {name.replace("/", "."): torch.as_tensor(np.asarray(array[...])) for name, array in _arrays(group)}
+    recorded = {name.replace("/", "."): torch.as_tensor(value) for name, value in _below(arrays, PARAMETERS).items()}
     try:
         policy.module.load_state_dict(recorded)
     except RuntimeError as error:
@@ -139,22 +150,10 @@ def _restore_parameters(root: zarr.Group, policy: Policy) -> None:
         ) from error
 
 
-def _read_normalisation(root: zarr.Group) -> dict[str, np.ndarray[Any, Any]] | None:
-    if f"{AGENT}/{NORMALISATION}" not in root:
-        return None
-    group = root[f"{AGENT}/{NORMALISATION}"]
-    assert isinstance(group, zarr.Group)
-    return {name: np.asarray(array[...]) for name, array in _arrays(group)}
-
-
-def _arrays(group: zarr.Group, prefix: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, member in group.members():
-        if isinstance(member, zarr.Group):
-            found += _arrays(member, f"{prefix}{name}/")
-        else:
-            found.append((f"{prefix}{name}", member))
-    return found
+def _below(arrays: LazyArrays, group: str) -> dict[str, np.ndarray[Any, Any]]:
+    return {
+        name.removeprefix(f"{group}/"): array[...] for name, array in arrays.items() if name.startswith(f"{group}/")
+    }
 
 
 def _write(group: zarr.Group, path: str, value: np.ndarray[Any, Any], attributes: dict[str, Any] | None = None) -> None:

@@ -1,11 +1,9 @@
-"""Encoding, storing and reading single chunks, without the detour over Zarr's event loop.
+"""Encoding and storing single chunks, without the detour over Zarr's event loop (`stored_array.py` reads them).
 
 The writer thread shares the interpreter with the acting thread: every Python instruction here is one that the agent
 waits for. What is stored is byte for byte what Zarr's own codecs would store, and the tests read it with plain Zarr.
-Reading goes the same short way where a single row is wanted from a chunk that was stored so.
 """
 
-import math
 import os
 import struct
 from pathlib import Path
@@ -15,11 +13,8 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 import zarr
-from numcodecs import blosc
 from numcodecs.blosc import Blosc
 from zarr.core.buffer import default_buffer_prototype
-from zarr.core.chunk_key_encodings import DefaultChunkKeyEncoding
-from zarr.core.metadata import ArrayV3Metadata
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
@@ -85,59 +80,3 @@ def encode(block: npt.NDArray[Any]) -> bytes:
     codec = Blosc(cname=COMPRESSOR, clevel=COMPRESSION_LEVEL, shuffle=Blosc.SHUFFLE)
     compressed: bytes = codec.encode(little)
     return compressed + struct.pack("<I", google_crc32c.value(compressed))
-
-
-def read_chunk(array: zarr.Array[Any], number: int) -> npt.NDArray[Any] | None:
-    """One whole chunk, read the short way; None where the array or its store is not of the kind written here.
-
-    Every chunk of such an array is written, so that one that is not there is damage.
-
-    Args:
-        array: Stored in a local folder, cut along its first axis only, with the codecs of this format.
-        number: Which chunk, along the first axis.
-
-    Raises:
-        ValueError: The chunk is damaged: it is missing, or its checksum or its size is wrong.
-    """
-    if not isinstance(array.store, LocalStore) or not _is_ours(array):
-        return None
-    path = Path(array.store.root, array.path, "c", str(number), *("0",) * (array.ndim - 1))
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ValueError(f"{path.relative_to(array.store.root)} is missing") from None
-    compressed, checksum = content[:-4], content[-4:]
-    if len(content) < 20 or struct.pack("<I", google_crc32c.value(compressed)) != checksum:
-        raise ValueError(f"the checksum of {path.relative_to(array.store.root)} is wrong")
-    size = math.prod(array.chunks) * array.dtype.itemsize
-    if struct.unpack_from("<I", compressed, 4)[0] != size:
-        raise ValueError(f"{path.relative_to(array.store.root)} does not unpack to {size} bytes")
-    values = np.frombuffer(blosc.decompress(compressed), array.dtype.newbyteorder("<"))
-    return values.reshape(array.chunks)
-
-
-def missing_chunk(array: zarr.Array[Any], start: int, stop: int) -> str | None:
-    """The first chunk with rows in `[start, stop)` that is not there; None where all are, or nobody can say quickly."""
-    if not isinstance(array.store, LocalStore) or not _is_ours(array):
-        return None
-    height, rest = array.chunks[0], ("0",) * (array.ndim - 1)
-    for number in range(start // height, -(-stop // height)):
-        path = Path(array.store.root, array.path, "c", str(number), *rest)
-        if not path.exists():
-            return str(path.relative_to(array.store.root))
-    return None
-
-
-def _is_ours(array: zarr.Array[Any]) -> bool:
-    whole = array.chunks[1:] == tuple(max(1, size) for size in array.shape[1:])
-    encoding = array.metadata.chunk_key_encoding if isinstance(array.metadata, ArrayV3Metadata) else None
-    codecs: tuple[Any, ...] = getattr(array.metadata, "codecs", ())
-    names = [type(codec).__name__ for codec in codecs]
-    return bool(
-        whole
-        and isinstance(encoding, DefaultChunkKeyEncoding)
-        and encoding.separator == "/"
-        and names == ["BytesCodec", "BloscCodec", "Crc32cCodec"]
-        and getattr(codecs[0].endian, "value", "little") == "little"
-        and array.dtype.kind in "biuf"
-    )

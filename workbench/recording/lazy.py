@@ -6,53 +6,63 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import zarr
 
 from workbench.errors import WorkbenchError
-from workbench.recording.chunks import missing_chunk, read_chunk
+from workbench.recording.stored_array import StoredArray
+from workbench.recording.stored_files import StoredFileError, StoredFiles
+
+AT_ONCE_BYTES = 32 << 20
+"""How much of an array's chunks is asked for at a time, before they are unpacked one by one."""
 
 
 class LazyArray:
     """One array of a recording, cut off at the committed rows; indexing reads, and gives a numpy array.
 
+    Every chunk of a recording is written, so that one that is not there is damage and no gap.
+
     Args:
-        array: The stored array.
-        name: Its path in the recording, for messages.
-        rows: How many of its rows are committed.
-        dense: Whether every chunk was written, so that a missing one is damage and not a fill value.
+        array: What the metadata say of it.
+        files: What it is read from.
+        rows: How many of its rows are committed; None for all.
+
+    Raises:
+        StoredFileError: It has fewer rows than are committed.
     """
 
-    def __init__(self, array: zarr.Array[Any], name: str, rows: int, *, dense: bool = False) -> None:
+    def __init__(self, array: StoredArray, files: StoredFiles, rows: int | None = None) -> None:
+        stored = array.shape[0] if array.shape else 1
+        if rows is not None and rows > stored:
+            raise StoredFileError(f"{array.path} has {stored:,} rows, but {rows:,} are said to be committed")
         self._array = array
-        self._dense = dense
-        self.name = name
-        self._rows = min(rows, array.shape[0])
+        self._files = files
+        self._rows = stored if rows is None else rows
+        self.name = array.path
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape, the rows first."""
-        return (self._rows, *self._array.shape[1:])
+        return (self._rows, *self._array.shape[1:]) if self._array.shape else ()
 
     @property
     def ndim(self) -> int:
         """Number of axes."""
-        return self._array.ndim
+        return len(self._array.shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the elements."""
-        return np.dtype(self._array.dtype)
+        return self._array.dtype
 
     @property
     def chunks(self) -> tuple[int, ...]:
         """Shape of one chunk."""
-        return tuple(self._array.chunks)
+        return (self._array.chunk_rows, *self._array.shape[1:])
 
     @property
     def stored_dimensions(self) -> tuple[str, ...]:
         """Name of each axis as stored, unique among unlike axes of a group: `features_extractor.cnn.0.channel`."""
-        names = getattr(self._array.metadata, "dimension_names", None) or (None,) * self.ndim
-        return tuple(str(name) if name else f"{self.name}.axis_{axis}" for axis, name in enumerate(names))
+        names = self._array.dimension_names
+        return tuple(name or f"{self.name}.axis_{axis}" for axis, name in enumerate(names))
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -62,12 +72,12 @@ class LazyArray:
     @property
     def attributes(self) -> dict[str, Any]:
         """The array's own attributes."""
-        return dict(self._array.attrs.asdict())
+        return dict(self._array.attributes)
 
     @property
     def nbytes(self) -> int:
         """Bytes of all committed rows, uncompressed."""
-        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+        return self._rows * self._array.row_bytes
 
     def __len__(self) -> int:
         return self._rows
@@ -77,6 +87,8 @@ class LazyArray:
         first, rest = (key[0], key[1:]) if isinstance(key, tuple) else (key, ())
         try:
             # A chunk holds whole rows, so rows are read whole, and numpy does the rest.
+            if not self._array.shape:
+                return np.asarray(self._decode(next(self._contents(0, 1))[1], 0)[key])
             if first is Ellipsis:
                 return np.asarray(self[:][key])
             if isinstance(first, slice):
@@ -91,6 +103,11 @@ class LazyArray:
             return values[(slice(None), *rest)] if rest else values
         except (WorkbenchError, IndexError, TypeError):
             raise
+        except MemoryError as error:
+            raise WorkbenchError(
+                f"The array {self.name} has {self.nbytes:,} bytes, which do not fit into memory: read it in parts, "
+                f"as its `blocks` do."
+            ) from error
         except Exception as error:
             raise WorkbenchError(
                 f"The array {self.name} cannot be read at {first!r}: {' '.join(str(error).split())[:200]}. "
@@ -98,7 +115,7 @@ class LazyArray:
             ) from error
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
-        values = self[:]
+        values = self[...]
         return values if dtype is None else values.astype(dtype)
 
     def blocks(self, size_bytes: int = 64 << 20) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
@@ -119,14 +136,45 @@ class LazyArray:
         return row % self._rows
 
     def _read_row(self, row: int) -> npt.NDArray[Any]:
-        chunk = read_chunk(self._array, row // self.chunks[0]) if self._dense else None
-        return np.asarray(self._array[row]) if chunk is None else chunk[row % self.chunks[0]].copy()
+        number, within = divmod(row, self._array.chunk_rows)
+        if not self._array.row_bytes:
+            return np.empty(self._array.shape[1:], self.dtype)
+        first, content = next(self._contents(number, number + 1))
+        return np.array(self._decode(content, first)[within])
 
     def _read_range(self, start: int, stop: int, step: int = 1) -> npt.NDArray[Any]:
-        missing = missing_chunk(self._array, start, stop) if self._dense and start < stop else None
-        if missing is not None:
-            raise ValueError(f"{missing} is missing")
-        return np.asarray(self._array[start:stop:step])
+        rows = range(start, stop, step)
+        values = np.empty((len(rows), *self._array.shape[1:]), self.dtype)
+        if not values.size:
+            return values
+        height, filled = self._array.chunk_rows, 0
+        for first, content in self._contents(start // height, -(-stop // height)):
+            if step == 1 and start <= first and first + height <= stop:
+                self._decode(content, first, values[first - start : first - start + height])
+                filled += height
+                continue
+            chunk = self._decode(content, first)
+            # The first row of the range in this chunk: `start` itself, or the next one that the step leads to.
+            begin = max(start, first) + (start - max(start, first)) % step - first
+            part = chunk[begin : stop - first : step]
+            values[filled : filled + len(part)] = part
+            filled += len(part)
+        return values
+
+    def _contents(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """The chunks of a range of numbers in order, as they are stored, each with the number of its first row."""
+        array = self._array
+        array.check_chunk_size()
+        together = max(1, AT_ONCE_BYTES // max(1, array.chunk_bytes))
+        for first in range(start, stop, together):
+            names = [array.chunk_name(number) for number in range(first, min(stop, first + together))]
+            for number, content in enumerate(self._files.read_all(names, array.largest_file), first):
+                if content is None:
+                    raise StoredFileError(f"{array.chunk_name(number)} is missing")
+                yield number * array.chunk_rows, content
+
+    def _decode(self, content: bytes, first_row: int, place: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
+        return self._array.decode(content, self._array.chunk_name(first_row // self._array.chunk_rows), place)
 
     def _row_numbers(self, rows: Any) -> npt.NDArray[np.int64]:
         numbers = np.asarray(rows)
@@ -147,7 +195,7 @@ class LazyArray:
     def _read_rows(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Read scattered rows: every chunk that holds any of them once, runs of neighbouring chunks together."""
         values = np.empty((len(rows), *self._array.shape[1:]), self.dtype)
-        if not len(rows):
+        if not values.size:
             return values
         order = np.argsort(rows, kind="stable")
         ordered = rows[order]

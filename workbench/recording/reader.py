@@ -1,21 +1,22 @@
 """Opening a recording: lazy, read-only, without a live model and without unpickling anything."""
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import zarr
 
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.recording.episodes import Episode, episode_table
-from workbench.recording.layout import ACTIVATIONS, EPISODES, STATE, STEPS
+from workbench.recording.layout import ACTIVATIONS, AGENT, EPISODES, STATE, STEPS
 from workbench.recording.lazy import LazyArray, LazyArrays
+from workbench.recording.metadata import Metadata
 from workbench.recording.store import read_root
+from workbench.recording.stored_files import StoredFileError
 from workbench.recording.summary import summarise
 
 if TYPE_CHECKING:
@@ -34,17 +35,16 @@ def open_recording(path: str | Path) -> "Recording":
     Raises:
         WorkbenchError: There is none, it is something else, or its format is unknown.
     """
-    root, attributes = read_root(str(path))
-    return Recording(root, attributes, str(path))
+    return Recording(read_root(str(path)), str(path))
 
 
 class Recording:
     """A handle on a stored recording. Arrays are read where they are indexed; nothing is kept open between reads."""
 
-    def __init__(self, root: zarr.Group, attributes: dict[str, Any], path: str) -> None:
-        self._root = root
+    def __init__(self, metadata: Metadata, path: str) -> None:
+        self._metadata = metadata
         self.path = path
-        self.attributes: dict[str, Any] = attributes
+        self.attributes: dict[str, Any] = metadata.attributes
         """The root attributes: format, environment, policy, seeds, versions, what is committed."""
 
     # --- what there is -----------------------------------------------------------------------------------------------
@@ -99,19 +99,19 @@ class Recording:
     @cached_property
     def steps(self) -> LazyArrays:
         """One row a step: `episode`, `t`, `action`, `reward`, `value`, `observation`, `truth/<name>` …"""
-        return self._arrays(STEPS)
+        return self._arrays(STEPS, self.number_of_steps)
 
     @cached_property
     def activations(self) -> LazyArrays:
         """One row a step, by layer, in the order in which the network runs them."""
-        arrays = self._arrays(ACTIVATIONS)
+        arrays = self._arrays(ACTIVATIONS, self.number_of_steps)
         order = {name: place for place, name in enumerate(self.attributes.get("layers") or {})}
         return LazyArrays({n: arrays[n] for n in sorted(arrays, key=lambda n: order.get(n, len(order)))}, ACTIVATIONS)
 
     @cached_property
     def state(self) -> LazyArrays:
         """Recurrent state after each step's forward pass, by name."""
-        return self._arrays(STATE)
+        return self._arrays(STATE, self.number_of_steps)
 
     @cached_property
     def episodes(self) -> Mapping[str, npt.NDArray[Any]]:
@@ -172,7 +172,7 @@ class Recording:
         from workbench.recording.agent import read_agent_policy
 
         made = environment or self.make_environment()
-        return read_agent_policy(self._root, self.attributes, made, trust_pickle=trust_pickle)
+        return read_agent_policy(self.agent_arrays(), self.attributes, made, trust_pickle=trust_pickle)
 
     def make_environment(self, *, render: bool = False) -> "Environment":
         """Make the recorded environment again, by name."""
@@ -191,7 +191,7 @@ class Recording:
 
     def agent_arrays(self) -> LazyArrays:
         """What is kept of the agent: `file` (the bytes it came from) or `parameters/<name>`, `normalisation/<name>`."""
-        return LazyArrays(dict(_walk(self._root, "agent", None)), "agent")
+        return self._arrays(AGENT, None)
 
     def __len__(self) -> int:
         return self.number_of_steps
@@ -226,8 +226,15 @@ class Recording:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _arrays(self, group: str) -> LazyArrays:
-        return LazyArrays(dict(_walk(self._root, group, self.number_of_steps)), group)
+    def _arrays(self, group: str, rows: int | None) -> LazyArrays:
+        try:
+            stored = self._metadata.arrays(group)
+            # What has no axes has no rows: a stranger's array among the steps, to be ignored.
+            kept = {name: array for name, array in stored.items() if array.shape or rows is None}
+            arrays = {name: LazyArray(array, self._metadata.files, rows) for name, array in kept.items()}
+        except StoredFileError as error:
+            raise WorkbenchError(f"{self.path} is damaged: {error}.") from error
+        return LazyArrays(arrays, group)
 
     def _names(self, key: str) -> list[str] | None:
         names = (self.attributes.get("environment") or {}).get(key)
@@ -235,7 +242,7 @@ class Recording:
 
     @cached_property
     def _episode_arrays(self) -> LazyArrays:
-        return LazyArrays(dict(_walk(self._root, EPISODES, int(self.attributes["committed_episodes"]))), EPISODES)
+        return self._arrays(EPISODES, int(self.attributes["committed_episodes"]))
 
     @cached_property
     def _step_episode(self) -> npt.NDArray[np.int32]:
@@ -257,19 +264,3 @@ class Recording:
         episode_id = self.episode(number).facts["id"]
         found = np.flatnonzero(self._episode_arrays["id"][:] == episode_id)
         return self._episode_arrays[name][int(found[0])] if len(found) else None
-
-
-def _walk(root: zarr.Group, path: str, rows: int | None, prefix: str = "") -> Iterator[tuple[str, LazyArray]]:
-    """The arrays below a group, nested ones by `group/name`."""
-    try:
-        group = root[path]
-    except KeyError:
-        return
-    if not isinstance(group, zarr.Group):
-        raise WorkbenchError(f"{path} should be a group of arrays and is a {type(group).__name__}.")
-    for name, member in sorted(group.members(), key=lambda item: item[0]):
-        if isinstance(member, zarr.Group):
-            yield from _walk(group, name, rows, f"{prefix}{name}/")
-        elif member.ndim or rows is None:
-            length = rows if rows is not None else (member.shape[0] if member.ndim else 0)
-            yield f"{prefix}{name}", LazyArray(member, f"{path}/{prefix}{name}", length, dense=rows is not None)

@@ -1,10 +1,9 @@
 """Where recordings live: opening and creating the Zarr group at a path or URL."""
 
-import json
+import os
 import shutil
 import warnings
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import zarr
@@ -13,7 +12,10 @@ from zarr.abc.store import Store
 from zarr.storage import FsspecStore, LocalStore
 
 from workbench.errors import WorkbenchError
-from workbench.recording.layout import FORMAT, FORMAT_VERSION
+from workbench.recording.attributes import check_attributes
+from workbench.recording.layout import FORMAT
+from workbench.recording.metadata import METADATA_FILE, Metadata, read_metadata
+from workbench.recording.stored_files import LocalFiles, RemoteFiles, StoredFiles
 
 
 def local_path(path: str) -> Path | None:
@@ -73,54 +75,41 @@ def _occupied(path: str) -> bool:
     return local.exists() and (not local.is_dir() or any(local.iterdir()))
 
 
+def stored_files(path: str) -> StoredFiles:
+    """The files of the recording at a path of this machine or at any URL that `fsspec` knows, for reading."""
+    local = local_path(path)
+    return LocalFiles(local) if local is not None else RemoteFiles(make_store(path, read_only=True))
+
+
 def is_recording(path: str | Path) -> bool:
     """Whether the root metadata at a path or URL says that it is a recording; never raises."""
     try:
-        local = local_path(str(path))
-        if local is None:
-            filesystem, root = fsspec.core.url_to_fs(str(path))
-            text = filesystem.cat_file(f"{root}/zarr.json").decode()
-        else:
-            text = (local / "zarr.json").read_text()
-        return bool(json.loads(text)["attributes"]["format"] == FORMAT)
-    except (OSError, ValueError, KeyError, TypeError):
+        return bool(read_metadata(stored_files(str(path))).attributes.get("format") == FORMAT)
+    except Exception:
+        # What is there may be anything, and a store elsewhere may fail in its own ways.
         return False
 
 
-def read_root(path: str) -> tuple[zarr.Group, dict[str, Any]]:
-    """Open an existing recording's root group and its attributes, checked for format and version.
+def read_root(path: str) -> Metadata:
+    """Read the root's metadata of an existing recording, checked for format, version and the types of its attributes.
 
     Raises:
         WorkbenchError: There is nothing, or it is not a recording, or it is one of a newer format.
     """
     local = local_path(path)
-    if local is not None and not local.exists():
+    if local is not None and not os.path.exists(local):
         raise WorkbenchError(f"There is no recording at {path}. `workbench list` shows what there is.")
-    if local is not None and local.is_dir() and not (local / "zarr.json").exists():
+    if local is not None and os.path.isdir(local) and not os.path.exists(local / METADATA_FILE):
         raise WorkbenchError(
             f"{path} is not a readable recording: the folder holds no zarr.json. "
             f"Where it is a folder of recordings, `workbench list {path}` shows them."
         )
     try:
-        root = zarr.open_group(make_store(path, read_only=True), mode="r", zarr_format=3)
-        attributes: dict[str, Any] = dict(root.attrs.asdict())
+        metadata = read_metadata(stored_files(path))
     except Exception as error:
         raise WorkbenchError(
             f"{path} is not a readable recording: a folder with a Zarr v3 group was expected "
             f"({' '.join(str(error).split())[:160] or type(error).__name__})."
         ) from error
-    if attributes.get("format") != FORMAT:
-        raise WorkbenchError(
-            f"{path} is a Zarr group, but not a recording: its attribute 'format' should be {FORMAT!r} "
-            f"and is {attributes.get('format')!r}."
-        )
-    version = attributes.get("format_version")
-    if version != FORMAT_VERSION:
-        raise WorkbenchError(
-            f"{path} has recording format version {version!r}; this workbench reads version {FORMAT_VERSION}. "
-            f"Use the workbench that wrote it, or a newer one."
-        )
-    for key in ("committed_steps", "committed_episodes"):
-        if not isinstance(attributes.get(key), int) or attributes[key] < 0:
-            raise WorkbenchError(f"{path} is damaged: its attribute {key!r} is {attributes.get(key)!r}, not a count.")
-    return root, attributes
+    check_attributes(metadata.attributes, path)
+    return metadata
