@@ -271,7 +271,18 @@ BAD_RECORDS = {
     "no such environment": (["ppo:ppo.zip", "Nowhere-v0"], ["Nowhere"]),
     "no such layer": (["ppo:ppo.zip", "CartPole-v1", "--layers", "cnn*"], ["cnn*", "mlp_extractor.policy_net.0"]),
     "no such wrapper": (["ppo:ppo.zip", "CartPole-v1", "--wrappers", "nowhere"], ["nowhere", "frame_stack"]),
-    "no such option": (["ppo:ppo.zip", "CartPole-v1", "--env-kwargs", "gravity=3"], ["gravity"]),
+    "no such option": (
+        ["ppo:ppo.zip", "CartPole-v1", "--env-kwargs", "gravity=3"],
+        ["The environment 'CartPole-v1' has no option 'gravity'; it has: sutton_barto_reward.\n"],
+    ),
+    "no such option of a module's": (
+        ["ppo:ppo.zip", "envs:CueRecall-v0", "--env-kwargs", "colour=3"],
+        ["The environment 'envs:CueRecall-v0' has no option 'colour'; it has: symbols, cue_steps, delay.\n"],
+    ),
+    "an option out of its range": (
+        ["ppo:ppo.zip", "envs:CheeseMaze-v0", "--env-kwargs", "size=4"],
+        ["cannot be made with {'size': 4}: size must be odd", "got 4\n"],
+    ),
     "no statistics": (["ppo:ppo.zip", "CartPole-v1", "--vec-normalize", "nowhere.pkl"], ["nowhere.pkl"]),
     "other statistics": (["ppo:ppo.zip", "CartPole-v1", "--vec-normalize", "ppo.zip"], ["VecNormalize"]),
     "no episodes": (["ppo:ppo.zip", "CartPole-v1", "--episodes", "0"], ["at least 1"]),
@@ -421,6 +432,7 @@ def test_the_help_names_every_kind_of_agent(call: Call, tmp_path: Path) -> None:
 
 def test_version(call: Call, tmp_path: Path) -> None:
     assert call("--version", cwd=tmp_path).stdout.startswith("workbench 0.")
+    assert "--version" in call("--help", cwd=tmp_path).stdout
 
 
 def test_a_reader_that_goes_away_is_no_error(recording: Path, place: Path) -> None:
@@ -444,14 +456,16 @@ def test_app_serves_on_the_loopback(recording: Path, place: Path) -> None:
     )
     assert process.stdout is not None
     try:
-        assert f"http://127.0.0.1:{port}" in process.stdout.readline()
+        said = process.stdout.readline()
+        assert f"http://127.0.0.1:{port}" in said
         assert _answers(f"http://127.0.0.1:{port}/_stcore/health")
         taken = workbench("app", "runs", "--port", str(port), cwd=place)
         assert taken.returncode == 1
         assert str(port) in taken.stderr
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=30)
+    assert str(port) not in rest  # the address is said once
 
 
 def _answers(url: str) -> bool:

@@ -13,6 +13,9 @@ SERVER_OPTIONS = (
     *("--server.headless", "true"),
     *("--server.fileWatcherType", "none"),
     *("--browser.gatherUsageStats", "false"),
+    # `workbench app` has said the address already.
+    *("--logger.hideWelcomeMessage", "true"),
+    *("--logger.level", "warning"),
     *("--client.toolbarMode", "minimal"),
     *("--client.showErrorDetails", "none"),
     # As in .streamlit/config.toml, which is found only from the checkout.

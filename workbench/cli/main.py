@@ -35,7 +35,9 @@ RUNNERS: dict[type, str] = {
 }
 """Which function runs a command; it is imported when the command line has been read."""
 
-DESCRIPTION = "Record what goes on inside a reinforcement-learning agent while it acts, and look at it."
+DESCRIPTION = """Record what goes on inside a reinforcement-learning agent while it acts, and look at it.
+
+workbench COMMAND --help lists a command's options; workbench --version says which version this is."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,6 +7,8 @@ imported only where a person typed that id, or where `named_modules.may_use` say
 import contextlib
 import importlib
 import importlib.util
+import inspect
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -143,12 +145,30 @@ def _register(module: str) -> None:
 
 
 def _unmakeable(environment_id: str, options: Mapping[str, Any], error: Exception) -> WorkbenchError:
-    text = " ".join(str(error).split())
+    # Gymnasium appends where the error was raised from, and with what: both are said here already.
+    text = " ".join(str(error).split()).partition(" was raised from the environment creator for ")[0]
     for word, extra in _MISSING.items():
         if isinstance(error, ImportError | gymnasium.error.DependencyNotInstalled) and word in text:
             return MissingExtraError(word, extra, f"The environment {environment_id!r}")
+    unknown = re.search(r"got an unexpected keyword argument '(\w+)'", text)
+    if unknown is not None and unknown[1] in options and unknown[1] != "render_mode":
+        known = ", ".join(_options_of(environment_id)) or "none"
+        return WorkbenchError(f"The environment {environment_id!r} has no option {unknown[1]!r}; it has: {known}.")
     with_options = f" with {dict(options)}" if options else ""
     return WorkbenchError(f"The environment {environment_id!r} cannot be made{with_options}: {text[:300]}")
+
+
+def _options_of(environment_id: str) -> list[str]:
+    """What the environment's constructor takes, but for how it draws; nothing where that cannot be found out."""
+    try:
+        creator: Any = gymnasium.spec(environment_id.rpartition(":")[2]).entry_point
+        if isinstance(creator, str):
+            creator = gymnasium.envs.registration.load_env_creator(creator)
+        parameters = inspect.signature(creator).parameters
+    except (gymnasium.error.Error, ImportError, AttributeError, TypeError, ValueError):
+        return []
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [name for name, parameter in parameters.items() if parameter.kind in named and name != "render_mode"]
 
 
 def describe_environment(env: Environment, specification: EnvironmentSpecification) -> dict[str, Any]:
