@@ -23,6 +23,7 @@ def served_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     record_example("continuous", folder / "pendulum.zarr", episodes=2)
     record_example("image", folder / "spotlight.zarr", episodes=1, make=lambda: Spotlight(length=900))
+    record_example("maze", folder / "maze.zarr", episodes=1)
     hostile = '<img src=x onerror=\\"window.harmed=1\\">'
     record_example("vector", folder / "hostile.zarr", episodes=1)
     metadata = folder / "hostile.zarr" / "zarr.json"

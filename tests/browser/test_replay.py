@@ -169,6 +169,34 @@ def test_the_maps_of_a_layer_change_with_the_step(page, server):
     assert canvas.evaluate("node => node.toDataURL()") != before
 
 
+def test_true_places_are_drawn_over_the_pictures_when_asked_for(page, server):
+    open_replay(page, server, "maze.zarr")
+    marks = page.locator(".rlw-overlay").first
+    assert not marks.is_visible()
+    page.get_by_label("true places").first.check()
+    marks.wait_for()
+    picture = page.locator(".rlw-sheet img").first
+    assert marks.bounding_box() == picture.bounding_box()
+    # The mouse begins in the bottom left square of 13, in a picture with one square of wall around them.
+    mouse = page.locator(".rlw-overlay").first.locator("g").all()
+    assert "translate(0.5 12.5)" in [mark.get_attribute("transform") for mark in mouse]
+    page.get_by_role("button", name="mouse").click()
+    assert page.get_by_role("button", name="mouse").get_attribute("aria-pressed") == "false"
+    page.keyboard.press("End")
+    marks.wait_for(state="hidden")
+    page.get_by_text("It was not recorded after the last action.").wait_for()
+
+
+def test_truth_is_told_in_words(page, server):
+    open_replay(page, server, "maze.zarr")
+    truth = page.locator(".rlw-truth")
+    told = truth.inner_text()
+    assert re.search(r"optimal action\s+(up|right|down|left)", told)
+    assert re.search(r"mouse\s+row 12, column 0", told)
+    assert re.search(r"shortest path\s+(\d+ squares: )?\(12, 0\) .*\(\d+, \d+\) · \d+ unused", told)
+    assert "−1" not in told
+
+
 def test_names_from_strangers_are_shown_and_not_run(page, server):
     open_replay(page, server, "hostile.zarr")
     page.wait_for_timeout(500)

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from torch import nn
 
 import workbench
+from envs import CheeseMaze
 from workbench.policies.types import ActionChoice, PolicyOutput
 from workbench.recording import Recording
 
@@ -50,6 +51,10 @@ class Spotlight(gymnasium.Env[np.ndarray, int]):
         return self._observe()[0].repeat(6, 0).repeat(6, 1)
 
 
+PICTURED = ("image", "maze")
+"""Kinds whose observation is a picture."""
+
+
 class ExamplePolicy:
     """A policy of any kind around a small random network."""
 
@@ -58,7 +63,7 @@ class ExamplePolicy:
         self.kind, self.name = kind, {"recurrent": "RecurrentPPO", "continuous": "PPO", "q": "DQN"}.get(kind, "PPO")
         self.observation_space, self.action_space = environment.observation_space, environment.action_space
         shape = self.observation_space.shape or (1,)
-        if kind == "image":
+        if kind in PICTURED:
             trunk: nn.Module = nn.Sequential(
                 nn.Conv2d(3, 16, 4, 2), nn.ReLU(), nn.Conv2d(16, 24, 3), nn.ReLU(), nn.Flatten(), nn.LazyLinear(128)
             )
@@ -81,7 +86,7 @@ class ExamplePolicy:
 
     def preprocess(self, observations: Any) -> torch.Tensor:
         values = torch.as_tensor(np.asarray(observations)).float()
-        return values.permute(0, 3, 1, 2) / 255 if self.kind == "image" else values.reshape(len(values), -1)
+        return values.permute(0, 3, 1, 2) / 255 if self.kind in PICTURED else values.reshape(len(values), -1)
 
     def forward(self, inputs: Any, state: Any = None, episode_starts: Any = None, action_masks: Any = None) -> Any:
         latent, after = self.module["trunk"](inputs), None
@@ -129,13 +134,14 @@ ENVIRONMENTS = {
     "recurrent": lambda: gymnasium.make("CartPole-v1"),
     "continuous": lambda: gymnasium.make("Pendulum-v1"),
     "q": lambda: gymnasium.make("MountainCar-v0"),
+    "maze": lambda: CheeseMaze(cheese="outside top-right 5x5", time_limit=40, render_mode="rgb_array"),
 }
 
 
 def record_example(
     kind: str, out: Path, *, episodes: int = 4, frames: bool | None = None, make: Any = None
 ) -> Recording:
-    """Record a random agent of a kind: `vector`, `image`, `recurrent`, `continuous` or `q`."""
+    """Record a random agent of a kind: `vector`, `image`, `recurrent`, `continuous`, `q` or `maze`."""
     make = make or ENVIRONMENTS[kind]
     environment = make()
     return workbench.record(
@@ -144,6 +150,6 @@ def record_example(
         episodes=episodes,
         out=out,
         deterministic=False,
-        frames=kind == "image" if frames is None else frames,
+        frames=kind in PICTURED if frames is None else frames,
         overwrite=True,
     )

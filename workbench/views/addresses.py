@@ -71,7 +71,8 @@ def _episode(recording: Recording, asked: str | None, opening: int, notices: lis
     shown = opening if number is None else min(max(number, 0), count - 1)
     there = "one episode, number 0" if count == 1 else f"{count:,} episodes, 0 to {count - 1}"
     notices.append(
-        f"The address asks for episode {_quoted(asked)}. The recording has {there}; episode {shown} is shown instead, from its first step."
+        f"The address asks for episode {_quoted(asked)}. The recording has {there}; "
+        f"episode {shown} is shown instead, from its first step."
     )
     return shown
 
@@ -87,7 +88,8 @@ def _step(recording: Recording, episode: int, asked: str | None, notices: list[s
     there = "one step, number 0" if length == 1 else f"{length:,} steps, 0 to {length - 1}"
     after = f", and {last} for what was observed after the last action" if last == length else ""
     notices.append(
-        f"The address asks for step {_quoted(asked)}. Episode {episode} has {there}{after}; step {shown} is shown instead."
+        f"The address asks for step {_quoted(asked)}. Episode {episode} has {there}{after}; "
+        f"step {shown} is shown instead."
     )
     return shown
 

@@ -140,6 +140,8 @@ HOW_TO_READ = """
 - **Inside** shows what the chosen layer put out at this step. Colours share one scale over all units and all steps
   loaded; the scale is symmetrical about zero where activations can be negative. Values are drawn in 255 levels; the
   CSV has them exactly.
+- **True state** is what the environment says is so. Places are rows and columns from the top left square; *true places*
+  draws them over the pictures in which their grid was found. Labels that name an action are marked beside it.
 - An episode is one sample (n = 1), so its numbers carry no interval. The mean return over episodes, with its
   interval, is on the page *Recordings*.
 """

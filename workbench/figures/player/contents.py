@@ -4,7 +4,7 @@ Axis legend:
     T  steps of the window
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,18 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.figures.player.encoding import encode_array, picture_url
+from workbench.figures.player.encoding import picture_url
 from workbench.figures.player.layers import describe_layer
 from workbench.figures.player.observations import describe_observation
+from workbench.figures.player.truth import describe_truth, grid_margin
 
 if TYPE_CHECKING:
     from workbench.recording import Episode, Recording
 
 SMALL_PICTURE = 160 * 160
 """Pixels up to which a picture is stored without loss."""
-MOST_LABEL_NUMBERS = 1024
-LARGEST_GRID = 64
-"""Rows and columns up to which a label of two axes is drawn as a small map."""
 
 Part = TypeVar("Part")
 
@@ -77,21 +75,42 @@ def window_contents(
             notes.append(str(error))
             return None
 
-    labels = [n for n in recording.steps if n.startswith("truth/")]
+    labels = _labels(recording, rows, attempt)
     observations = [
-        attempt(partial(_observation, recording, episode, name, rows, at_end, maximum_pixels))
+        attempt(partial(_observation, recording, episode, name, rows, at_end, maximum_pixels, labels))
         for name in _observation_columns(recording)
     ]
-    frames = attempt(lambda: _frames(recording, episode, rows, at_end, maximum_pixels))
+    frames = attempt(lambda: _frames(recording, episode, rows, at_end, maximum_pixels, labels))
     return WindowContents(
         observations=_there(observations),
         frames=frames,
         layer=None if layer is None else attempt(lambda: _layer(recording, layer, rows)),
-        truth=_there(attempt(partial(_label, recording, name, rows)) for name in labels),
+        truth=describe_truth(
+            labels,
+            action_space=(recording.attributes.get("environment") or {}).get("action_space") or {},
+            action_names=recording.action_names,
+        ),
         state=_there(attempt(partial(_state, recording, name, rows)) for name in recording.state),
         has_final=any(_rows_of(part) > len(rows) for part in [*observations, frames] if part),
         notes=notes,
     )
+
+
+def _labels(
+    recording: "Recording",
+    rows: npt.NDArray[np.int64],
+    attempt: Callable[[Callable[[], npt.NDArray[Any]]], npt.NDArray[Any] | None],
+) -> dict[str, npt.NDArray[Any]]:
+    read = {
+        column.removeprefix("truth/"): attempt(partial(_rows_read, recording, column, rows))
+        for column in recording.steps
+        if column.startswith("truth/")
+    }
+    return {name: array for name, array in read.items() if array is not None}
+
+
+def _rows_read(recording: "Recording", column: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+    return np.asarray(recording.steps[column][rows])
 
 
 def _there(parts: Iterable[dict[str, Any] | None]) -> list[dict[str, Any]]:
@@ -109,6 +128,7 @@ def _observation(
     rows: npt.NDArray[np.int64],
     at_end: bool,
     maximum_pixels: int,
+    labels: Mapping[str, npt.NDArray[Any]],
 ) -> dict[str, Any]:
     key = column.removeprefix("observation").removeprefix("/")
     values = np.asarray(recording.steps[column][rows])
@@ -116,7 +136,10 @@ def _observation(
     if final is not None:
         values = np.concatenate([values, final[None]])
     names = recording.observation_names if not key else None
-    return describe_observation(key, values, names, maximum_pixels=maximum_pixels)
+    described = describe_observation(key, values, names, maximum_pixels=maximum_pixels)
+    if described.get("panels") == 1:
+        described["margin"] = grid_margin(values[0], labels)
+    return described
 
 
 def _layer(recording: "Recording", layer: str, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
@@ -129,26 +152,13 @@ def _state(recording: "Recording", name: str, rows: npt.NDArray[np.int64]) -> di
     return describe_layer(name, "recurrent state after the step", values, unit="state")
 
 
-def _label(recording: "Recording", column: str, rows: npt.NDArray[np.int64]) -> dict[str, Any]:
-    array = np.asarray(recording.steps[column][rows])
-    values = array.reshape(len(rows), -1)
-    name = column.removeprefix("truth/")
-    if array.ndim == 3 and min(array.shape[1:]) >= 3 and max(array.shape[1:]) <= LARGEST_GRID:
-        finite = np.nan_to_num(values.astype(np.float64))
-        return {
-            "name": name,
-            "kind": "grid",
-            "grid": list(array.shape[1:]),
-            "low": float(finite.min()),
-            "high": float(finite.max()),
-            "array": encode_array(finite, "float32"),
-        }
-    kind = "bool" if values.dtype.kind == "b" else "number"
-    return {"name": name, "kind": kind, "array": encode_array(values[:, :MOST_LABEL_NUMBERS], "float64")}
-
-
 def _frames(
-    recording: "Recording", episode: "Episode", rows: npt.NDArray[np.int64], at_end: bool, maximum_pixels: int
+    recording: "Recording",
+    episode: "Episode",
+    rows: npt.NDArray[np.int64],
+    at_end: bool,
+    maximum_pixels: int,
+    labels: Mapping[str, npt.NDArray[Any]],
 ) -> dict[str, Any] | None:
     if "frame" not in recording.steps:
         return None
@@ -162,5 +172,6 @@ def _frames(
         "label": f"the environment's picture, {width} × {height} pixels",
         "width": width,
         "height": height,
+        "margin": grid_margin(frames[0], labels),
         "urls": [picture_url(frame, maximum_pixels=maximum_pixels, lossless=small) for frame in frames],
     }

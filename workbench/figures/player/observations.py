@@ -94,6 +94,7 @@ def _pictures(name: str, values: npt.NDArray[Any], maximum_pixels: int) -> dict[
         "kind": "image",
         "name": name,
         "label": f"{shape}{parts}, {scale}",
+        "panels": panels,
         "height": mosaics[0].shape[0] if mosaics else 1,
         "width": mosaics[0].shape[1] if mosaics else 1,
         "urls": [picture_url(mosaic, maximum_pixels=maximum_pixels, lossless=True) for mosaic in mosaics],

@@ -1,6 +1,6 @@
 /* The episode player: one self-contained ES module without dependencies, and the head of its documentation.
  *
- * The module is pieces.js, step_panels.js, time_panels.js, layer_panels.js and this file, one after the other:
+ * The module is pieces.js, truth_panels.js, step_panels.js, time_panels.js, layer_panels.js and this file, one after the other:
  * `workbench.figures.player.player_source()` gives it whole, together with player.css.
  *
  * It is used in two places:
@@ -32,7 +32,7 @@ function mountPlayer(root, payload, options = {}) {
   const rows = () => payload.window.stop - payload.window.start;
   const positions = () => rows() + (payload.window.has_final ? 1 : 0);
   const step = () => payload.window.start + position;
-  const context = { theme: () => theme, seek: (target) => seek(target), get start() { return payload.window.start; } };
+  const context = { theme: () => theme, seek: (target) => seek(target), redraw: () => draw(), get start() { return payload.window.start; } };
 
   function report() {
     clearTimeout(timer);
@@ -155,6 +155,7 @@ function mountPlayer(root, payload, options = {}) {
     root.replaceChildren();
     theme = readTheme(root);
     panels = [];
+    context.legend = null;
     controls = buildControls(root);
     for (const note of payload.notes) make("p", "rlw-warning", note, root);
     if (payload.window.start > 0 || payload.window.stop < payload.episode.length) {
@@ -180,7 +181,7 @@ function mountPlayer(root, payload, options = {}) {
       const [seen, acted, side] = columns;
       const across = small ? 2 : Math.max(1, getComputedStyle(stage).gridTemplateColumns.split(" ").length);
       const emptiest = () => columns.slice(0, across).reduce((best, one) => (one.scrollHeight < best.scrollHeight ? one : best));
-      if (payload.frames) panels.push(framePanel(seen, payload));
+      if (payload.frames) panels.push(framePanel(seen, payload, context));
       panels.push(actionPanel(acted, payload));
       panels.push(momentsPanel(side, payload, context));
       panels.push(...observationPanels(emptiest, payload, context));

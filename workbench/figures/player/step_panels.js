@@ -4,17 +4,23 @@
  * Each takes (parent, data, context) and gives {draw(t), redraw()}: draw moves to row t of the window (null: after the
  * last action), redraw starts afresh after a change of size or theme. `context` has theme(), length, start, seek(step). */
 
-function framePanel(parent, payload) {
-  const frames = payload.frames;
-  const box = panel(parent, "The scene", frames.label, "rlw-frame");
-  const image = make("img", "", null, make("div", "rlw-picture", null, box.body));
-  image.alt = "The environment's picture at this step";
-  if (frames.width <= 160) image.classList.add("rlw-pixelated");
-  image.style.aspectRatio = `${frames.width} / ${frames.height}`;
-  const urls = frames.urls;
+function framePanel(parent, payload, context) {
+  const box = panel(parent, "The scene", payload.frames.label, "rlw-frame");
+  return picture(box, payload.frames, payload, context, "The environment's picture at this step", payload.frames.width <= 160);
+}
+
+/* A picture a step, with the true places over it where they can be placed. */
+function picture(box, images, payload, context, description, pixelated) {
+  const frame = make("div", "rlw-picture", null, box.body);
+  const sheet = make("div", "rlw-sheet", null, frame);
+  sheet.style.setProperty("--rlw-aspect", String(images.width / images.height));
+  const image = make("img", pixelated ? "rlw-pixelated" : "", null, sheet);
+  image.alt = description;
+  const marks = overlay(box, sheet, images, payload, context);
   return { draw(t, position) {
-    const url = urls[Math.min(position, urls.length - 1)];
+    const url = images.urls[Math.min(position, images.urls.length - 1)];
     if (url && url.startsWith("data:image/") && image.src !== url) image.src = url;
+    if (marks) marks.draw(t);
   } };
 }
 
@@ -52,13 +58,7 @@ function observationPanels(place, payload, context) {
     const title = observation.name ? `Observation: ${observation.name}` : "Observation";
     if (observation.kind === "image") {
       const box = panel(parent, title, observation.label, "rlw-frame");
-      const image = make("img", "rlw-pixelated", null, make("div", "rlw-picture", null, box.body));
-      image.alt = "The observation at this step";
-      image.style.aspectRatio = `${observation.width} / ${observation.height}`;
-      return { draw(t, position) {
-        const url = observation.urls[Math.min(position, observation.urls.length - 1)];
-        if (url && url.startsWith("data:image/") && image.src !== url) image.src = url;
-      } };
+      return picture(box, observation, payload, context, "The observation at this step", true);
     }
     const box = panel(parent, title, observation.label);
     if (observation.kind === "cells") return vectorPanel(box, observation, context, true);
@@ -108,6 +108,8 @@ function actionPanel(parent, payload) {
     const scores = distribution.array ? decodeArray(distribution.array) : null;
     const isProbability = distribution.kind !== "q_values";
     let offset = 0;
+    const truths = actionMarks(box.body, payload);
+    updates.push((t) => truths.draw(t));
     actions.components.forEach((component, c) => {
       if (component.name) make("h4", "", component.name, content);
       const list = make("div", component.names.length > 14 ? "rlw-rows rlw-scroll" : "rlw-rows", null, content);
@@ -120,6 +122,7 @@ function actionPanel(parent, payload) {
         const bar = make("span", "rlw-bar", null, track);
         const figure = make("span", "rlw-figure", "", row);
         const tag = make("span", "rlw-tag", "", row);
+        truths.place(row, index);
         updates.push((t) => {
           const taken = chosen ? (distribution.kind === "bernoulli" ? chosen.row(t)[start + index] === 1 : chosen.row(t)[c] === index) : false;
           row.classList.toggle("rlw-chosen", taken);
@@ -152,42 +155,6 @@ function readoutPanel(parent, payload) {
     return { figure, values: decodeArray(readout.array) };
   });
   return { draw(t) { for (const { figure, values } of cells) figure.textContent = t === null ? "–" : number(values.values[t], 4); } };
-}
-
-function truthPanel(parent, payload) {
-  const box = panel(parent, "True state", "what the environment says is so, hidden from the agent unless it observes it", "rlw-wide");
-  const table = make("div", "rlw-truth", null, box.body);
-  const cells = payload.truth.map((label) => {
-    const cell = make("div", "rlw-fact", null, table);
-    make("span", "rlw-label", label.name.replaceAll("_", " "), cell).title = label.name;
-    const values = decodeArray(label.array);
-    if (label.kind !== "grid" && values.size > 4) cell.classList.add("rlw-long");
-    if (label.kind !== "grid") return { draw: textOf(make("span", "rlw-figure", "", cell), label.kind), values };
-    const [rows, columns] = label.grid;
-    const canvas = make("canvas", "", null, cell);
-    const scale = Math.max(1, Math.floor(66 / Math.max(rows, columns)));
-    Object.assign(canvas, { width: columns, height: rows, title: `${rows} × ${columns}, dark is ${number(label.low)}, bright ${number(label.high)}` });
-    Object.assign(canvas.style, { width: `${columns * scale}px`, height: `${rows * scale}px` });
-    const shades = lookupTable("20242aeef0f2");
-    const draw = (row) => {
-      if (!row) return;
-      const span = label.high - label.low || 1;
-      paint(canvas, Array.from(row, (v) => Math.round(((v - label.low) / span) * 254)), shades, columns, rows);
-    };
-    return { draw, values };
-  });
-  return { draw(t, position) {
-    for (const { draw, values } of cells) draw(position < values.shape[0] ? values.row(position) : null);
-  } };
-}
-
-/* A row of numbers as text, cut after eight and saying so. */
-function textOf(figure, kind) {
-  return (row) => {
-    if (!row) { figure.textContent = "–"; return; }
-    const shown = Array.from(row.subarray(0, row.length > 10 ? 8 : 10), (v) => (kind === "bool" ? (v ? "yes" : "no") : number(v)));
-    figure.textContent = shown.join(", ") + (row.length > shown.length ? ` … (${row.length} numbers)` : "");
-  };
 }
 
 function momentsPanel(parent, payload, context) {
