@@ -1,6 +1,6 @@
 """Episodes of a recording: the table of all, and one of them with its rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,45 +13,108 @@ from workbench.recording.lazy import LazyArrays
 if TYPE_CHECKING:
     from workbench.recording.reader import Recording
 
+COLUMNS: Mapping[str, str] = {
+    "id": "int32", "return": "float64", "length": "int32", "seed": "int64", "first_step": "int64", "slot": "int16",
+    "terminated": "bool", "truncated": "bool", "complete": "bool",
+}  # fmt: skip
+"""What is known of an episode, and how it is stored."""
+MAXIMUM_OPEN = 2**16
+"""Most episodes whose end was not committed: there is one a slot."""
+BLOCK_BYTES = 16 << 20
+"""How much of the steps' episodes is held in memory at a time."""
 
-def episode_table(
-    committed: Mapping[str, npt.NDArray[Any]], step_episode: npt.NDArray[np.int32], steps: LazyArrays
-) -> dict[str, npt.NDArray[Any]]:
+
+def read_table(arrays: LazyArrays, steps: LazyArrays, number_of_steps: int) -> dict[str, npt.NDArray[Any]]:
     """All episodes in order of their number, those whose end was not committed made up from their steps.
 
     Args:
-        committed: The stored columns, in the order in which the episodes ended.
-        step_episode: The episode of each step, `[step]`.
-        steps: The step columns, read only where an episode has to be made up.
+        arrays: The stored columns, in the order in which the episodes ended.
+        steps: The step columns, read block by block, and only where an episode has to be made up.
+        number_of_steps: How many are committed.
+
+    Raises:
+        WorkbenchError: A column is missing or of another type, or the table does not fit the steps.
     """
-    ids = committed.get("id", np.empty(0, np.int32))
-    open_ids = np.setdiff1d(np.unique(step_episode), ids)
-    table = dict(committed)
-    if len(open_ids):
-        rows = [np.flatnonzero(step_episode == number) for number in open_ids]
-        rewards = steps["reward"][:]
-        slots = steps["slot"][:]
-        made_up: dict[str, npt.NDArray[Any]] = {
-            "id": open_ids.astype(np.int32),
-            "return": np.array([rewards[r].sum() for r in rows]),
-            "length": np.array([len(r) for r in rows], np.int32),
-            "seed": np.full(len(rows), -1, np.int64),
-            "first_step": np.array([r[0] for r in rows], np.int64),
-            "slot": np.array([slots[r[0]] for r in rows], np.int16),
-            "terminated": np.zeros(len(rows), np.bool_),
-            "truncated": np.zeros(len(rows), np.bool_),
-            "complete": np.zeros(len(rows), np.bool_),
-        }
-        table = {
-            name: np.concatenate([table[name], column]) if name in table else column for name, column in made_up.items()
-        }
-    if not table:
-        return {"id": np.empty(0, np.int32), "return": np.empty(0), "complete": np.empty(0, np.bool_)}
+    table = {name: arrays[name][:] for name in COLUMNS if name in arrays and arrays[name].ndim == 1}
+    count = len(table.get("id", ()))
+    if count:
+        _check(table, number_of_steps)
+    else:
+        table = {name: np.empty(0, dtype) for name, dtype in COLUMNS.items()}
+    if number_of_steps and int(table["length"].sum(dtype=np.int64)) != number_of_steps:
+        made_up = _open_episodes(table["id"], steps)
+        table = {name: np.concatenate([table[name], made_up[name]]) for name in COLUMNS}
     order = np.argsort(table["id"], kind="stable")
-    ordered = {name: column[order] for name, column in table.items()}
-    for column in ordered.values():
-        column.flags.writeable = False
-    return ordered
+    for name, column in table.items():
+        table[name] = column[order]
+        table[name].flags.writeable = False
+    return table
+
+
+def _check(table: Mapping[str, npt.NDArray[Any]], number_of_steps: int) -> None:
+    for name, dtype in COLUMNS.items():
+        if name not in table or table[name].dtype.kind != np.dtype(dtype).kind:
+            raise WorkbenchError(
+                f"The recording is damaged: episodes/{name} should be one {dtype} an episode and "
+                f"{f'is {table[name].dtype}' if name in table else 'is not there'}."
+            )
+    length, first = table["length"].astype(np.int64), table["first_step"]
+    wrong = (length < 0) | (first < 0) | (first > number_of_steps - length) | (table["id"] < 0)
+    if wrong.any() or len(np.unique(table["id"])) != len(length):
+        place = int(np.argmax(wrong))
+        raise WorkbenchError(
+            f"The recording is damaged: the table of episodes does not fit its {number_of_steps:,} steps "
+            f"(row {place}: id {table['id'][place]}, first step {first[place]}, length {length[place]}; "
+            f"ids are there once each)."
+        )
+
+
+def _open_episodes(ended: npt.NDArray[Any], steps: LazyArrays) -> dict[str, npt.NDArray[Any]]:
+    """The table's rows of the episodes that steps name and the table does not."""
+    ended, found = np.sort(ended), dict[int, list[Any]]()
+    for rows, ids in steps["episode"].blocks(BLOCK_BYTES):
+        open_rows = np.flatnonzero(~np.isin(ids, ended))
+        if not len(open_rows):
+            continue
+        numbers, firsts, places = np.unique(ids[open_rows], return_index=True, return_inverse=True)
+        returns = np.bincount(places, steps["reward"][rows][open_rows])
+        lengths, slots = np.bincount(places), steps["slot"][rows][open_rows[firsts]]
+        for place, number in enumerate(numbers.tolist()):
+            facts = found.setdefault(number, [0.0, 0, rows.start + int(open_rows[firsts[place]]), int(slots[place])])
+            facts[0] += float(returns[place])
+            facts[1] += int(lengths[place])
+        if len(found) > MAXIMUM_OPEN:
+            raise WorkbenchError(
+                f"The recording is damaged: its steps name more than {MAXIMUM_OPEN:,} episodes that its table lacks."
+            )
+    facts = [found[number] for number in sorted(found)]
+    known = {
+        "id": sorted(found),
+        "return": [fact[0] for fact in facts],
+        "length": [fact[1] for fact in facts],
+        "seed": [-1] * len(facts),
+        "first_step": [fact[2] for fact in facts],
+        "slot": [fact[3] for fact in facts],
+    }
+    return {name: np.array(known.get(name, [False] * len(facts))).astype(dtype) for name, dtype in COLUMNS.items()}
+
+
+def scan_rows(ids: Iterator[tuple[slice, npt.NDArray[Any]]], number: int, length: int) -> npt.NDArray[np.int64]:
+    """The rows of one episode, `[T]`, out of blocks of the steps' episodes; stops at the episode's end.
+
+    Args:
+        ids: Blocks of `steps/episode`, with the rows that they are.
+        number: The episode's `id`.
+        length: T.
+    """
+    found: list[npt.NDArray[np.int64]] = []
+    missing = length
+    for rows, block in ids:
+        if missing <= 0:
+            break
+        found.append(np.flatnonzero(block == number)[:missing] + rows.start)
+        missing -= len(found[-1])
+    return np.concatenate(found) if found else np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, kw_only=True)

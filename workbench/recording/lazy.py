@@ -118,13 +118,14 @@ class LazyArray:
         values = self[...]
         return values if dtype is None else values.astype(dtype)
 
-    def blocks(self, size_bytes: int = 64 << 20) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
-        """Go through all rows in blocks of whole chunks, at most about `size_bytes` of memory at a time."""
-        row = max(1, self.nbytes // max(1, self._rows))
-        rows = max(1, size_bytes // row // self.chunks[0]) * self.chunks[0]
-        for start in range(0, self._rows, rows):
-            block = slice(start, min(self._rows, start + rows))
+    def blocks(self, size_bytes: int = 64 << 20, *, start: int = 0) -> Iterator[tuple[slice, npt.NDArray[Any]]]:
+        """Go through all rows from `start` on in blocks of whole chunks, about `size_bytes` of memory at a time."""
+        height = self._array.chunk_rows
+        rows = max(1, size_bytes // max(1, self._array.row_bytes) // height) * height
+        while start < self._rows:
+            block = slice(start, min(self._rows, start // height * height + rows))
             yield block, self[block]
+            start = block.stop
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{name}: {size}" for name, size in zip(self.dimensions, self.shape, strict=True))

@@ -11,13 +11,18 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
-from workbench.recording.episodes import Episode, episode_table
+from workbench.recording.episodes import Episode, read_table, scan_rows
 from workbench.recording.layout import ACTIVATIONS, AGENT, EPISODES, STATE, STEPS
 from workbench.recording.lazy import LazyArray, LazyArrays
 from workbench.recording.metadata import Metadata
 from workbench.recording.store import read_root
 from workbench.recording.stored_files import StoredFileError
 from workbench.recording.summary import summarise
+
+MOST_STEPS_IN_ORDER = 8_000_000
+"""Up to so many steps, their order by episodes is kept in memory; of more, an episode's rows are looked for."""
+REQUIRED = ("episode", "t", "slot", "reward", "terminated", "truncated")
+"""The step columns that every recording has, one number a step each."""
 
 if TYPE_CHECKING:
     import xarray
@@ -99,7 +104,11 @@ class Recording:
     @cached_property
     def steps(self) -> LazyArrays:
         """One row a step: `episode`, `t`, `action`, `reward`, `value`, `observation`, `truth/<name>` …"""
-        return self._arrays(STEPS, self.number_of_steps)
+        arrays = self._arrays(STEPS, self.number_of_steps)
+        wrong = [name for name in REQUIRED if name not in arrays or arrays[name].ndim != 1]
+        if wrong and self.number_of_steps:
+            raise WorkbenchError(f"{self.path} is damaged: it lacks the columns steps/{', steps/'.join(wrong)}.")
+        return arrays
 
     @cached_property
     def activations(self) -> LazyArrays:
@@ -118,9 +127,7 @@ class Recording:
         """One row an episode in order of its number: `id`, `return`, `length`, `seed`, `first_step`, `slot`,
         `terminated`, `truncated`, `complete`. An episode whose end was not committed is there with `complete` False.
         """
-        committed = self._episode_arrays
-        columns = {name: array[:] for name, array in committed.items() if not name.startswith("final_")}
-        return episode_table(columns, self._step_episode, self.steps)
+        return read_table(self._episode_arrays, self.steps, self.number_of_steps)
 
     def episode(self, number: int) -> Episode:
         """One episode.
@@ -136,7 +143,11 @@ class Recording:
             raise WorkbenchError(f"There is no episode {number}: the recording has {count}, numbered from 0.")
         index = number % count
         facts = {name: column[index] for name, column in self.episodes.items()}
-        rows = self._rows_by_episode(int(facts["id"]))
+        rows = self._rows_by_episode(int(facts["id"]), int(facts["first_step"]), int(facts["length"]))
+        if len(rows) != facts["length"]:
+            raise WorkbenchError(
+                f"The recording is damaged: episode {index} should have {facts['length']:,} steps; {len(rows):,} are there."
+            )
         return Episode(recording=self, index=index, rows=rows, facts=facts)
 
     def final_observation(self, number: int, key: str | None = None) -> npt.NDArray[Any] | None:
@@ -245,15 +256,14 @@ class Recording:
         return self._arrays(EPISODES, int(self.attributes["committed_episodes"]))
 
     @cached_property
-    def _step_episode(self) -> npt.NDArray[np.int32]:
-        return self.steps["episode"][:] if "episode" in self.steps else np.empty(0, np.int32)
+    def _episode_order(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+        ids = self.steps["episode"][:]
+        order = np.argsort(ids, kind="stable")
+        return order, ids[order]
 
-    @cached_property
-    def _episode_order(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-        order = np.argsort(self._step_episode, kind="stable")
-        return order, self._step_episode[order]
-
-    def _rows_by_episode(self, episode_id: int) -> npt.NDArray[np.int64]:
+    def _rows_by_episode(self, episode_id: int, first: int, length: int) -> npt.NDArray[np.int64]:
+        if self.number_of_steps > MOST_STEPS_IN_ORDER:
+            return scan_rows(self.steps["episode"].blocks(1 << 20, start=first), episode_id, length)
         order, ordered = self._episode_order
         low, high = np.searchsorted(ordered, [episode_id, episode_id + 1])
         return order[low:high]

@@ -43,21 +43,33 @@ def replay(recording: "Recording", row: int, environment: Environment | None = N
     if not 0 <= row < len(recording):
         raise WorkbenchError(f"There is no step {row}: the recording has {len(recording)}, numbered from 0.")
     episode_id = int(recording.steps["episode"][row])
-    number = int(np.flatnonzero(recording.episodes["id"] == episode_id)[0])
+    place = np.flatnonzero(recording.episodes["id"] == episode_id)
+    if not len(place):
+        raise WorkbenchError(
+            f"The recording is damaged: step {row} is of episode {episode_id}, which is not in its table."
+        )
+    number = int(place[0])
     episode = recording.episode(number)
-    seed = episode.seed
-    if seed is None and recording.attributes.get("derived_seeds"):
-        seed = int(recording.attributes["seed"]) + episode_id
+    seed, first_seed = episode.seed, recording.attributes.get("seed")
+    if seed is None and first_seed is not None and recording.attributes.get("derived_seeds"):
+        seed = int(first_seed) + episode_id
     if seed is None:
         raise WorkbenchError(
             f"Episode {number} cannot be replayed: the seed that its environment was reset with is not known. "
             f"Reset with a seed while recording."
         )
     made = environment if environment is not None else recording.make_environment()
-    observation, info = made.reset(seed=seed)
     before = episode.rows[: int(np.flatnonzero(episode.rows == row)[0])]
-    for action in recording.steps["action"][before]:
-        observation, _, _, _, info = made.step(action if action.ndim else action.item())
+    actions = recording.steps["action"][before]
+    try:
+        observation, info = made.reset(seed=seed)
+        for action in actions:
+            observation, _, _, _, info = made.step(action if action.ndim else action.item())
+    except Exception as error:
+        raise WorkbenchError(
+            f"Episode {number} cannot be replayed: the environment does not take its seed and actions "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:200]}). Is it the one that was recorded?"
+        ) from error
     exact, difference = compare_observations(recording, row, observation)
     return Replay(environment=made, observation=observation, info=info, exact=exact, largest_difference=difference)
 
