@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from workbench.errors import WorkbenchError
-from workbench.exports import export
-from workbench.exports.video import as_pictures, is_image
+from workbench.exports import FORMATS, export
+from workbench.exports.video import ENCODERS, as_pictures, is_image
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # the reader leaves its pipes open
@@ -51,6 +51,15 @@ def test_without_pictures_the_error_says_how_to_get_them(recordings: SimpleNames
 def test_impossible_options_are_refused(options: dict[str, float], recordings: SimpleNamespace, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="must be"):
         export(recordings.grid, "gif", tmp_path / "episode", **options)
+
+
+def test_a_suffix_in_capitals_is_as_good(recordings: SimpleNamespace, tmp_path: Path) -> None:
+    with Image.open(export(recordings.grid, "gif", tmp_path / "EPISODE.GIF")) as image:
+        assert image.format == "GIF"
+
+
+def test_every_format_of_a_video_has_its_encoder() -> None:
+    assert {row.suffix for row in FORMATS.values() if row.writer.startswith("video:")} == ENCODERS.keys()
 
 
 def test_pictures_of_any_layout_become_the_newest_one_in_rgb() -> None:

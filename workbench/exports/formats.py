@@ -48,7 +48,7 @@ _ROWS = (
     ),
     Format(
         name="mp4",
-        writer="video:write_mp4",
+        writer="video:write_video",
         suffix=".mp4",
         options=frozenset({"episode", "fps", "size"}),
         extra="video",
@@ -56,7 +56,7 @@ _ROWS = (
     ),
     Format(
         name="gif",
-        writer="video:write_gif",
+        writer="video:write_video",
         suffix=".gif",
         options=frozenset({"episode", "fps", "size"}),
         description="one episode's frames as an animated picture",

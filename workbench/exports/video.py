@@ -5,7 +5,7 @@ Axis legend:
     H, W  pixels
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ SMALLEST_IMAGE = 8
 """Side in pixels below which a three-axis observation is not taken for a picture (MiniGrid's 7×7×3 holds codes)."""
 
 
-def write_mp4(
+def write_video(
     recording: "Recording",
     path: Path,
     *,
@@ -38,11 +38,11 @@ def write_mp4(
     size: int | None = None,
     progress: Progress,
 ) -> None:
-    """Write an episode as H.264 video that every browser plays.
+    """Write an episode as a video, encoded as the path's suffix says.
 
     Args:
         recording: A recording with frames or image observations.
-        path: The file.
+        path: The file, ending in one of `ENCODERS`.
         episode: Number of the episode.
         fps: Frames a second; None for the environment's own.
         size: Least length of the shorter side, in pixels.
@@ -50,18 +50,22 @@ def write_mp4(
 
     Raises:
         WorkbenchError: There are no pictures, or the encoder refuses them.
-        MissingExtraError: imageio or imageio-ffmpeg is absent.
+        MissingExtraError: The encoder needs a package that is absent.
     """
+    ENCODERS[path.suffix.lower()](Pictures(recording, episode, size), _rate(recording, fps), path, progress)
+
+
+def _encode_mp4(pictures: "Pictures", fps: float, path: Path, progress: Progress) -> None:
+    """H.264, as every browser plays it."""
     try:
         import imageio_ffmpeg
     except ImportError as error:
         raise MissingExtraError("imageio-ffmpeg", "video", "Export to mp4") from error
-    pictures = Pictures(recording, episode, size)
     height, width = pictures.shape
     writer = imageio_ffmpeg.write_frames(
         str(path),
         (width, height),
-        fps=_rate(recording, fps),
+        fps=fps,
         quality=None,
         codec="libx264",
         macro_block_size=1,
@@ -81,33 +85,12 @@ def write_mp4(
         writer.close()
 
 
-def write_gif(
-    recording: "Recording",
-    path: Path,
-    *,
-    episode: int = 0,
-    fps: float | None = None,
-    size: int | None = None,
-    progress: Progress,
-) -> None:
-    """Write an episode as an animated GIF that repeats; a GIF's clock ticks in hundredths of a second.
-
-    Args:
-        recording: A recording with frames or image observations.
-        path: The file.
-        episode: Number of the episode.
-        fps: Frames a second, at most 50; None for the environment's own.
-        size: Least length of the shorter side, in pixels.
-        progress: Told about frames.
-
-    Raises:
-        WorkbenchError: There are no pictures.
-    """
+def _encode_gif(pictures: "Pictures", fps: float, path: Path, progress: Progress) -> None:
+    """An animated GIF that repeats, of 50 frames a second at most: its clock ticks in hundredths of a second."""
     from PIL import Image
 
-    pictures = Pictures(recording, episode, size)
     # Browsers show a delay below 2 hundredths at their own slow pace.
-    hundredths = max(2, round(100 / _rate(recording, fps)))
+    hundredths = max(2, round(100 / fps))
 
     def images() -> Iterator[Image.Image]:
         for done, picture in enumerate(pictures, 1):
@@ -116,6 +99,10 @@ def write_gif(
 
     every = images()
     next(every).save(path, save_all=True, append_images=every, duration=10 * hundredths, loop=0, optimize=False)
+
+
+ENCODERS: dict[str, Callable[["Pictures", float, Path, Progress], None]] = {".mp4": _encode_mp4, ".gif": _encode_gif}
+"""By a file's suffix, what writes the pictures of an episode at so many frames a second."""
 
 
 class Pictures:
