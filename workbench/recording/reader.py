@@ -146,7 +146,8 @@ class Recording:
         rows = self._rows_by_episode(int(facts["id"]), int(facts["first_step"]), int(facts["length"]))
         if len(rows) != facts["length"]:
             raise WorkbenchError(
-                f"The recording is damaged: episode {index} should have {facts['length']:,} steps; {len(rows):,} are there."
+                f"The recording is damaged: episode {index} should have {facts['length']:,} steps, "
+                f"and {len(rows):,} are there."
             )
         return Episode(recording=self, index=index, rows=rows, facts=facts)
 
