@@ -1,10 +1,12 @@
-"""What the training scripts share: a progress bar, reproducible set-up, and saving small."""
+"""What the training scripts share: their options, the course of a training, a progress bar, and saving small."""
 
 import json
 import random
 import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +23,51 @@ TRANSIENT = (
     "ep_success_buffer",
 )
 """Attributes that an algorithm needs only while it trains."""
+
+
+Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Train an agent."""
+
+    seed: int = 0
+    """Seed of everything random."""
+    timesteps: int
+    """Environment steps."""
+    out: Path
+    """Folder that the weights and the training log are written to."""
+
+
+def train_and_save(
+    make_model: Callable[[int], Algorithm],
+    options: Options,
+    description: str,
+    *,
+    before_saving: Callable[[Algorithm], None] | None = None,
+) -> Algorithm:
+    """Train a stable-baselines3 algorithm, and write `weights.zip` and `training.json`.
+
+    Args:
+        make_model: Makes the untrained algorithm and its environment from a seed, when all generators are seeded.
+        options: Of the training.
+        description: A few words beside the progress bar.
+        before_saving: What is done to the trained algorithm first.
+
+    Returns:
+        The trained algorithm.
+    """
+    started = time.time()
+    make_reproducible(options.seed)
+    model = make_model(options.seed)
+    model.learn(options.timesteps, callback=ProgressBar(options.timesteps, description))
+    if before_saving is not None:
+        before_saving(model)
+    save_small(model, options.out / "weights.zip")
+    facts = {key: value for key, value in asdict(options).items() if key != "out"}
+    write_training_log(options.out / "training.json", started=started, **facts)
+    return model
 
 
 class ProgressBar(BaseCallback):

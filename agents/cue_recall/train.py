@@ -1,38 +1,21 @@
 """Train RecurrentPPO on CueRecall-v0: `python -m agents.cue_recall.train --seed 0`."""
 
-import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import tyro
 from sb3_contrib import RecurrentPPO
 from stable_baselines3.common.env_util import make_vec_env
 
-from agents.training import ProgressBar, make_reproducible, save_small, write_training_log
+from agents.training import Options, train_and_save
 
-FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """Train the agent that remembers a cue."""
-
-    seed: int = 0
-    """Seed of everything random."""
-    timesteps: int = 400_000
-    """Environment steps."""
-    out: Path = FOLDER
-    """Folder that the weights and the training log are written to."""
+DEFAULTS = Options(timesteps=400_000, out=Path(__file__).parent)
 
 
-def train(options: Options) -> RecurrentPPO:
-    """Train, save, and return the agent."""
-    started = time.time()
-    make_reproducible(options.seed)
-    environment = make_vec_env("envs:CueRecall-v0", n_envs=16, seed=options.seed)
-    model = RecurrentPPO(
+def make_model(seed: int) -> RecurrentPPO:
+    """Make the untrained agent in 16 environments."""
+    return RecurrentPPO(
         "MlpLstmPolicy",
-        environment,
+        make_vec_env("envs:CueRecall-v0", n_envs=16, seed=seed),
         learning_rate=1e-3,
         n_steps=64,
         batch_size=256,
@@ -40,15 +23,15 @@ def train(options: Options) -> RecurrentPPO:
         gamma=0.98,
         ent_coef=0.01,
         policy_kwargs={"lstm_hidden_size": 32, "net_arch": {"pi": [32], "vf": [32]}},
-        seed=options.seed,
+        seed=seed,
         device="cpu",
     )
-    model.learn(options.timesteps, callback=ProgressBar(options.timesteps, "RecurrentPPO on CueRecall-v0"))
-    save_small(model, options.out / "weights.zip")
-    facts = {key: value for key, value in asdict(options).items() if key != "out"}
-    write_training_log(options.out / "training.json", started=started, **facts)
-    return model
+
+
+def train(options: Options) -> RecurrentPPO:
+    """Train, save, and return the agent."""
+    return train_and_save(make_model, options, "RecurrentPPO on CueRecall-v0")
 
 
 if __name__ == "__main__":
-    train(tyro.cli(Options))
+    train(tyro.cli(Options, default=DEFAULTS, description="Train the agent that remembers a cue."))
