@@ -3,7 +3,15 @@
 `gymnasium.make("envs:CheeseMaze-v0")` and `gymnasium.make("envs:CueRecall-v0")` need no further import.
 """
 
+import importlib.util
+
 import gymnasium
+
+if importlib.util.find_spec("numba") is None:
+    raise ImportError(
+        "The environments of this checkout need the package 'numba', which is not installed; "
+        'install it with: pip install "rl-workbench[envs]"'
+    )
 
 from envs.cheese_maze import CheeseMaze
 from envs.cue_recall import CueRecall

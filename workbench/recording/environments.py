@@ -31,6 +31,7 @@ _MISSING = {
     "opencv": "atari",
     "mujoco": "mujoco",
     "minigrid": "minigrid",
+    "numba": "envs",
     "pygame": "render",
 }
 
