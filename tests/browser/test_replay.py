@@ -132,12 +132,12 @@ def test_another_layer_keeps_the_step(page, server):
 
 def test_a_long_episode_comes_in_windows_and_loses_nothing(page, server):
     open_replay(page, server, "spotlight.zarr", layer="trunk.1")
-    page.get_by_text(re.compile(r"Loaded: steps 0 to \d+ of 900")).wait_for()
+    page.get_by_text(re.compile(r"Loaded: steps 0 to \d+ of 0 to 899")).wait_for()
     page.get_by_label("Jump to step").fill("850")
     page.keyboard.press("Enter")
     wait_for_step(page, 850)
     loaded = page.get_by_text(re.compile("Loaded: steps")).inner_text()
-    start = int(re.search(r"steps (\d+) to 899 of 900", loaded).group(1))
+    start = int(re.search(r"steps (\d+) to 899 of 0 to 899", loaded).group(1))
     page.get_by_role("button", name="← earlier").click()
     wait_for_step(page, start - 1)
     page.keyboard.press("End")
@@ -147,7 +147,7 @@ def test_a_long_episode_comes_in_windows_and_loses_nothing(page, server):
 def test_playing_goes_on_into_the_next_window(page, server):
     player = open_replay(page, server, "spotlight.zarr", layer="trunk.1")
     loaded = page.get_by_text(re.compile("Loaded: steps")).inner_text()
-    last = int(re.search(r"steps 0 to (\d+) of 900", loaded).group(1))
+    last = int(re.search(r"steps 0 to (\d+) of 0 to 899", loaded).group(1))
     page.get_by_label("Jump to step").fill(str(last - 5))
     page.keyboard.press("Enter")
     wait_for_step(page, last - 5)
@@ -208,6 +208,48 @@ def test_an_address_that_leads_nowhere_is_a_box(page, server):
     page.goto(f"{server}/replay?recording=../../secret")
     page.get_by_text("is not below the folder").wait_for()
     assert page.get_by_text("Traceback").count() == 0
+
+
+@pytest.mark.parametrize(("recording", "layer"), [("maze.zarr", "trunk.0"), ("pendulum.zarr", "trunk.1")])
+def test_what_belongs_together_is_in_sight_together(page, server, recording, layer):
+    open_replay(page, server, recording, layer=layer)
+    page.wait_for_timeout(400)
+    for panel in (
+        "The scene" if recording == "maze.zarr" else "Observation",
+        "What it did",
+        "Over the episode",
+        "Inside",
+    ):
+        heading = page.get_by_role("heading", name=panel, exact=True).first
+        box = page.locator("section.rlw-panel", has=heading).first.bounding_box()
+        assert box["y"] + box["height"] <= 900, panel
+    assert page.locator(".rlw-readout", has_text="Value").first.bounding_box()["y"] < 900
+
+
+def test_at_900_pixels_the_panels_stand_in_two_columns(page, server):
+    page.set_viewport_size({"width": 900, "height": 900})
+    open_replay(page, server, "maze.zarr")
+    page.wait_for_timeout(400)
+    left = {round(box.bounding_box()["x"]) for box in page.locator("section.rlw-panel").all()}
+    assert len(left) == 2
+
+
+def test_a_change_of_width_keeps_the_step(page, server):
+    open_replay(page, server, "maze.zarr", step=3)
+    wait_for_step(page, 3)
+    page.set_viewport_size({"width": 900, "height": 900})
+    page.wait_for_timeout(500)
+    assert len({round(box.bounding_box()["x"]) for box in page.locator("section.rlw-panel").all()}) == 2
+    wait_for_step(page, 3)
+
+
+def test_the_position_is_told_without_doubt(page, server):
+    player = open_replay(page, server, "pendulum.zarr", step=199)
+    page.get_by_text("of 0 to 199").wait_for()
+    page.keyboard.press("ArrowRight")
+    page.get_by_text("after the last action", exact=True).wait_for()
+    assert step_of(player) == 200
+    assert "200 actions: steps 0 to 199. Step 200 is" in page.locator(".rlw-place").get_attribute("title")
 
 
 @pytest.mark.parametrize("width", [1440, 900])

@@ -15,6 +15,6 @@ def run(agents: Sequence[AgentChoice] = ()) -> None:
         agents: What the recording form offers.
     """
     st.set_page_config(page_title="RL workbench", page_icon="🧠", layout="wide")
-    st.html("<style>.stMainBlockContainer { padding-top: 3.6rem; padding-bottom: 2rem; }</style>")
+    st.html("<style>.stMainBlockContainer { padding: 3.6rem clamp(1rem, 2.2vw, 3rem) 2rem; }</style>")
     st.session_state["agents"] = tuple(agents)
     st.navigation(list(pages().values()), position="top").run()

@@ -14,6 +14,8 @@ function legend(box, data, context) {
   };
 }
 
+const hintOf = (data, text) => `${data.scale ? `${data.scale} ` : ""}${text}`;
+
 function paint(buffer, levels, table, width, height) {
   if (buffer.width !== width || buffer.height !== height) { buffer.width = width; buffer.height = height; }
   const g = buffer.getContext("2d");
@@ -28,16 +30,19 @@ function mapsPanel(box, data, context) {
   const array = decodeArray(data.array);
   const [count, rows, columns] = array.shape.slice(1);
   const canvas = make("canvas", "", null, box.body);
-  const hover = make("p", "rlw-hint", "Point at a map for its unit and value.", box.body);
+  const hover = make("p", "rlw-hint", hintOf(data, "Point at a map for its unit and value."), box.body);
   const drawLegend = legend(box, data, context);
   const buffer = document.createElement("canvas");
   let grid = null, shown = 0;
   const layout = () => {
     const width = Math.max(200, box.body.clientWidth), gap = 6;
-    let cell = Math.min(132, Math.max(44, Math.floor(Math.sqrt((width * 330) / count)) - gap));
-    const across = Math.max(1, Math.min(count, Math.floor((width + gap) / (cell + gap))));
-    const tall = Math.max(12, (cell * rows) / columns) + 13;
-    grid = { across, cell, tall, gap, width, height: Math.ceil(count / across) * (tall + gap) };
+    const layoutOf = (across) => {
+      const cell = Math.min(132, Math.floor((width + gap) / across) - gap), tall = Math.max(12, (cell * rows) / columns) + 13;
+      return { across, cell, tall, gap, width, height: Math.ceil(count / across) * (tall + gap) };
+    };
+    let across = 1; // as few side by side, and so as large, as keep the maps in sight
+    while (across < count && layoutOf(across).height > MAPS_TALL && layoutOf(across + 1).cell >= SMALLEST_MAP) across += 1;
+    grid = layoutOf(across);
   };
   canvas.addEventListener("pointermove", (event) => {
     if (!grid) return;
@@ -82,7 +87,7 @@ function vectorPanel(box, data, context, compact = false) {
   const count = array.size, length = array.shape[0];
   const bars = count <= 64;
   const canvas = make("canvas", "", null, box.body);
-  const hover = make("p", "rlw-hint", bars ? "One bar a unit. Point at one for its value." : "One cell a unit, row by row. Point at one for its value.", box.body);
+  const hover = make("p", "rlw-hint", hintOf(data, bars ? "One bar a unit: point at one for its value." : "One cell a unit, row by row: point at one for its value."), box.body);
   let raster = null, rasterStill = null;
   if (!compact && length > 1) {
     make("p", "rlw-caption", `Every unit over the window: one row a unit, time to the right. Click to go to a step.`, box.body);
@@ -175,7 +180,7 @@ function vectorPanel(box, data, context, compact = false) {
         const r = fitCanvas(raster, geometry.width, rasterHeight);
         r.clearRect(0, 0, geometry.width, rasterHeight);
         r.drawImage(rasterStill, 0, 0, geometry.width, rasterHeight);
-        const x = MARGIN.left + (((t === null ? length - 1 : t) + 0.5) / length) * (geometry.width - MARGIN.left - MARGIN.right);
+        const x = MARGIN.left + ((t === null ? length : t + 0.5) / length) * (geometry.width - MARGIN.left - MARGIN.right);
         r.fillStyle = theme.background; r.fillRect(x - 1.5, 0, 3, rasterHeight);
         r.fillStyle = theme.text; r.fillRect(x - 0.5, 0, 1, rasterHeight);
       }
@@ -185,6 +190,6 @@ function vectorPanel(box, data, context, compact = false) {
 
 function layerPanel(parent, payload, context) {
   const layer = payload.layer;
-  const box = panel(parent, "Inside", layer.label, "rlw-wide");
+  const box = panel(parent, "Inside", layer.label);
   return layer.kind === "maps" ? mapsPanel(box, layer, context) : vectorPanel(box, layer, context);
 }

@@ -36,7 +36,8 @@ def describe_layer(name: str, module: str, values: npt.NDArray[Any], *, unit: st
     return {
         "kind": "vector",
         "name": name,
-        "label": f"{label} · scale over these steps",
+        "label": label,
+        "scale": "The scale spans the steps loaded.",
         "units": units.tolist(),
         "unit": unit,
         **quantise(vector[:, units]),
@@ -71,7 +72,8 @@ def _maps(name: str, module: str, values: npt.NDArray[Any], unit: str) -> dict[s
     return {
         "kind": "maps",
         "name": name,
-        "label": f"{label} · one scale for all maps and these steps",
+        "label": label,
+        "scale": "One scale for all maps and all steps loaded.",
         "units": units.tolist(),
         "unit": unit,
         **quantise(kept),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 MOST_STEPS = 1000
 PAYLOAD_BYTES = 8 << 20
 MOST_BINS = 4000
+_REWARD_UNITS = {True: "units of reward", False: "the rescaled reward that it was trained on"}
 
 
 def window_steps(recording: "Recording", layer: str | None) -> int:
@@ -180,33 +181,36 @@ def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
 
 def _timeline(summary: EpisodeSummary, window: slice) -> dict[str, Any]:
     distribution = summary.distribution
-    value_unit = "critic's estimate, in reward"
-    if not summary.reward_in_value_units:
-        value_unit = "critic's estimate, in the rescaled reward that it was trained on"
-    candidates: list[tuple[str, str, str, FloatArray | None]] = [
-        ("value", "Value", value_unit, summary.value),
-        ("reward", "Reward", "a step", summary.reward),
-        ("entropy", "Entropy", f"nat, {_entropy_of(distribution).lower()}", distribution.entropy),
+    scale = "reward" if summary.reward_in_value_units else "rescaled reward"
+    estimate = (
+        f"The critic's estimate of the return from each step on, in {_REWARD_UNITS[summary.reward_in_value_units]}"
+    )
+    candidates: list[tuple[str, str, str, str, FloatArray | None]] = [
+        ("value", "Value", scale, estimate, summary.value),
+        ("reward", "Reward", "a step", "What each step's action brought", summary.reward),
+        ("entropy", "Entropy", "nat", _entropy_of(distribution), distribution.entropy),
     ]
     if distribution.q_values is not None and distribution.q_values.shape[1] > 1:
         best = np.sort(distribution.q_values, axis=1)
-        candidates.append(("gap", "Q gap", "best minus second-best action, in reward", best[:, -1] - best[:, -2]))
+        hint = "Q of the best action minus Q of the second best: small where the choice hardly matters to the agent"
+        candidates.append(("gap", "Q gap", scale, hint, best[:, -1] - best[:, -2]))
     length = len(summary.reward)
     bin_steps = max(1, -(-length // MOST_BINS))
     binned = f", each column the range over {bin_steps} steps" if bin_steps > 1 else ""
     return {
-        "label": f"{length} steps{binned}; the line is the step shown, ▼ ◆ ✕ mark the moments. Click to go there.",
+        "label": f"{length} steps{binned}; ▼ ◆ ✕ mark moments. Click to go there.",
         "steps_per_bin": bin_steps,
         "series": [
             {
                 "key": key,
                 "label": label,
                 "unit": unit,
+                "hint": hint,
                 "array": encode_array(values[window], "float64"),
                 "low": encode_array(_bins(values, bin_steps, np.fmin)),
                 "high": encode_array(_bins(values, bin_steps, np.fmax)),
             }
-            for key, label, unit, values in candidates
+            for key, label, unit, hint, values in candidates
             if values is not None
         ],
     }

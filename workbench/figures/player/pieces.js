@@ -6,6 +6,9 @@ const DIVERGING_DARK = "9eb0ff79abed519fd33685ad2868861d4b6114303e111a20190c092b
 const NON_FINITE = 255; // the level that stands for NaN or infinity; 0 to 254 span the stated range
 const MARGIN = { left: 54, right: 10 }; // of every picture whose horizontal axis is time, so that they line up
 const TOP = 12; // room for the marks of moments above a line
+const MAPS_TALL = 420, SMALLEST_MAP = 28; // pixels that a layer's maps take together if they can, and each at least
+const COLUMN = 400; // pixels that a column of panels takes at least
+const PLACES = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 2, 1], [0, 1, 2, 3]]; // by columns: where seen, done, inside and the course go
 const SPEEDS = [1, 2, 5, 10, 20, 30, 60];
 const SERIES_COLOURS = {
   light: { value: "#0072b2", reward: "#c25400", entropy: "#00805c", other: "#8a4f9e" },
@@ -17,6 +20,8 @@ const MOMENT_WORDS = {
   against_mode: ["✕", "Against the mode"],
 };
 
+
+const columnsFor = (width) => Math.max(1, Math.min(PLACES.length, Math.floor(width / COLUMN)));
 
 function decodeArray(encoded) {
   const text = atob(encoded.data);
@@ -52,7 +57,7 @@ function number(value, digits = 3) {
   let text;
   if (size !== 0 && (size >= 1e5 || size < 1e-3)) text = value.toExponential(Math.max(digits - 2, 1));
   else text = Number.isInteger(value) ? String(value) : value.toFixed(Math.max(0, digits - 1 - Math.max(0, Math.floor(Math.log10(size || 1)))));
-  return text.replace("-", "−");
+  return text.replaceAll("-", "−");
 }
 
 function make(tag, className, text, parent) {

@@ -24,7 +24,7 @@
 function mountPlayer(root, payload, options = {}) {
   let onStep = options.onStep || null;
   let position = 0, playing = false, speed = 20, owed = 0, previous = 0, request = 0, timer = 0, wantPlay = false;
-  let panels = [], controls = null, theme = null, alive = true, drawn = 0;
+  let panels = [], controls = null, theme = null, alive = true, drawn = 0, across = 0;
   root.classList.add("rlw-player");
   if (!root.hasAttribute("tabindex")) root.tabIndex = 0;
   root.setAttribute("aria-label", "Episode player");
@@ -122,11 +122,14 @@ function mountPlayer(root, payload, options = {}) {
     slider.setAttribute("aria-label", "Step");
     slider.addEventListener("input", () => seek(Number(slider.value)));
     const place = make("label", "rlw-place", "step ", bar);
+    const actions = payload.episode.length, lastAction = Math.max(0, actions - 1), after = payload.episode.last > lastAction;
+    const span = actions > 1 ? `0 to ${lastAction}` : "0";
+    place.title = `${actions} action${actions === 1 ? "" : "s"}: step${actions === 1 ? "" : "s"} ${span}.` + (after ? ` Step ${actions} is what was observed after the last action.` : "");
     const entry = make("input", "", null, place);
     Object.assign(entry, { type: "number", min: 0, max: payload.episode.last, step: 1 });
     entry.setAttribute("aria-label", "Jump to step");
     entry.addEventListener("change", () => { pause(); seek(Number(entry.value)); });
-    make("span", "", ` of ${payload.episode.length}`, place);
+    const where = make("span", "rlw-where", "", place);
     const select = make("select", "", null, bar);
     select.setAttribute("aria-label", "Speed in steps a second");
     const fps = payload.environment_fps;
@@ -147,6 +150,7 @@ function mountPlayer(root, payload, options = {}) {
         slider.value = String(step());
         const active = root.getRootNode().activeElement;
         if (active !== entry) entry.value = String(step());
+        where.textContent = step() > lastAction ? " after the last action" : ` of ${span}`;
       },
     };
   }
@@ -160,7 +164,7 @@ function mountPlayer(root, payload, options = {}) {
     for (const note of payload.notes) make("p", "rlw-warning", note, root);
     if (payload.window.start > 0 || payload.window.stop < payload.episode.length) {
       const paging = make("p", "rlw-paging", null, root);
-      make("span", "", `Loaded: steps ${payload.window.start} to ${payload.window.stop - 1} of ${payload.episode.length}; the timelines show all of them.`, paging);
+      make("span", "", `Loaded: steps ${payload.window.start} to ${payload.window.stop - 1} of 0 to ${payload.episode.length - 1}; the timelines show all of them.`, paging);
       if (onStep) {
         const page = (text, target, able) => {
           const button = make("button", "", text, paging);
@@ -173,26 +177,35 @@ function mountPlayer(root, payload, options = {}) {
     }
     if (rows() > 0) {
       panels.push(readoutPanel(root, payload));
+      across = columnsFor(root.clientWidth);
       const stage = make("div", "rlw-stage", null, root);
-      const pictured = payload.observations.some((one) => one.kind === "image");
-      const small = !payload.frames && !pictured;
-      stage.classList.toggle("rlw-two", small);
-      const columns = ["", "", " rlw-side"].map((extra) => make("div", `rlw-column${extra}`, null, stage));
-      const [seen, acted, side] = columns;
-      const across = small ? 2 : Math.max(1, getComputedStyle(stage).gridTemplateColumns.split(" ").length);
-      const emptiest = () => columns.slice(0, across).reduce((best, one) => (one.scrollHeight < best.scrollHeight ? one : best));
-      if (payload.frames) panels.push(framePanel(seen, payload, context));
-      panels.push(actionPanel(acted, payload));
-      panels.push(momentsPanel(side, payload, context));
-      panels.push(...observationPanels(emptiest, payload, context));
-      if (payload.truth.length) panels.push(truthPanel(root, payload));
-      panels.push(timelinePanel(root, payload, context));
-      if (payload.layer) panels.push(layerPanel(root, payload, context));
-      const memory = make("div", "rlw-memory", null, root);
-      for (const state of payload.state) panels.push(vectorPanel(panel(memory, "Memory", state.label), state, context));
+      stage.style.setProperty("--rlw-across", String(across));
+      arrange(Array.from({ length: across }, () => make("div", "rlw-column", null, stage)));
     } else make("p", "rlw-warning", "This episode has no recorded step.", root);
     make("p", "rlw-keys", "Keys: ← → one step · shift + ← → ten · space play or pause · home, end. Click a timeline to go there.", root);
     redraw();
+  }
+
+  /* What belongs together side by side goes first: what was seen, what was done, what went on inside, and the course of
+   * the episode. Everything else goes to whichever column ends highest. */
+  function arrange(columns) {
+    const put = (column, build) => {
+      const one = build(column), t = position < rows() ? position : null;
+      if (one.redraw) one.redraw();
+      one.draw(t, position); // now, so that its height counts
+      panels.push(one);
+    };
+    const emptiest = () => columns.reduce((best, one) => (one.scrollHeight < best.scrollHeight ? one : best));
+    const [seen, acted, inside, course] = PLACES[across - 1].map((place) => columns[place]);
+    const observations = payload.observations.map((one) => (column) => observationPanel(column, one, payload, context));
+    put(seen, payload.frames ? (column) => framePanel(column, payload, context) : observations.shift() || ((column) => nothingSeen(column)));
+    put(acted, (column) => actionPanel(column, payload));
+    if (payload.layer) put(inside, (column) => layerPanel(column, payload, context));
+    put(course, (column) => timelinePanel(column, payload, context));
+    const others = [...observations, (column) => momentsPanel(column, payload, context)];
+    if (payload.truth.length) others.push((column) => truthPanel(column, payload));
+    for (const state of payload.state) others.push((column) => vectorPanel(panel(column, "Memory", state.label), state, context));
+    for (const other of others) put(emptiest(), other);
   }
 
   function redraw() {
@@ -221,7 +234,11 @@ function mountPlayer(root, payload, options = {}) {
   let widthBefore = 0;
   const watch = new ResizeObserver(() => {
     const width = root.clientWidth;
-    if (width && Math.abs(width - widthBefore) > 1) { widthBefore = width; theme = readTheme(root); redraw(); }
+    if (!width || Math.abs(width - widthBefore) <= 1) return;
+    widthBefore = width;
+    theme = readTheme(root);
+    if (rows() > 0 && columnsFor(width) !== across) build();
+    else redraw();
   });
   watch.observe(root);
   const themeTimer = setInterval(() => {

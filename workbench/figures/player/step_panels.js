@@ -52,18 +52,17 @@ function vectorRows(parent, vector) {
   } };
 }
 
-function observationPanels(place, payload, context) {
-  return payload.observations.map((observation) => {
-    const parent = place();
-    const title = observation.name ? `Observation: ${observation.name}` : "Observation";
-    if (observation.kind === "image") {
-      const box = panel(parent, title, observation.label, "rlw-frame");
-      return picture(box, observation, payload, context, "The observation at this step", true);
-    }
-    const box = panel(parent, title, observation.label);
-    if (observation.kind === "cells") return vectorPanel(box, observation, context, true);
-    return vectorRows(box.body, observation);
-  });
+function observationPanel(parent, observation, payload, context) {
+  const title = observation.name ? `Observation: ${observation.name}` : "Observation";
+  const box = panel(parent, title, observation.label);
+  if (observation.kind === "image") return picture(box, observation, payload, context, "The observation at this step", true);
+  if (observation.kind === "cells") return vectorPanel(box, observation, context, true);
+  return vectorRows(box.body, observation);
+}
+
+function nothingSeen(parent) {
+  make("p", "rlw-hint", "The recording holds neither pictures nor observations.", panel(parent, "Observation", "").body);
+  return { draw() {} };
 }
 
 function actionPanel(parent, payload) {
@@ -71,6 +70,7 @@ function actionPanel(parent, payload) {
   const box = panel(parent, "What it did", actions.label);
   const chosen = actions.chosen ? decodeArray(actions.chosen) : null;
   const distribution = actions.distribution;
+  box.body.classList.add("rlw-acted");
   const ended = make("p", "rlw-ended", "", box.body);
   const content = make("div", "", null, box.body);
   const updates = [];
@@ -108,7 +108,7 @@ function actionPanel(parent, payload) {
     const scores = distribution.array ? decodeArray(distribution.array) : null;
     const isProbability = distribution.kind !== "q_values";
     let offset = 0;
-    const truths = actionMarks(box.body, payload);
+    const truths = actionMarks(payload);
     updates.push((t) => truths.draw(t));
     actions.components.forEach((component, c) => {
       if (component.name) make("h4", "", component.name, content);
@@ -135,6 +135,7 @@ function actionPanel(parent, payload) {
         });
       });
     });
+    truths.finish(content);
   }
   return { draw(t) {
     ended.textContent = t === null ? payload.episode.ending : "";

@@ -105,14 +105,14 @@ function overlay(box, sheet, images, payload, context) {
   } };
 }
 
-/* Which of the options a truth label names as an action, one mark a label: {place(row, option), draw(t)}. */
-function actionMarks(content, payload) {
+/* Which of the options a truth label names as an action, one mark a label: {place(row, option), draw(t), finish(parent)}. */
+function actionMarks(payload) {
   const labels = payload.truth.filter((label) => label.kind === "action").slice(0, MARK_FORMS.length);
   const single = payload.actions.components && payload.actions.components.length === 1 && payload.actions.distribution.kind !== "bernoulli";
-  if (!labels.length || !single) return { place() {}, draw() {} };
+  if (!labels.length || !single) return { place() {}, draw() {}, finish() {} };
   const form = (index, parent) => svg("path", { d: outline(MARK_FORMS[index], 0.5), fill: "none", stroke: "currentColor", "stroke-width": 0.18 },
     svg("svg", { viewBox: "-0.75 -0.75 1.5 1.5", width: 14, height: 14, "aria-hidden": "true" }, parent));
-  const legend = make("p", "rlw-hint rlw-truths", "True: ", content);
+  const legend = make("p", "rlw-hint rlw-truths", "True: ");
   const marks = labels.map((label, index) => {
     const entry = make("span", "", null, legend);
     form(index, entry);
@@ -120,6 +120,7 @@ function actionMarks(content, payload) {
     return { values: decodeArray(label.array), first: label.first, cells: [], name: label.name };
   });
   return {
+    finish(parent) { parent.appendChild(legend); },
     place(row, option) {
       const cell = make("span", "rlw-truths", null, row);
       cell.style.width = `${labels.length * 17}px`;
@@ -137,13 +138,12 @@ function actionMarks(content, payload) {
 }
 
 function truthPanel(parent, payload) {
-  const box = panel(parent, "True state", "what the environment says is so, hidden from the agent unless it observes it", "rlw-wide");
+  const box = panel(parent, "True state", "what the environment says is so, hidden from the agent unless it observes it");
   const table = make("div", "rlw-truth", null, box.body);
   const cells = payload.truth.map((label) => {
     const cell = make("div", "rlw-fact", null, table);
     make("span", "rlw-label", label.name.replaceAll("_", " "), cell).title = label.name;
     const values = decodeArray(label.array);
-    if (!["grid", "places", "action"].includes(label.kind) && values.size > 4) cell.classList.add("rlw-long");
     if (label.kind !== "grid") return { draw: textOf(make("span", "rlw-figure", "", cell), label), values };
     const [rows, columns] = label.grid;
     const canvas = make("canvas", "", null, cell);
