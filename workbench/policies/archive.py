@@ -2,24 +2,29 @@
 
 import base64
 import binascii
-import io
-import json
-import zipfile
+import os
+import re
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
+from workbench.bounded_json import read_json
 from workbench.errors import WorkbenchError
+from workbench.policies.bounded_zip import BoundedZipError, open_zip
 from workbench.policies.inert_pickle import InertPickleError, read_inert
+from workbench.policies.inert_weights import read_state_dict
 
-MAXIMUM_BYTES = {"data": 512 * 2**20, "policy.pth": 4 * 2**30, "_stable_baselines3_version": 100}
-"""The members that are read (no other is even opened), and how large each may be once unpacked."""
-MAXIMUM_RATIO = 200
-"""Most that a member may grow in unpacking; the library stores its members without compressing them."""
+MAXIMUM_DATA_BYTES = 64 * 2**20
+"""Longest member `data`; the spaces and the last observations in it are what makes it long."""
+MAXIMUM_WEIGHT_BYTES = 192 * 2**20
+"""Most bytes of the weights, 50 million parameters: loading needs three times as much memory for a moment."""
+MAXIMUM_TRUSTED_BYTES = 16 * 2**30
+"""The same of both in a file that is trusted."""
+_VERSION = re.compile(r"[0-9][0-9A-Za-z.+-]{0,40}")
 
 
 @dataclass(frozen=True)
@@ -54,111 +59,86 @@ class Archive:
 
 def resolve_path(path: str | Path) -> Path:
     """Return the file meant by `path`, with `.zip` added where that is what exists."""
-    path = Path(path).expanduser()
-    if not path.exists() and path.with_name(path.name + ".zip").exists():
-        path = path.with_name(path.name + ".zip")
-    if not path.exists():
+    path = Path(os.path.expanduser(path))
+    if not os.path.exists(path) and os.path.exists(f"{path}.zip"):
+        path = Path(f"{path}.zip")
+    if not os.path.exists(path):
         raise WorkbenchError(
             f"no agent at '{path}': expected the zip file that stable-baselines3 saved; check the path"
         )
-    if path.is_dir():
+    if os.path.isdir(path):
         raise WorkbenchError(f"'{path}' is a folder: expected the zip file that stable-baselines3 saved")
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        # Opening a FIFO waits for ever, and a device has no end.
+        raise WorkbenchError(f"'{path}' is not a regular file: expected the zip file that stable-baselines3 saved")
     return path
 
 
-def _checked_size(members: zipfile.ZipFile, limits: Mapping[str, int] | int, where: str) -> None:
-    """Refuse members that would unpack to more than is sane, judged by the zip's own directory."""
-    for member in members.infolist():
-        limit = limits if isinstance(limits, int) else limits.get(member.filename)
-        if limit is None:
-            continue
-        if member.file_size > limit:
-            raise WorkbenchError(
-                f"'{member.filename}' in {where} unpacks to {member.file_size:,} bytes; at most {limit:,} are read"
-            )
-        if member.file_size > 2**20 and member.file_size > MAXIMUM_RATIO * max(member.compress_size, 1):
-            raise WorkbenchError(
-                f"'{member.filename}' in {where} unpacks to over {MAXIMUM_RATIO} times its size: a zip bomb?"
-            )
-
-
-def read_weights(data: bytes, where: str) -> dict[str, Tensor]:
+def read_weights(data: bytes, where: str, *, maximum_bytes: int = MAXIMUM_WEIGHT_BYTES) -> dict[str, Tensor]:
     """Read a state dict from the bytes of a `.pth` file.
 
     Args:
         data: The file's bytes.
         where: The file's name for error messages.
+        maximum_bytes: Most bytes of all tensors together.
 
     Raises:
         WorkbenchError: Not a plain state dict of dense tensors.
     """
-    if data[:4] == b"PK\x03\x04":
-        with zipfile.ZipFile(io.BytesIO(data)) as inner:
-            _checked_size(inner, MAXIMUM_BYTES["policy.pth"], where)
     try:
-        # Safe for a stranger's file: with weights_only, torch reads the pickle with its own restricted reader, which
-        # rebuilds tensors and plain containers and calls nothing else; anything else in the file is an error.
-        weights = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:
-        first = str(error).strip().split("\n")[0][:200]
-        raise WorkbenchError(
-            f"the weights in {where} cannot be read as plain tensors ({type(error).__name__}: {first})"
-        ) from error
-    if not isinstance(weights, dict):
-        raise WorkbenchError(
-            f"the weights in {where} are a {type(weights).__name__}; expected a dict of tensors by name"
-        )
-    for name, tensor in weights.items():
-        # A view with zero strides can claim terabytes on a few bytes; copying it would then spend them.
-        if (
-            not isinstance(name, str)
-            or not isinstance(tensor, Tensor)
-            or tensor.layout != torch.strided
-            or (tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes())
-        ):
-            raise WorkbenchError(f"'{name}' in {where} is not a plain dense tensor")
-    return weights
+        return read_state_dict(data, maximum_bytes=maximum_bytes)
+    except ValueError as error:
+        raise WorkbenchError(f"the weights in {where} cannot be read as plain tensors ({str(error)[:300]})") from error
 
 
-def read_archive(path: str | Path) -> Archive:
+def read_archive(path: str | Path, *, trusted: bool = False) -> Archive:
     """Read a saved agent.
 
     Args:
         path: The zip file; `.zip` may be left out.
+        trusted: The file is its reader's own, and may be as large as it is.
 
     Raises:
         WorkbenchError: No such file, not a zip, cut short, too large, or not of stable-baselines3.
     """
     path = resolve_path(path)
     where = f"'{path}'"
+    largest_data, largest = MAXIMUM_DATA_BYTES, MAXIMUM_WEIGHT_BYTES
+    if trusted:
+        largest_data = largest = MAXIMUM_TRUSTED_BYTES
+    start = b""
     try:
-        with zipfile.ZipFile(path) as members:
-            names = set(members.namelist())
-            missing = {"data", "policy.pth"} - names
-            if missing:
-                raise WorkbenchError(
-                    f"{where} is a zip file, but not of stable-baselines3: it lacks {' and '.join(sorted(missing))}"
-                )
-            _checked_size(members, MAXIMUM_BYTES, where)
-            raw = members.read("data")
-            packed = members.read("policy.pth")
-            version = ""
-            if "_stable_baselines3_version" in names:
-                version = members.read("_stable_baselines3_version").decode("ascii", "replace").strip()
-    except WorkbenchError:
-        raise
-    except Exception as error:  # damaged zips fail in many ways: BadZipFile, zlib.error, EOFError, NotImplementedError
         with path.open("rb") as file:
-            start = file.read(4)
-        if start[:2] == b"PK":
+            start = file.read(2)
+            with open_zip(file) as members:
+                missing = {"data", "policy.pth"} - set(members.names)
+                if missing:
+                    raise WorkbenchError(
+                        f"{where} is a zip file, but not of stable-baselines3: it lacks {' and '.join(sorted(missing))}"
+                    )
+                raw = members.read("data", largest_data)
+                # Beside the tensors' own bytes there are their names, and the directory.
+                packed = members.read("policy.pth", largest + 2**24)
+                version = ""
+                if "_stable_baselines3_version" in members.names:
+                    version = members.read("_stable_baselines3_version", 100).decode("ascii", "replace").strip()
+    except OSError as error:
+        raise WorkbenchError(f"{where} cannot be read: {error.strerror or error}") from error
+    except BoundedZipError as error:
+        if start == b"PK":
             raise WorkbenchError(
-                f"{where} is a damaged zip file, perhaps cut short ({error}); copy or save it again"
+                f"{where} is a zip file that is not read: it is damaged, perhaps cut short, or larger than its "
+                f"contents bear out ({error}); copy or save it again"
             ) from error
         raise WorkbenchError(f"{where} is not a zip file; expected the one that stable-baselines3 saved") from error
     try:
-        data = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise WorkbenchError(f"'data' in {where} is not JSON: expected what stable-baselines3 saves") from error
+        data = read_json(raw, maximum_bytes=largest_data)
+    except ValueError as error:
+        raise WorkbenchError(
+            f"'data' in {where} is not JSON: expected what stable-baselines3 saves ({str(error)[:100]})"
+        ) from error
+    del raw
     if not isinstance(data, dict):
         raise WorkbenchError(f"'data' in {where} is a JSON {type(data).__name__}; expected an object")
-    return Archive(path, data, read_weights(packed, f"'policy.pth' of {where}"), version)
+    weights = read_weights(packed, f"'policy.pth' of {where}", maximum_bytes=largest)
+    return Archive(path, data, weights, version if _VERSION.fullmatch(version) else "")

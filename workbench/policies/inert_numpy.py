@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.policies.inert_pickle import InertGlobal, InertObject, InertPickleError
+from workbench.policies.inert_pickle import InertGlobal, InertObject, InertPickleError, shown
 
 _KINDS = {f"{kind}{size}" for kind, sizes in {"i": "1248", "u": "1248", "f": "248"}.items() for size in sizes} | {"b1"}
 """The element types that are rebuilt: plain numbers of fixed size, never objects."""
@@ -39,17 +39,20 @@ def read_dtype(record: Any) -> np.dtype[Any]:
     if isinstance(code, str):
         code = _TYPE_NAMES.get(code, code)
     if not isinstance(code, str) or code not in _KINDS:
-        raise InertPickleError(f"an array of elements {code!r}; plain numbers are read")
+        raise InertPickleError(f"an array of elements {shown(code)}; plain numbers are read")
     return np.dtype(f"{order}{code}")
 
 
 def _from_bytes(data: Any, dtype: np.dtype[Any], shape: Any, fortran: bool) -> npt.NDArray[Any]:
     if isinstance(shape, int):
         shape = (shape,)
-    if not isinstance(shape, tuple) or not all(type(size) is int and size >= 0 for size in shape) or len(shape) > 8:
-        raise InertPickleError(f"an array of shape {shape!r}")
+    if not isinstance(shape, tuple) or len(shape) > 8 or not all(type(n) is int and 0 <= n < 2**40 for n in shape):
+        raise InertPickleError("an array of a shape that is not up to eight sizes")
     if isinstance(data, str):
-        data = data.encode("latin1")
+        try:
+            data = data.encode("latin1")
+        except UnicodeEncodeError as error:
+            raise InertPickleError("an array whose bytes are text") from error
     if not isinstance(data, (bytes, bytearray)) or len(data) != math.prod(shape) * dtype.itemsize:
         raise InertPickleError(f"an array of shape {shape} whose bytes do not fill it")
     array = np.frombuffer(bytes(data), dtype=dtype).reshape(shape, order="F" if fortran else "C")
@@ -69,7 +72,7 @@ def read_array(record: Any) -> npt.NDArray[Any]:
         InertPickleError: Not an array, of objects, or with bytes that do not fill its shape.
     """
     if isinstance(record, (bool, int, float)):
-        return np.asarray(record)
+        return np.asarray(read_number(record))
     if not isinstance(record, InertObject):
         raise InertPickleError(f"a {type(record).__name__} where an array belongs")
     kind = record.name.rpartition(".")[2]
@@ -81,9 +84,20 @@ def read_array(record: Any) -> npt.NDArray[Any]:
         return _from_bytes(data, read_dtype(dtype), shape, order == "F")
     if kind == "scalar" and len(record.arguments) == 2:
         return _from_bytes(record.arguments[1], read_dtype(record.arguments[0]), (), False)
-    raise InertPickleError(f"'{record.name}' where an array belongs")
+    raise InertPickleError(f"{shown(record)} where an array belongs")
 
 
 def read_number(record: Any) -> Any:
-    """Read a plain or numpy number as a plain Python one."""
-    return record if isinstance(record, (bool, int, float)) else read_array(record).item()
+    """Read a plain or numpy number as a plain Python one.
+
+    Raises:
+        InertPickleError: Not a number, or a whole one of more than 64 bits.
+    """
+    if isinstance(record, int) and record.bit_length() > 64:
+        raise InertPickleError("a number of more than 64 bits")
+    if isinstance(record, (bool, int, float)):
+        return record
+    array = read_array(record)
+    if array.size != 1:
+        raise InertPickleError(f"an array of shape {array.shape} where a number belongs")
+    return array.item()

@@ -11,12 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NoReturn
 
-MAXIMUM_BYTES = 256 * 2**20
+MAXIMUM_BYTES = 64 * 2**20
 """Longest pickle that is read."""
-MAXIMUM_OPERATIONS = 2_000_000
-"""Most opcodes that are followed in one pickle; a space or a set of statistics needs a few hundred."""
+MAXIMUM_OPERATIONS = 200_000
+"""Most opcodes that are followed in one pickle; a space or a set of statistics needs a few hundred. Each costs at most
+some two hundred bytes."""
 MAXIMUM_DEPTH = 500
 """Deepest nesting of open marks."""
+MAXIMUM_ARGUMENTS = 64
+"""Most arguments of one call: a tuple of many, called with again and again, would be copied each time."""
+MAXIMUM_NAME = 256
+"""Longest name of a class or function."""
+_KEY_BITS = 64
+_KEY_PARTS = 8
 
 
 class InertPickleError(ValueError):
@@ -28,6 +35,13 @@ class InertGlobal:
     """A name that the pickle wanted imported, such as `gym.spaces.box.Box`; it is not imported."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class InertStorage:
+    """The numbers that a tensor refers to, which are kept outside the pickle: what the pickle says of them."""
+
+    facts: Any
 
 
 @dataclass(eq=False, slots=True)
@@ -49,6 +63,21 @@ class InertObject:
         return f"InertObject({self.name!r})"
 
 
+def shown(value: Any) -> str:
+    """What a value is, for a message: never longer than a line, whatever the file put there."""
+    if isinstance(value, (InertGlobal, InertObject)):
+        return f"'{value.name[:100]}'"
+    if (
+        value is None
+        or isinstance(value, (bool, float))
+        or (isinstance(value, int) and value.bit_length() <= _KEY_BITS)
+    ):
+        return str(value)
+    if isinstance(value, (str, bytes)):
+        return repr(value[:100])
+    return f"a {type(value).__name__}"
+
+
 _BUILDERS = frozenset(
     {"copyreg.__newobj__", "copyreg.__newobj_ex__", "copyreg._reconstructor", "copy_reg._reconstructor"}
 )
@@ -57,10 +86,11 @@ _BUILDERS = frozenset(
 
 def _record(function: Any, arguments: Any) -> InertObject:
     """Note that `function` would have been called with `arguments`."""
-    if not isinstance(arguments, tuple):
-        raise InertPickleError("a call's arguments are not a tuple")
+    if not isinstance(arguments, tuple) or len(arguments) > MAXIMUM_ARGUMENTS:
+        raise InertPickleError(f"a call whose arguments are not a tuple of at most {MAXIMUM_ARGUMENTS}")
     if isinstance(function, InertObject):
-        return InertObject(f"{function.name}()", arguments)
+        # One pair of brackets, however long the chain of calls: names that grow with it would fill the memory.
+        return InertObject(f"{function.name.removesuffix('()')}()", arguments)
     if not isinstance(function, InertGlobal):
         raise InertPickleError(f"a call of something that is not a name ({type(function).__name__})")
     if function.name in _BUILDERS and arguments and isinstance(arguments[0], InertGlobal):
@@ -69,11 +99,19 @@ def _record(function: Any, arguments: Any) -> InertObject:
 
 
 def _checked_key(key: Any) -> Any:
-    """Let only plain keys through: hashing nested tuples can take time exponential in the pickle's length."""
+    """Let only plain keys through: hashing nested tuples can take time exponential in the pickle's length, and hashing
+    a number of millions of digits takes as long each time.
+    """
     parts = key if isinstance(key, tuple) else (key,)
-    if not all(part is None or isinstance(part, (str, bytes, int, float, bool, InertGlobal)) for part in parts):
-        raise InertPickleError(f"a key of type {type(key).__name__}")
+    if len(parts) > _KEY_PARTS or not all(_is_plain_key(part) for part in parts):
+        raise InertPickleError(f"a key that is {shown(key)}")
     return key
+
+
+def _is_plain_key(part: Any) -> bool:
+    if isinstance(part, int):
+        return part.bit_length() <= _KEY_BITS
+    return part is None or isinstance(part, (str, bytes, float, InertGlobal))
 
 
 class _InertUnpickler(pickle._Unpickler):
@@ -81,9 +119,15 @@ class _InertUnpickler(pickle._Unpickler):
 
     dispatch: ClassVar[dict[int, Callable[..., Any]]] = dict(pickle._Unpickler.dispatch)
 
+    storages = False
+    """Whether persistent ids stand for the storages of tensors; else they are refused."""
+
     def find_class(self, module_name: str, global_name: str) -> Any:
         """Return the name, never the thing."""
-        return InertGlobal(f"{module_name}.{global_name}")
+        name = f"{module_name}.{global_name}"
+        if len(name) > MAXIMUM_NAME:
+            raise InertPickleError(f"a name of {len(name):,} letters")
+        return InertGlobal(name)
 
     def persistent_load(self, pid: Any) -> Any:
         """Refuse: nothing of ours has persistent ids."""
@@ -93,9 +137,8 @@ class _InertUnpickler(pickle._Unpickler):
         """Refuse: the extension registry holds live classes."""
         raise InertPickleError("an extension code")
 
-    def read_all(self, data: bytes) -> Any:
+    def read_all(self, stream: io.BytesIO) -> Any:
         """Follow the opcodes to STOP and return what is then on top."""
-        stream = io.BytesIO(data)
         self._unframer = pickle._Unframer(stream.read, stream.readline)  # type: ignore[attr-defined]
         self.read = self._unframer.read
         self.readinto = self._unframer.readinto
@@ -137,11 +180,18 @@ class _InertUnpickler(pickle._Unpickler):
     def _call_with_keywords(self) -> None:
         keywords = self.stack.pop()
         arguments = self.stack.pop()
+        if not isinstance(keywords, dict):
+            raise InertPickleError("a call whose keywords are not a dict")
         self.stack[-1] = _record(self.stack[-1], arguments)
         self.stack[-1].entries = keywords
 
     def _instantiate(self, klass: Any, args: Any) -> None:
         self.append(_record(klass, tuple(args)))
+
+    def _persistent(self) -> None:
+        if not self.storages:
+            self._refuse()
+        self.stack[-1] = InertStorage(self.stack[-1])
 
     def _build(self) -> None:
         state = self.stack.pop()
@@ -200,7 +250,7 @@ class _InertUnpickler(pickle._Unpickler):
         pickle.MARK: _mark, pickle.REDUCE: _call, pickle.NEWOBJ: _call, pickle.NEWOBJ_EX: _call_with_keywords,
         pickle.BUILD: _build, pickle.APPEND: _append_one, pickle.APPENDS: _append_many, pickle.ADDITEMS: _append_many,
         pickle.SETITEM: _set_one, pickle.SETITEMS: _set_many, pickle.DICT: _dict, pickle.FROZENSET: _frozenset,
-        pickle.BYTEARRAY8: _bytearray, pickle.PERSID: _refuse, pickle.BINPERSID: _refuse, pickle.EXT1: _refuse,
+        pickle.BYTEARRAY8: _bytearray, pickle.PERSID: _refuse, pickle.BINPERSID: _persistent, pickle.EXT1: _refuse,
         pickle.EXT2: _refuse, pickle.EXT4: _refuse, pickle.NEXT_BUFFER: _refuse, pickle.READONLY_BUFFER: _refuse,
     }.items():  # fmt: skip
         dispatch[_code[0]] = _handler
@@ -220,10 +270,28 @@ def read_inert(data: bytes) -> Any:
     """
     if len(data) > MAXIMUM_BYTES:
         raise InertPickleError(f"{len(data):,} bytes, more than {MAXIMUM_BYTES:,}")
+    return read_next(io.BytesIO(data))
+
+
+def read_next(stream: io.BytesIO, *, storages: bool = False) -> Any:
+    """Read the pickle that begins where a stream is, and leave the stream behind its end.
+
+    Args:
+        stream: The bytes.
+        storages: Take persistent ids for the storages of tensors, as torch writes them: each becomes an `InertStorage`.
+
+    Returns:
+        As `read_inert`.
+
+    Raises:
+        InertPickleError: The bytes are no pickle, are cut short, or go past one of the limits.
+    """
+    reader = _InertUnpickler(io.BytesIO(b""))
+    reader.storages = storages
     try:
-        return _InertUnpickler(io.BytesIO(b"")).read_all(data)
+        return reader.read_all(stream)
     except InertPickleError:
         raise
     except Exception as error:
         # A malformed pickle makes the standard reader fail in many ways (IndexError, KeyError, UnicodeDecodeError, …).
-        raise InertPickleError(f"it cannot be followed ({type(error).__name__}: {error})") from error
+        raise InertPickleError(f"it cannot be followed ({type(error).__name__}: {str(error)[:200]})") from error

@@ -1,5 +1,6 @@
 """Observation and action spaces out of inert records, of gymnasium and of the older gym."""
 
+import math
 import warnings
 from collections import OrderedDict
 from typing import Any
@@ -8,7 +9,12 @@ import numpy as np
 from gymnasium import spaces
 
 from workbench.policies.inert_numpy import is_array, read_array, read_dtype, read_number
-from workbench.policies.inert_pickle import InertObject, InertPickleError
+from workbench.policies.inert_pickle import InertObject, InertPickleError, shown
+
+MAXIMUM_BITS = 2**24
+"""Largest MultiBinary space."""
+MAXIMUM_PARTS = 1000
+"""Most parts of a Dict space."""
 
 
 def _box(state: dict[str, Any]) -> spaces.Box:
@@ -32,21 +38,29 @@ def _multi_binary(state: dict[str, Any]) -> spaces.MultiBinary:
     size = state["n"]
     if is_array(size):
         size = read_array(size).tolist()
-    if isinstance(size, (list, tuple)):
-        return spaces.MultiBinary([int(read_number(part)) for part in size])
-    return spaces.MultiBinary(int(read_number(size)))
+    axes = [int(read_number(part)) for part in (size if isinstance(size, (list, tuple)) else [size])]
+    # A box brings its bounds along, and with them its size in bytes; this one brings nothing.
+    if len(axes) > 8 or math.prod(max(1, axis) for axis in axes) > MAXIMUM_BITS:
+        raise InertPickleError(f"a MultiBinary space of more than {MAXIMUM_BITS:,} bits")
+    return spaces.MultiBinary(axes if isinstance(size, (list, tuple)) else axes[0])
 
 
 def _dict(state: dict[str, Any]) -> spaces.Dict:
     parts = state["spaces"]
     if isinstance(parts, InertObject) and parts.name == "collections.OrderedDict":
         parts = parts.entries
-    if not isinstance(parts, dict):
-        raise InertPickleError("a Dict space whose parts are not a dict")
+    if not isinstance(parts, dict) or len(parts) > MAXIMUM_PARTS:
+        raise InertPickleError(f"a Dict space whose parts are not a dict of at most {MAXIMUM_PARTS}")
     if any(isinstance(part, InertObject) and part.name.endswith(".Dict") for part in parts.values()):
         raise InertPickleError("a Dict space within a Dict space")
     # A plain dict would be sorted by key; features are joined in the stored order.
-    return spaces.Dict(OrderedDict((str(key), read_space(part)) for key, part in parts.items()))
+    return spaces.Dict(OrderedDict((_name(key), read_space(part)) for key, part in parts.items()))
+
+
+def _name(key: Any) -> str:
+    if not isinstance(key, (str, int)) or len(str(key)) > 200:
+        raise InertPickleError(f"a part of a Dict space called {shown(key)}")
+    return str(key)
 
 
 _READERS = {
@@ -69,7 +83,7 @@ def read_space(record: Any) -> spaces.Space[Any]:
     """
     package, _, kind = record.name.rpartition(".") if isinstance(record, InertObject) else ("", "", "")
     if package.split(".")[0] not in ("gym", "gymnasium") or kind not in _READERS:
-        raise InertPickleError(f"{record!r} where a space belongs")
+        raise InertPickleError(f"{shown(record)} where a space belongs")
     if not isinstance(record.state, dict):
         raise InertPickleError(f"a {kind} space without contents")
     try:
@@ -77,4 +91,4 @@ def read_space(record: Any) -> spaces.Space[Any]:
     except InertPickleError:
         raise
     except Exception as error:
-        raise InertPickleError(f"a {kind} space that makes no sense ({error})") from error
+        raise InertPickleError(f"a {kind} space that makes no sense ({str(error)[:200]})") from error

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from workbench.policies.shared_layers import SharedExtractor
 from workbench.policies.types import Inputs, PolicyOutput, State
 
 
@@ -73,8 +74,12 @@ class ActorCriticHead:
     def run(self, actor_latent: Tensor, critic_latent: Tensor, masks: Tensor | None, state: State | None) -> Pass:
         """Apply both heads to `[B, F]` each."""
         policy = self.policy
-        latent = policy.mlp_extractor.forward_actor(actor_latent)
-        value = policy.value_net(policy.mlp_extractor.forward_critic(critic_latent)).flatten()
+        if actor_latent is critic_latent and isinstance(policy.mlp_extractor, SharedExtractor):
+            latent, judged = policy.mlp_extractor(actor_latent)
+        else:
+            latent = policy.mlp_extractor.forward_actor(actor_latent)
+            judged = policy.mlp_extractor.forward_critic(critic_latent)
+        value = policy.value_net(judged).flatten()
         raw = policy.action_net(latent)
         if not self.continuous:
             logits = _masked(raw, self.mask_sizes, masks) if self.mask_sizes else raw

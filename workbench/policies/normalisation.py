@@ -1,5 +1,7 @@
 """Observation statistics of VecNormalize: read without trust, applied exactly as the library applies them."""
 
+import io
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
+from workbench.policies.bounded_zip import open_zip
 from workbench.policies.inert_numpy import read_array, read_number
-from workbench.policies.inert_pickle import InertObject, InertPickleError, read_inert
+from workbench.policies.inert_pickle import MAXIMUM_BYTES, InertObject, InertPickleError, read_inert, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,15 +55,26 @@ def normalisation_arrays(normalisation: Normalisation) -> dict[str, npt.NDArray[
 
 
 def normalisation_from_arrays(arrays: Mapping[str, npt.NDArray[Any]]) -> Normalisation:
-    """Undo `normalisation_arrays`."""
+    """Undo `normalisation_arrays`.
+
+    Raises:
+        WorkbenchError: Arrays are missing, or do not fit each other.
+    """
     keys = {name.rpartition("/")[0] for name in arrays}
 
     def one(key: str) -> ObservationStatistics:
-        part = {
-            name: arrays[f"{key}/{name}" if key else name] for name in ("mean", "variance", "count", "epsilon", "clip")
-        }
-        numbers = {name: float(part[name]) for name in ("count", "epsilon", "clip")}
-        return ObservationStatistics(mean=part["mean"], variance=part["variance"], **numbers)
+        names = ("mean", "variance", "count", "epsilon", "clip")
+        part = {name: arrays.get(f"{key}/{name}" if key else name) for name in names}
+        known = {name: value for name, value in part.items() if value is not None and value.dtype.kind in "iuf"}
+        if len(known) < len(names) or any(known[name].size != 1 for name in ("count", "epsilon", "clip")):
+            raise WorkbenchError(f"normalisation statistics need the arrays {', '.join(names)}; came {sorted(arrays)}")
+        if known["mean"].shape != known["variance"].shape:
+            raise WorkbenchError(
+                f"normalisation statistics with a mean of shape {known['mean'].shape} beside a variance of shape "
+                f"{known['variance'].shape}"
+            )
+        numbers = {name: float(known[name].item()) for name in ("count", "epsilon", "clip")}
+        return ObservationStatistics(mean=known["mean"], variance=known["variance"], **numbers)
 
     return {key: one(key) for key in sorted(keys)}
 
@@ -82,7 +96,7 @@ def _from_record(record: Any) -> Normalisation:
         or not record.name.endswith(".VecNormalize")
         or not isinstance(record.state, dict)
     ):
-        raise InertPickleError(f"{record!r} where a VecNormalize belongs")
+        raise InertPickleError(f"{shown(record)} where a VecNormalize belongs")
     state = record.state
     if not state.get("norm_obs", True):
         return {}
@@ -90,6 +104,8 @@ def _from_record(record: Any) -> Normalisation:
     running = state["obs_rms"]
     if isinstance(running, dict):
         keys = state.get("norm_obs_keys") or list(running)
+        if not isinstance(keys, list) or not all(isinstance(key, str) and key in running for key in keys):
+            raise InertPickleError("statistics by names that are none")
         return {key: _statistics(running[key], epsilon, clip) for key in keys}
     return {"": _statistics(running, epsilon, clip)}
 
@@ -106,18 +122,32 @@ def read_normalisation(path: str | Path | Mapping[str, npt.NDArray[Any]]) -> Nor
     """
     if isinstance(path, Mapping):
         return normalisation_from_arrays(path)
-    path = Path(path).expanduser()
-    if not path.is_file():
+    path = Path(os.path.expanduser(path))
+    if not os.path.isfile(path):
         raise WorkbenchError(f"no normalisation statistics at '{path}': expected the file that VecNormalize.save wrote")
     try:
+        with path.open("rb") as file:
+            content = file.read(MAXIMUM_BYTES + 1)
+        if len(content) > MAXIMUM_BYTES:
+            raise InertPickleError(f"it has more than {MAXIMUM_BYTES:,} bytes")
         if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as arrays:
-                return normalisation_from_arrays(dict(arrays))
-        return _from_record(read_inert(path.read_bytes()))
+            return normalisation_from_arrays(_read_npz(content))
+        return _from_record(read_inert(content))
     except Exception as error:
         raise WorkbenchError(
-            f"'{path}' does not hold normalisation statistics (expected the file that VecNormalize.save wrote): {error}"
+            f"'{path}' does not hold normalisation statistics (expected the file that VecNormalize.save wrote): "
+            f"{' '.join(str(error).split())[:300]}"
         ) from error
+
+
+def _read_npz(content: bytes) -> dict[str, npt.NDArray[Any]]:
+    with open_zip(io.BytesIO(content)) as members:
+        arrays = {}
+        for name in members.names:
+            member = members.read(name, MAXIMUM_BYTES)
+            # Of arrays of objects, and of a shape that the bytes do not fill, nothing is made.
+            arrays[name.removesuffix(".npy")] = np.lib.format.read_array(io.BytesIO(member), allow_pickle=False)
+        return arrays
 
 
 def live_normalisation(vec_normalize: Any) -> NormalisationSource:

@@ -8,7 +8,7 @@ from torch import nn
 from workbench.errors import WorkbenchError
 from workbench.policies.archive import Archive
 from workbench.policies.inert_numpy import is_array, read_array, read_number
-from workbench.policies.inert_pickle import InertGlobal, InertObject, InertPickleError
+from workbench.policies.inert_pickle import InertGlobal, InertObject, InertPickleError, shown
 
 TRUST = "--trust-pickle (trust_pickle=True) loads it, but runs whatever code the file holds: only for makers you trust"
 """What to do about a file that cannot be read inertly, and what that risks."""
@@ -23,6 +23,8 @@ _DROPPED = frozenset({"optimizer_class", "optimizer_kwargs", "device", "ortho_in
 _MAXIMUM_LIST = 100
 _MAXIMUM_PARTS = 10_000
 """Most parts of the arguments: a few shared references make a tiny file that unfolds to billions of them."""
+_MAXIMUM_BITS = 62
+_MAXIMUM_NAME = 200
 
 
 def _class(name: str) -> type[Any] | None:
@@ -54,16 +56,18 @@ class _Plain:
         self._count(1, where)
         if depth > 5:
             raise InertPickleError(f"{where} is nested too deep")
+        if isinstance(value, int) and value.bit_length() > _MAXIMUM_BITS:
+            raise InertPickleError(f"{where} is a number of more than {_MAXIMUM_BITS} bits")
         if value is None or isinstance(value, (bool, int, float, str)):
             return value
         if isinstance(value, Mapping):
-            return {str(key): self(part, f"{where}['{key}']", depth + 1) for key, part in value.items()}
+            return {_name(key): self(part, f"{where}['{_name(key)}']", depth + 1) for key, part in value.items()}
         if isinstance(value, (list, tuple)) and len(value) <= _MAXIMUM_LIST:
             return [self(part, where, depth + 1) for part in value]
         if isinstance(value, InertGlobal):
             found = _class(value.name)
             if found is None:
-                raise InertPickleError(f"{where} is '{value.name}', not a part that is rebuilt without trust")
+                raise InertPickleError(f"{where} is {shown(value)}, not a part that is rebuilt without trust")
             return found
         if is_array(value):
             array = read_array(value)
@@ -73,28 +77,13 @@ class _Plain:
             return read_number(value)
         if isinstance(value, InertObject) and value.name == "collections.OrderedDict":
             return self(value.entries, where, depth + 1)
-        kind = value.name if isinstance(value, InertObject) else type(value).__name__
-        raise InertPickleError(f"{where} holds a '{kind}', not a part that is rebuilt without trust")
+        raise InertPickleError(f"{where} holds {shown(value)}, not a part that is rebuilt without trust")
 
 
-def _numbers(value: Any) -> list[int]:
-    if isinstance(value, Mapping):
-        return [number for part in value.values() for number in _numbers(part)]
-    if isinstance(value, list):
-        return [number for part in value for number in _numbers(part)]
-    return [value] if isinstance(value, int) and not isinstance(value, bool) else []
-
-
-def _check_sizes(arguments: Mapping[str, Any], archive: Archive) -> None:
-    """Refuse sizes that the weights do not bear out, before memory is spent on them."""
-    stored = sum(tensor.numel() for tensor in archive.weights.values())
-    sizes = sorted(_numbers(arguments))[-2:]
-    if any(size < 0 for size in _numbers({**arguments, "log_std_init": 0})) or (
-        sizes and sizes[0] * sizes[-1] > 64 * max(stored, 2**16)
-    ):
-        raise WorkbenchError(
-            f"'{archive.path}' asks for layers of {sizes} units, but its weights hold {stored:,} numbers"
-        )
+def _name(key: Any) -> str:
+    if not isinstance(key, str) or len(key) > _MAXIMUM_NAME:
+        raise InertPickleError(f"policy_kwargs holds something called {shown(key)}")
+    return key
 
 
 def read_policy_arguments(archive: Archive, accepted: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,28 +103,19 @@ def read_policy_arguments(archive: Archive, accepted: Mapping[str, Any]) -> dict
         raw = archive.value("policy_kwargs")
         if not isinstance(raw, Mapping):
             raise InertPickleError(f"policy_kwargs is a {type(raw).__name__}")
-        kept = {str(key): value for key, value in raw.items() if key not in _DROPPED}
+        kept = {_name(key): value for key, value in raw.items() if key not in _DROPPED}
         plain = _Plain()
         arguments = {key: plain(value, f"policy_kwargs['{key}']") for key, value in kept.items()}
     except InertPickleError as error:
         raise WorkbenchError(
             f"'{archive.path}' cannot be loaded without executing its code: {error}; {TRUST}"
         ) from error
-    layers = arguments.get("net_arch")
-    if isinstance(layers, list) and any(isinstance(layer, dict) for layer in layers):
-        if len(layers) > 1:
-            raise WorkbenchError(
-                f"'{archive.path}' has layers shared by policy and value network ({layers}), which the library no "
-                f"longer has since 1.8; save the agent again with separate layers"
-            )
-        arguments["net_arch"] = layers[0]
     arguments = {key: value for key, value in arguments.items() if key in accepted or value is not None}
     unknown = sorted(set(arguments) - set(accepted))
     if unknown:
         raise WorkbenchError(
             f"'{archive.path}' was built with {unknown}, which the installed stable-baselines3 does not know"
         )
-    _check_sizes(arguments, archive)
     if "ortho_init" in accepted:
         arguments["ortho_init"] = False
     return arguments

@@ -152,7 +152,7 @@ def algorithm_settings(kind: Kind, library_policy: Any, facts: Any) -> dict[str,
         ("exploration_rate", "exploration_rate"),
     ):
         value = facts.get(key)
-        if isinstance(value, (bool, int, float)):
+        if isinstance(value, (bool, int, float)) and abs(value) < 2**63:
             settings[name] = value
     layers = getattr(library_policy, "net_arch", None)
     if isinstance(layers, (list, dict)):
@@ -186,7 +186,7 @@ def assemble_policy(
 
     def exploration_rate() -> float:
         rate = algorithm.exploration_rate if algorithm is not None else facts.get("exploration_rate")
-        return float(rate) if isinstance(rate, (int, float)) else 0.0
+        return float(rate) if isinstance(rate, (int, float)) and 0 <= rate <= 1 else 0.0
 
     network, rule = kind.assemble(library_policy, exploration_rate)
     pipeline = ObservationPipeline(

@@ -16,12 +16,14 @@ from torch import Tensor
 
 from workbench.errors import WorkbenchError
 from workbench.policies.archive import Archive, read_archive
+from workbench.policies.bounded_building import TooLargeError, bounded_building
 from workbench.policies.inert_pickle import InertPickleError
 from workbench.policies.inert_spaces import read_space
 from workbench.policies.kinds import Kind, kind_of_archive, policy_class_name
 from workbench.policies.normalisation import Normalisation, read_normalisation
 from workbench.policies.policy_arguments import TRUST, read_policy_arguments
 from workbench.policies.preprocessing import channels_first, is_image
+from workbench.policies.shared_layers import split_layers, with_shared_layers
 from workbench.policies.space_checks import check_action_space, check_observation_space
 from workbench.policies.stable_baselines3 import StableBaselines3Policy, assemble_policy
 
@@ -105,6 +107,10 @@ def _build(kind: Kind, archive: Archive, observation_space: Any, action_space: A
     policy_class = _policy_class(kind, archive)
     accepted = inspect.signature(policy_class.__init__).parameters
     arguments = read_policy_arguments(archive, accepted)
+    if "net_arch" in arguments:
+        shared, arguments["net_arch"] = split_layers(arguments["net_arch"], archive.weights)
+        if shared:
+            policy_class = with_shared_layers(policy_class, shared)
     if kind.takes_gsde:
         arguments["use_sde"] = archive.data.get("use_sde") is True
     if kind.takes_schedule:
@@ -112,21 +118,34 @@ def _build(kind: Kind, archive: Archive, observation_space: Any, action_space: A
     # First weights are drawn and overwritten: the caller's random state must not notice.
     with torch.random.fork_rng(devices=[]):
         try:
-            policy = policy_class(observation_space, action_space, **arguments)
+            with bounded_building(archive.weights):
+                policy = policy_class(observation_space, action_space, **arguments)
+        except TooLargeError as error:
+            stored = sum(tensor.numel() for tensor in archive.weights.values())
+            raise WorkbenchError(
+                f"'{archive.path}' asks for a {policy_class.__name__} that takes {error}, but its weights hold "
+                f"{stored:,} numbers"
+            ) from error
         except Exception as error:
             raise WorkbenchError(
-                f"'{archive.path}' asks for a {policy_class.__name__} on {observation_space} and {action_space} that "
-                f"cannot be built: {error}"
+                f"'{archive.path}' asks for a {policy_class.__name__} on {_short(observation_space)} and "
+                f"{_short(action_space)} that cannot be built: {_short(error)}"
             ) from error
     try:
         policy.load_state_dict(_current_names(archive.weights, policy.state_dict()), strict=True)
-    except RuntimeError as error:
+    except Exception as error:
         lines = [line.strip() for line in str(error).split("\n")[1:3]]
         raise WorkbenchError(
             f"the weights in '{archive.path}' do not fit its {policy_class.__name__}: {' '.join(lines)[:300]}"
         ) from error
     policy.set_training_mode(False)
     return policy.to(device)
+
+
+def _short(value: Any) -> str:
+    """A space or an error in one line, however large the file makes it."""
+    text = " ".join(str(value).split())
+    return text if len(text) <= 300 else f"{text[:300]}…"
 
 
 def _load_with_trust(kind: Kind, archive: Archive, device: str) -> Any:
@@ -177,7 +196,7 @@ def load_stable_baselines3(
     Raises:
         WorkbenchError: The file cannot be read, is of another algorithm, or does not fit the environment.
     """
-    archive = read_archive(path)
+    archive = read_archive(path, trusted=trust_pickle)
     looks_like = kind_of_archive(archive)
     if looks_like is not None and looks_like is not kind:
         raise WorkbenchError(
