@@ -16,6 +16,7 @@ from tests.recording.toy import Counter, ToyPolicy
 from workbench.errors import WorkbenchError
 from workbench.policies.types import PolicyOutput
 from workbench.recording import Recorder, open_recording, record
+from workbench.recording.rows import RowStream
 
 PROGRAM = """
 import sys
@@ -128,7 +129,7 @@ def test_a_step_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> None:
             for actions in (2, 2, 3):
                 recorder.step(np.ones((2, 2), np.float32), np.zeros(actions, np.int64), np.ones(2), no, no)
 
-    with pytest.raises(WorkbenchError, match="steps/action has 3 rows for 2"):
+    with pytest.raises(WorkbenchError, match=r"At step 4, steps/action has shape \[3\], not \[2\]"):
         play()
     recording = open_recording(tmp_path / "x.zarr")
     assert len(recording) == 4
@@ -147,16 +148,17 @@ def test_an_environment_that_raises_beside_others(tmp_path: Path) -> None:
         np.testing.assert_array_equal(recording.episode(number).observations()[:, 1], [0, 1, 2])
 
 
-def test_a_recording_is_not_called_complete_before_it_is(tmp_path: Path) -> None:
+def test_a_recording_is_not_called_complete_before_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[bool, int]] = []
+    snapshot = RowStream._snapshot
 
-    class Watching(Recorder):
-        def _snapshot(self) -> dict[str, Any]:
-            attributes = json.loads((tmp_path / "x.zarr" / "zarr.json").read_text())["attributes"]
-            seen.append((attributes["complete"], attributes["committed_steps"]))
-            return super()._snapshot()
+    def watching(stream: RowStream) -> dict[str, Any]:
+        attributes = json.loads((tmp_path / "x.zarr" / "zarr.json").read_text())["attributes"]
+        seen.append((attributes["complete"], attributes["committed_steps"]))
+        return snapshot(stream)
 
-    with Watching(tmp_path / "x.zarr", environment=Counter(), flush_seconds=0.0) as recorder:
+    monkeypatch.setattr(RowStream, "_snapshot", watching)
+    with Recorder(tmp_path / "x.zarr", environment=Counter(), flush_seconds=0.0) as recorder:
         env = recorder.wrap_environment(Counter())
         for seed in range(20):
             env.reset(seed=seed)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -118,9 +119,54 @@ def test_an_overwriting_that_comes_later_is_noticed() -> None:
     capture, _ = discover(nn.ModuleDict({"linear": linear}), lambda: linear(torch.ones(3, 2)))
     with torch.no_grad():
         capture.begin()
+        linear(torch.ones(3, 2))
+        assert list(capture.end(3)) == ["linear"]
+        capture.begin()
         linear(torch.ones(3, 2)).zero_()
         assert capture.end(3) == {}
     assert "overwrote" in capture.skipped["linear"]
+
+
+class OwnBuffer(nn.Module):
+    """Gives the same tensor at every call, with other numbers in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("held", torch.zeros(3, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.get_buffer("held").copy_(x)
+        return self.get_buffer("held")
+
+
+class Unchanged(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x[:]
+
+
+@pytest.mark.parametrize("module", [OwnBuffer(), Unchanged()])
+def test_memory_that_is_used_again_is_copied_as_it_comes(module: nn.Module) -> None:
+    capture = ActivationCapture(nn.ModuleDict({"module": module}))
+    observations = np.zeros((3, 2), np.float32)
+    kept = []
+    for number in range(5):
+        observations[:] = number
+        capture.begin()
+        module(torch.from_numpy(observations))
+        kept.append(capture.end(3)["module"])
+    assert [float(output[0, 0]) for output in kept] == [0.0, 1.0, 2.0, 3.0, 4.0]
+
+
+def test_a_second_run_that_was_not_there_at_first_is_reported() -> None:
+    tanh = nn.Tanh()
+    capture = ActivationCapture(nn.ModuleDict({"tanh": tanh}))
+    for times in (1, 1, 2):
+        capture.begin()
+        output = torch.ones(3, 2)
+        for _ in range(times):
+            output = tanh(output)
+        assert torch.equal(capture.end(3)["tanh"], torch.tanh(torch.ones(3, 2)))
+    assert "more than once" in capture.skipped["tanh#2"]
 
 
 def test_a_module_that_runs_twice_gives_two_layers_each_time() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import zarr
 from numcodecs.blosc import Blosc
+from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
@@ -21,28 +22,27 @@ from zarr.storage import LocalStore
 from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR
 
 
-class Chunks(Protocol):
-    """Puts one encoded chunk where it belongs, whole or not at all."""
+class Place(Protocol):
+    """Where the files of one array go, each whole or not at all."""
 
-    def put(self, number: int, content: bytes) -> None:
-        """Store the chunk with this number along the first axis."""
+    def put(self, name: str, content: bytes) -> None:
+        """Store a file of the array by its name, `c/0` or `zarr.json`."""
 
 
-class LocalChunks:
-    """Chunks as files of this machine: written beside their place, then renamed into it."""
+class LocalPlace:
+    """A folder of this machine: files are written beside their place, then renamed into it."""
 
-    def __init__(self, folder: Path, axes: int) -> None:
-        self._folder = folder / "c"
-        self._rest = ("0",) * (axes - 1)
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
 
-    def put(self, number: int, content: bytes) -> None:
+    def put(self, name: str, content: bytes) -> None:
         """Write the file and rename it into its place."""
-        path = self._folder.joinpath(str(number), *self._rest)
-        beside = path.with_name(path.name + ".partial")
+        path = f"{self._folder}/{name}"
+        beside = f"{path}.partial"
         try:
             file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             view = memoryview(content)
@@ -53,25 +53,24 @@ class LocalChunks:
         os.replace(beside, path)
 
 
-class StoreChunks:
-    """Chunks in any other Zarr store."""
+class StorePlace:
+    """A path in any other Zarr store."""
 
-    def __init__(self, array: zarr.Array[Any]) -> None:
-        self._store = array.store
-        self._path = array.path
-        self._rest = "/0" * (array.ndim - 1)
+    def __init__(self, store: Store, path: str) -> None:
+        self._store = store
+        self._path = path
 
-    def put(self, number: int, content: bytes) -> None:
+    def put(self, name: str, content: bytes) -> None:
         """Store the object."""
-        buffer = default_buffer_prototype().buffer.from_bytes(content)
-        sync(self._store.set(f"{self._path}/c/{number}{self._rest}", buffer))
+        sync(self._store.set(f"{self._path}/{name}", default_buffer_prototype().buffer.from_bytes(content)))
 
 
-def chunks_of(array: zarr.Array[Any]) -> Chunks:
-    """Where the chunks of an array go."""
-    if isinstance(array.store, LocalStore):
-        return LocalChunks(array.store.root / array.path, array.ndim)
-    return StoreChunks(array)
+def place_of(group: zarr.Group, name: str) -> Place:
+    """Where the files of an array in a group go."""
+    path = f"{group.path}/{name}" if group.path else name
+    if isinstance(group.store, LocalStore):
+        return LocalPlace(group.store.root / path)
+    return StorePlace(group.store, path)
 
 
 def encode(block: npt.NDArray[Any]) -> bytes:

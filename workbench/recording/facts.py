@@ -1,6 +1,7 @@
 """What a recording says about itself: its root attributes, in plain JSON."""
 
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -42,7 +43,7 @@ def first_facts(
         "skipped_layers": {},
         "skipped_columns": {},
         "absent": {},
-        "versions": versions(),
+        "versions": dict(versions()),
         **settings,
     }
 
@@ -58,6 +59,7 @@ def describe_policy(policy: Policy) -> dict[str, Any]:
     }
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the packages that a recording depends on, those that are installed."""
     found = {}

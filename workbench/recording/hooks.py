@@ -1,11 +1,14 @@
 """Hooks that keep each module's output for the row that is written next.
 
-A hook keeps a reference and copies nothing; when the pass is over, all outputs are copied to their rows. Torch's own
-forward hooks send every call of a module down a slower path (some 2 µs); where a module gives one tensor and nobody
-else has hooked it, its `forward` is wrapped instead while it is recorded, for a quarter of that. The exception is a
-module whose output something downstream overwrites (`nn.ReLU(inplace=True)`): the first pass finds those by torch's
-version counters, and their outputs are copied inside the hook from then on. One that is overwritten in a later pass
-only is recorded as absent in that pass.
+A hook keeps a reference and copies nothing; rows are copied many at a time, later (`segment`). Torch's own forward
+hooks send every call of a module down a slower path (some 2 µs); where a module gives one tensor and nobody else has
+hooked it, its `forward` is wrapped instead while it is recorded, for a quarter of that.
+
+What is kept by reference must not change. The first two passes find out which outputs do: those that something
+downstream overwrites (`nn.ReLU(inplace=True)`; torch counts each tensor's changes), those that lie in memory which the
+next pass uses again (a module that owns its output buffer, a captured CUDA graph), and views of memory that is not
+torch's (an observation's array). They are copied as they come. One that is overwritten in a later pass only is
+recorded as absent in that pass, and reported.
 """
 
 import fnmatch
@@ -58,7 +61,8 @@ def select_modules(module: nn.Module, patterns: Sequence[str] | None) -> dict[st
 class ActivationCapture:
     """Hooks on a policy's modules, and what they kept of the last pass.
 
-    The first pass *discovers* what there is. Every later pass gives the same layers, those that did not run missing.
+    The first pass *discovers* what there is, the second whether it may be kept by reference. Every later pass gives the
+    same layers, those that did not run missing.
 
     Args:
         module: The policy's network.
@@ -73,7 +77,8 @@ class ActivationCapture:
         """By layer, why it is not recorded."""
         self._prefix = prefix
         self._active = False
-        self._discovered = False
+        self._first: dict[str, tuple[Tensor, bool]] | None = None
+        self._settled = False
         self._outputs: dict[str, Tensor] = {}
         self._versions: dict[str, int] = {}
         self._calls: list[tuple[str, Any, Any, int]] = []
@@ -93,16 +98,17 @@ class ActivationCapture:
         """End the pass; gives each layer's output, `[batch, ...]`, by name with the prefix."""
         self._active = False
         outputs, versions = self._outputs, self._versions
-        if self._discovered:
+        if self._settled:
             changed = [name for name, output in outputs.items() if output._version != versions[name]]
             for name in changed:
                 self._skip(name, "something overwrote its output in this pass, though not in the first")
                 del outputs[name]
         if self._calls:
             self._read_calls(batch, outputs)
-        if not self._discovered:
-            self._settle(outputs)
-        if self._calls:
+            if self._first is None:
+                self._discover(outputs)
+            elif not self._settled:
+                self._settle(outputs, self._first)
             for name in outputs.keys() - self.layers.keys():
                 self._skip(name, "it first ran after the recording had begun")
                 del outputs[name]
@@ -120,15 +126,18 @@ class ActivationCapture:
     def _add_hook(self, module: nn.Module, hook: Hook) -> None:
         self._undo.append(module.register_forward_hook(hook).remove)
 
-    def _wrap_forward(self, module: nn.Module, path: str) -> None:
-        """For a module that runs once a pass and gives one tensor that nothing overwrites: keep the reference."""
+    def _wrap_forward(self, module: nn.Module, path: str, *, copy: bool) -> None:
+        """For a module that runs once a pass and gives one tensor: keep the reference, or a copy."""
         name = self._prefix + path
         forward = module.forward
 
         def wrapped(*arguments: Any, **named: Any) -> Any:
             output = forward(*arguments, **named)
-            if self._active and name not in self._outputs:
-                self._outputs[name] = output
+            if self._active:
+                if name not in self._outputs:
+                    self._outputs[name] = output.detach().clone() if copy else output
+                else:
+                    self._skip(f"{path}#2", "it ran more than once in a later pass, though not in the first")
             return output
 
         module.__dict__["forward"] = wrapped
@@ -144,22 +153,37 @@ class ActivationCapture:
 
         return hook
 
-    def _settle(self, outputs: Mapping[str, Tensor]) -> None:
-        """After the first pass: know the layers, and give each module the cheapest hook that is right for it."""
+    def _discover(self, outputs: Mapping[str, Tensor]) -> None:
+        """After the first pass: know the layers."""
         self.layers = {name: type(self._modules[self._module_of(name)]).__name__ for name in outputs}
+        self._first = {}
+        for path in self._modules:
+            calls = self._calls_of(path)
+            if not calls:
+                self._skip(path, "it did not run when the policy first acted")
+            elif len(calls) == 1 and self._prefix + path in outputs and self._readers[path] is None:
+                # Kept alive until the next pass: where that one's output lies in the same memory, it is used again.
+                self._first[path] = (calls[0][0], calls[0][0]._version != calls[0][1])
+
+    def _settle(self, outputs: Mapping[str, Tensor], first: Mapping[str, tuple[Tensor, bool]]) -> None:
+        """After the second pass: give each module the cheapest hook that is right for it."""
         self.remove()
         for path, child in self._modules.items():
-            seen = [(output, version) for called, _, output, version in self._calls if called == path]
-            if not seen:
-                self._skip(path, "it did not run when the policy first acted")
-                continue
-            plain = len(seen) == 1 and self._prefix + path in outputs and self._readers[path] is None
-            if plain and seen[0][1] == seen[0][0]._version and _may_be_wrapped(child):
-                self._versions[self._prefix + path] = seen[0][1]
-                self._wrap_forward(child, path)
+            calls = self._calls_of(path)
+            if path in first and len(calls) == 1 and self._prefix + path in outputs and _may_be_wrapped(child):
+                output, version = calls[0]
+                before, overwritten = first[path]
+                copy = overwritten or output._version != version or not _is_fresh(output, before)
+                self._versions[self._prefix + path] = 0 if copy else version
+                self._wrap_forward(child, path, copy=copy)
             else:
                 self._add_hook(child, self._general_hook(path))
-        self._discovered = True
+        self._settled = True
+        self._first = {}
+
+    def _calls_of(self, path: str) -> list[tuple[Any, int]]:
+        """The outputs of this pass, each with its count of changes when it came."""
+        return [(output, version) for called, _, output, version in self._calls if called == path]
 
     def _read_calls(self, batch: int, outputs: dict[str, Tensor]) -> None:
         counts: dict[str, int] = {}
@@ -193,6 +217,13 @@ def _may_be_wrapped(module: nn.Module) -> bool:
     hooked = module._forward_hooks or module._forward_pre_hooks
     compiled = type(module).__module__.startswith("torch.jit")
     return not hooked and not compiled and "forward" not in module.__dict__
+
+
+def _is_fresh(output: Tensor, before: Tensor) -> bool:
+    """Whether a tensor lies in memory that torch allocated for it alone, unlike that of the pass before."""
+    memory = output.untyped_storage()
+    owned = memory.resizable() if output.is_cpu else True
+    return owned and memory.data_ptr() != before.untyped_storage().data_ptr()
 
 
 def _copy(output: Any) -> Any:

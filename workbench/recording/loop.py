@@ -98,6 +98,7 @@ class Rollout:
             deterministic=self.deterministic,
             random=[self._streams[slot] for slot in active],
             action_masks=masks,
+            copy=False,
         )
         count = len(active)
         rewards = np.zeros(count)
@@ -124,6 +125,7 @@ class Rollout:
             frames=frames,
             action_masks=masks,
             slots=None if count == len(self.environments) else np.asarray(active, np.int16),
+            copy=False,
         )
         # Only now: where one of the environments raised, the others' rows were not written either.
         for slot, observation, info in zip(active, after, infos, strict=True):

@@ -4,7 +4,6 @@ All ways in (`record`, the wrappers for one's own loop, the training callback) f
 """
 
 import logging
-import time
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +12,6 @@ from typing import Any, Self
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-import torch
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
@@ -24,17 +22,11 @@ from workbench.recording.environment_wrappers import Environment
 from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.facts import first_facts, now
 from workbench.recording.hooks import ActivationCapture
-from workbench.recording.layout import (
-    ACTIVATIONS,
-    ENDED_FINISHED,
-    GROUPS,
-    STATE,
-    trailing_dimensions,
-)
-from workbench.recording.segment import ArraySpecification, Segment, to_numpy
+from workbench.recording.layout import ACTIVATIONS, ENDED_FINISHED, GROUPS, STATE, STEPS
+from workbench.recording.rows import RowStream
+from workbench.recording.rows import activation_dtype as dtype_of_activations
 from workbench.recording.slots import Slots
 from workbench.recording.store import consolidate, create_group
-from workbench.recording.writer import StoreWriter
 
 logger = logging.getLogger(__name__)
 
@@ -79,8 +71,7 @@ class Recorder:
         self.path = str(out)
         self.policy: Policy | None = _as_policy(policy)
         self.slots = slots
-        self._flush_seconds = flush_seconds
-        self._activation_dtype = _activation_dtype(activation_dtype)
+        stored_dtype = dtype_of_activations(activation_dtype)
         self._capture = (
             ActivationCapture(self.policy.module, layers, prefix=f"{ACTIVATIONS}/") if self.policy is not None else None
         )
@@ -111,17 +102,19 @@ class Recorder:
             },
         )
         self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
-        self._writer: StoreWriter | None = None
-        self._segment: Segment | None = None
-        self._shapes: dict[str, tuple[int, ...]] = {}
-        self._pending: tuple[PolicyOutput, dict[str, Tensor]] | None = None
-        self._last_submit = time.monotonic()
+        self._rows = RowStream(
+            self._root, self._facts, slots=slots, flush_seconds=flush_seconds, activation_dtype=stored_dtype
+        )
+        self._pending: dict[str, Tensor] | None = None
         self._closed = False
-        self.number_of_steps = 0
-        self._submitted = 0
         self._slots = Slots(slots)
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
+
+    @property
+    def number_of_steps(self) -> int:
+        """Rows written so far, committed or not."""
+        return self._rows.number_of_steps
 
     # --- what a loop calls -------------------------------------------------------------------------------------------
 
@@ -140,11 +133,21 @@ class Recorder:
         deterministic: bool,
         random: Sequence[EpisodeRandom] | None = None,
         action_masks: npt.NDArray[np.bool_] | None = None,
+        copy: bool = True,
     ) -> ActionChoice:
         """The policy's own `act`, with its activations kept for the row that `step` writes next.
 
         Where the policy acts more than once before the next row, the last pass is taken for the one that acted; after a
         look-ahead, act again on the observation at hand, or call `forget_pass`.
+
+        Args:
+            observations: As for `Policy.act`, like all but the last argument.
+            state: Recurrent state before this step.
+            episode_starts: `[B]`.
+            deterministic: Take the mode, or sample.
+            random: One stream a row.
+            action_masks: `[B, A]`.
+            copy: False where nobody changes the output's tensors any more: they are then kept as they are.
         """
         if self.policy is None or self._capture is None:
             raise WorkbenchError("This recorder was given no policy, so it cannot act; pass policy=... to Recorder.")
@@ -157,8 +160,7 @@ class Recorder:
             random=random,
             action_masks=action_masks,
         )
-        activations = self._capture.end(len(choice.actions))
-        self._pending = (choice.output, activations)
+        self._pending = self._capture.end(len(choice.actions)) | _outputs(choice.output, copy=copy)
         return choice
 
     def step(
@@ -173,8 +175,9 @@ class Recorder:
         frames: npt.NDArray[np.uint8] | None = None,
         action_masks: npt.NDArray[np.bool_] | None = None,
         slots: npt.NDArray[np.int16] | None = None,
+        copy: bool = True,
     ) -> None:
-        """Write one row for each environment that was stepped. Everything is copied.
+        """Write one row for each environment that was stepped.
 
         Args:
             observations: What the action was chosen on, `[B, *observation]` or a dict of such.
@@ -186,6 +189,7 @@ class Recorder:
             frames: `[B, height, width, 3]`, the picture of the same observation.
             action_masks: `[B, A]`, what was legal.
             slots: `[B]`, which environments these are; None means all.
+            copy: False where nobody changes any of these arrays any more: they are then kept as they are.
         """
         columns = self._slots.columns(slots)
         columns["steps/action"] = actions
@@ -203,13 +207,18 @@ class Recorder:
             columns["steps/action_mask"] = action_masks
         if truth:
             columns |= truth
-        batch = len(rewards)
-        segment = self._put(columns, batch)
-        self._slots.advance(slots, rewards, self.number_of_steps)
-        self.number_of_steps += batch
-        late = time.monotonic() - self._last_submit > self._flush_seconds / 2
-        if late or segment.rows - segment.filled < self.slots:
-            self._submit()
+        if copy:
+            columns = {path: np.array(values) for path, values in columns.items()}
+        tensors = self._take_pending()
+        if not self._rows.begun:
+            layers = self._capture.layers if self._capture is not None else {}
+            skipped = self._capture.skipped if self._capture is not None else {}
+            self._rows.begin(columns, tensors, layers, skipped)
+        first = self._rows.number_of_steps
+        full = self._rows.put(columns, tensors, len(rewards))
+        self._slots.advance(slots, rewards, first)
+        if full:
+            self._rows.submit(self._slots.take_finished())
 
     def read_truth(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
         """The labels in `info["truth"]`, copied into one column each; to be read before the environments are stepped.
@@ -283,16 +292,7 @@ class Recorder:
             if self._slots.episode(slot) >= 0:
                 self.finish_episode(slot, self.newest.get(slot), complete=False)
         final = {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": now()}
-        if self._writer is None:
-            self._root.update_attributes(self._facts | final | {"committed_steps": 0, "committed_episodes": 0})
-            return
-        if self._segment is not None:
-            # An interrupt may have come between the rows and their count: what was not counted is not kept.
-            self._segment.filled = min(self._segment.filled, self.number_of_steps - self._submitted)
-        try:
-            self._submit()
-        finally:
-            self._writer.close(final)
+        self._rows.close(self._slots.take_finished(), final)
         consolidate(self._root)
 
     def __enter__(self) -> Self:
@@ -323,99 +323,27 @@ class Recorder:
 
     # --- inside ------------------------------------------------------------------------------------------------------
 
-    def _put(self, columns: dict[str, npt.NDArray[Any]], batch: int) -> Segment:
-        tensors: dict[str, Tensor] = {}
-        if self._pending is not None:
-            output, tensors = self._pending
-            self._pending = None
-            for name, tensor in output.distribution.items():
-                tensors["steps/" + name] = tensor
-            if output.value is not None:
-                tensors["steps/value"] = output.value
-            if output.state:
-                tensors |= {f"{STATE}/{name}": tensor for name, tensor in output.state.items()}
-        elif self.policy is not None and self._writer is None:
-            raise WorkbenchError(
-                "The environment was stepped before the recorder's policy had acted. Choose the action with "
-                "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
-            )
-        if self._writer is None:
-            self._writer = self._begin(columns, tensors)
-        if self._segment is None:
-            self._segment = self._writer.take_segment()
-        segment = self._segment
-        for path, values in columns.items():
-            if self._shapes.get(path) != values.shape[1:]:
-                raise self._changed(path, list(values.shape[1:]))
-        try:
-            absent = segment.put(columns, tensors, batch)
-        except (ValueError, KeyError, RuntimeError, TypeError) as error:
-            raise self._changed("what it recorded", str(error)) from error
-        if absent:
-            rows = self._facts["absent"]
-            self._facts["absent"] = rows | {path: rows.get(path, 0) + batch for path in absent}
-        return segment
+    def _take_pending(self) -> dict[str, Tensor]:
+        """What the policy computed last, by the path of its array; nothing where the action came from elsewhere."""
+        if self._pending is None:
+            if self.policy is not None and not self._rows.begun:
+                raise WorkbenchError(
+                    "The environment was stepped before the recorder's policy had acted. Choose the action with "
+                    "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
+                )
+            return {}
+        tensors, self._pending = self._pending, None
+        return tensors
 
-    def _changed(self, path: str, came: Any) -> WorkbenchError:
-        first = f"rows of shape {list(self._shapes[path])}" if path in self._shapes else "something else"
-        return WorkbenchError(
-            f"At step {self.number_of_steps}, {path} does not fit the first step: {came} came, {first} was expected. "
-            f"Every step must give the same observations, truth and layers."
-        )
 
-    def _begin(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor]) -> StoreWriter:
-        """The first row says what there is: lay out the store."""
-        specifications = {path: self._specify(path, values) for path, values in columns.items()}
-        specifications |= {path: self._specify(path, values) for path, values in tensors.items()}
-        self._shapes = {path: spec.row_shape for path, spec in specifications.items()}
-        layers = self._capture.layers if self._capture is not None else {}
-        self._facts["layers"] = {
-            path.removeprefix(f"{ACTIVATIONS}/"): {
-                "shape": list(specifications[path].row_shape),
-                "dtype": str(specifications[path].dtype),
-                "module": module,
-            }
-            for path, module in layers.items()
-        }
-        self._facts["skipped_layers"] = self._capture.skipped if self._capture is not None else {}
-        return StoreWriter(
-            self._root,
-            specifications,
-            batch=self.slots,
-            attributes=self._snapshot,
-            flush_seconds=self._flush_seconds,
-        )
-
-    def _snapshot(self) -> dict[str, Any]:
-        """The facts as they are now, for the writer thread: the acting thread goes on changing them."""
-        return {key: dict(value) if isinstance(value, dict) else value for key, value in self._facts.items()}
-
-    def _specify(self, path: str, values: npt.NDArray[Any] | Tensor) -> ArraySpecification:
-        module = ""
-        dtype = to_numpy(values[:0]).dtype
-        if self._capture is not None and path in self._capture.layers:
-            module = self._capture.layers[path]
-            if self._activation_dtype is not None and dtype.kind == "f":
-                dtype = self._activation_dtype
-        shape = tuple(values.shape[1:])
-        return ArraySpecification(
-            row_shape=shape,
-            dtype=dtype,
-            dimensions=("step", *trailing_dimensions(path, shape, module)),
-            attributes={"module": module} if module else {},
-            tensor=isinstance(values, Tensor) and values.dtype == torch.float32,
-        )
-
-    def _submit(self) -> None:
-        assert self._writer is not None
-        if self._segment is not None and self._segment.filled:
-            self._submitted += self._segment.filled
-            self._writer.submit(self._segment)
-        self._segment = None
-        if self._slots.finished and self._writer is not None:
-            self._writer.submit_episodes(self._slots.finished)
-            self._slots.finished = []
-        self._last_submit = time.monotonic()
+def _outputs(output: PolicyOutput, *, copy: bool) -> dict[str, Tensor]:
+    """The tensors of a policy's output, by the path of their array."""
+    tensors = {f"{STEPS}/{name}": tensor for name, tensor in output.distribution.items()}
+    if output.value is not None:
+        tensors[f"{STEPS}/value"] = output.value
+    if output.state:
+        tensors |= {f"{STATE}/{name}": tensor for name, tensor in output.state.items()}
+    return {path: tensor.detach().clone() for path, tensor in tensors.items()} if copy else tensors
 
 
 def _as_policy(policy: Any) -> Policy | None:
@@ -425,11 +353,3 @@ def _as_policy(policy: Any) -> Policy | None:
 
     wrapped: Policy = wrap_stable_baselines3(policy)
     return wrapped
-
-
-def _activation_dtype(name: str | None) -> np.dtype[Any] | None:
-    if name is None:
-        return None
-    if name not in ("float16", "float32"):
-        raise WorkbenchError(f"Activations can be stored as float16 or float32; {name!r} is neither.")
-    return np.dtype(name)

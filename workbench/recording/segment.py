@@ -1,13 +1,17 @@
-"""Blocks of rows, filled by the acting thread and emptied by the writer thread, allocated once and used again.
+"""Blocks of rows, filled by the acting thread and emptied by the writer thread.
 
-The small tensors that a network gives (a dozen a step) go into one wide array with a single `torch.cat`: copying each
-into a place of its own, or keeping them all until somebody joins them, costs several times as much. Large ones
-(convolutions' outputs) are copied each into its own place, where the copy itself is what costs.
+The acting thread waits for every instruction here, so a step costs it one entry in a list: rows are *kept by reference*
+and joined later. Small rows (a dozen vectors a step) are joined by the acting thread, many steps at once, into arrays
+that are allocated once and used again. Large ones (convolutions' outputs, pictures) are never copied there at all: the
+writer thread copies them into the chunks that it stores.
+
+What is kept by reference must not change until it has been joined. Torch counts the changes of each tensor; one that
+was changed is recorded as absent, and reported.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +20,10 @@ from torch import Tensor
 
 from workbench.recording.layout import row_bytes
 
-MAXIMUM_PACKED_WIDTH = 1024
-"""Numbers in a row up to which a tensor counts as small."""
+MAXIMUM_JOINED_BYTES = 4096
+"""Bytes of a row up to which it is joined by the acting thread; larger ones are handed to the writer as they are."""
+JOINED_STEPS = 32
+"""How many steps wait to be joined at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,22 +36,35 @@ class ArraySpecification:
     """Names of all axes, the first of them `step` or `episode`."""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     tensor: bool = False
-    """Whether its rows come as float32 tensors."""
+    """Whether its rows come as tensors."""
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
         return row_bytes(self.row_shape, self.dtype.itemsize)
 
-    @property
-    def width(self) -> int:
-        """Numbers in one row."""
-        return int(np.prod(self.row_shape, dtype=np.int64))
+    def absent_rows(self, count: int) -> npt.NDArray[Any] | Tensor:
+        """Rows for steps that gave none: NaN, or zero where the dtype has no NaN."""
+        rows = np.full((count, *self.row_shape), np.nan if self.dtype.kind == "f" else 0, self.dtype)
+        return torch.from_numpy(rows) if self.tensor else rows
 
-    @property
-    def packed(self) -> bool:
-        """Whether its rows share a segment's wide array."""
-        return self.tensor and self.width <= MAXIMUM_PACKED_WIDTH
+
+class _Step(NamedTuple):
+    """The rows of one step of all environments, by reference."""
+
+    start: int
+    stop: int
+    values: tuple[npt.NDArray[Any] | Tensor, ...]
+    """In the order of the specifications."""
+    versions: list[int]
+    """Of the tensors among them, how often each had been changed."""
+
+
+class _Joined(NamedTuple):
+    """What has become of a run of steps: the rows up to `stop` are in place, the large ones still as they came."""
+
+    stop: int
+    large: Mapping[str, Sequence[npt.NDArray[Any] | Tensor]]
 
 
 class Segment:
@@ -59,88 +78,126 @@ class Segment:
     def __init__(self, specifications: Mapping[str, ArraySpecification], rows: int) -> None:
         self.rows = rows
         self.filled = 0
-        self.arrays: dict[str, npt.NDArray[Any]] = {}
-        self._shapes = {path: spec.row_shape for path, spec in specifications.items()}
-        self._large: dict[str, Tensor] = {}
-        self._packed = {path: spec for path, spec in specifications.items() if spec.packed}
-        self._wide = torch.empty(rows, sum(spec.width for spec in self._packed.values()))
-        wide, start = self._wide.numpy(), 0
-        for path, spec in specifications.items():
-            if spec.packed:
-                self.arrays[path] = wide[:, start : start + spec.width]
-                start += spec.width
-            elif spec.tensor:
-                self._large[path] = torch.empty(rows, *spec.row_shape)
-                self.arrays[path] = self._large[path].numpy()
-            else:
-                self.arrays[path] = np.empty((rows, *spec.row_shape), spec.dtype)
+        """Rows that have been put."""
+        self.overwritten: dict[str, int] = {}
+        """By path, rows that were changed by somebody before they were joined, and are absent therefore."""
+        self._specifications = specifications
+        self._small = {
+            path: np.empty((rows, *spec.row_shape), spec.dtype)
+            for path, spec in specifications.items()
+            if spec.row_bytes <= MAXIMUM_JOINED_BYTES
+        }
+        self._names = list(specifications)
+        self._shapes: list[tuple[int, ...]] = []
+        self._waiting: list[_Step] = []
+        self._joined: list[_Joined] = []
 
     def put(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor], batch: int) -> list[str]:
-        """Copy `batch` rows behind those that are there.
+        """Add `batch` rows behind those that are there; they are kept by reference.
 
         Args:
-            columns: By path, `[batch, ...]`, of the specified shapes.
+            columns: By path, `[batch, ...]`, of the specified shapes; nobody changes them any more.
             tensors: The same for what a network gave.
             batch: How many rows.
 
         Returns:
             Paths that nothing was given for: their rows are NaN, or zero where the dtype has no NaN.
+
+        Raises:
+            ValueError: An array has another shape than its specification says.
+            KeyError: There is an array that was not specified.
         """
-        start, stop = self.filled, self.filled + batch
-        arrays = self.arrays
-        for path, values in columns.items():
-            if len(values) != batch:
-                raise ValueError(f"{path} has {len(values)} rows for {batch} environments")
-            arrays[path][start:stop] = values
-        if tensors:
-            self._put_tensors(tensors, start, stop)
         absent: list[str] = []
-        if len(columns) + len(tensors) < len(arrays):
-            absent = [path for path in arrays if path not in columns and path not in tensors]
-            for path in absent:
-                rows = arrays[path][start:stop]
-                rows[...] = np.nan if rows.dtype.kind == "f" else 0
+        names = [*columns, *tensors]
+        values: tuple[npt.NDArray[Any] | Tensor, ...] = (*columns.values(), *tensors.values())
+        shapes = [rows.shape for rows in values]
+        if shapes != self._shapes or names != self._names:
+            # Not as the step before: nearly always the first one. Joining would not notice, but broadcast.
+            self._check(names, shapes, batch)
+            given = dict(zip(names, values, strict=True))
+            absent = [path for path in self._specifications if path not in given]
+            values = tuple(
+                given[path] if path in given else spec.absent_rows(batch) for path, spec in self._specifications.items()
+            )
+            self._shapes = [rows.shape for rows in values]
+        versions = [rows._version for rows in values if isinstance(rows, Tensor)]
+        self._waiting.append(_Step(self.filled, self.filled + batch, values, versions))
         # Last, so that a put that fails or is interrupted leaves nothing behind.
-        self.filled = stop
+        self.filled += batch
+        if len(self._waiting) >= JOINED_STEPS:
+            self.join()
         return absent
 
-    def _put_tensors(self, tensors: Mapping[str, Tensor], start: int, stop: int) -> None:
-        batch = stop - start
-        loose = tensors
-        with torch.no_grad():
-            parts = [tensors[path] for path in self._packed if path in tensors]
-            if parts and len(parts) == len(self._packed):
-                self._check_shapes(dict(zip(self._packed, parts, strict=True)), batch)
-                flat = [_as_rows(part, batch) for part in parts]
-                if flat[0].is_cpu:
-                    torch.cat(flat, 1, out=self._wide[start:stop])
-                else:
-                    self._wide[start:stop].copy_(torch.cat(flat, 1))
-                loose = {path: tensors[path] for path in tensors.keys() - self._packed.keys()}
-            self._check_shapes(loose, batch)
-            for path, tensor in loose.items():
-                if path in self._large:
-                    self._large[path][start:stop].copy_(tensor)
-                else:
-                    rows = self.arrays[path][start:stop]
-                    rows[...] = to_numpy(tensor).reshape(rows.shape)
-
-    def _check_shapes(self, tensors: Mapping[str, Tensor], batch: int) -> None:
-        for path, tensor in tensors.items():
-            # Neither copying nor joining would notice: they broadcast, or resize what they write to.
-            if tensor.shape != (batch, *self._shapes[path]):
-                raise ValueError(f"{path} has shape {list(tensor.shape)}, not {[batch, *self._shapes[path]]}")
+    def join(self) -> None:
+        """Copy the small rows that wait to their places."""
+        joined = self._joined[-1].stop if self._joined else 0
+        # By their start: an interrupted put may have left a step that was put again, or one that is joined already.
+        steps = [step for step in {step.start: step for step in self._waiting}.values() if step.start >= joined]
+        if not steps:
+            return
+        stop = steps[-1].stop
+        every = [self._without_overwritten(step) for step in steps]
+        large: dict[str, Sequence[npt.NDArray[Any] | Tensor]] = {}
+        for path, parts in zip(self._specifications, zip(*every, strict=True), strict=True):
+            if path not in self._small:
+                large[path] = parts
+                continue
+            rows = self._small[path][joined:stop]
+            if self._specifications[path].tensor:
+                _join_tensors(parts, rows)
+            else:
+                np.concatenate(parts, out=rows, casting="unsafe")
+        self._joined.append(_Joined(stop, large))
+        self._waiting.clear()
 
     def blocks(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        """The filled rows of each array."""
-        for path, array in self.arrays.items():
-            yield path, array[: self.filled]
+        """The filled rows of each array in pieces, in order within each array."""
+        for path in self._specifications:
+            if path in self._small:
+                yield path, self._small[path][: self.filled]
+            else:
+                left = self.filled
+                for joined in self._joined:
+                    for part in joined.large[path]:
+                        yield path, to_numpy(part)[:left]
+                        left -= min(left, len(part))
+
+    def clear(self) -> None:
+        """Forget all rows, to be filled again."""
+        self.filled = 0
+        self.overwritten = {}
+        self._waiting = []
+        self._joined = []
+
+    def _check(self, names: Sequence[str], shapes: Sequence[tuple[int, ...]], batch: int) -> None:
+        for path, shape in zip(names, shapes, strict=True):
+            if path not in self._specifications:
+                raise KeyError(path)
+            expected = (batch, *self._specifications[path].row_shape)
+            if tuple(shape) != expected:
+                raise ValueError(f"{path} has shape {list(shape)}, not {list(expected)}")
+
+    def _without_overwritten(self, step: _Step) -> tuple[npt.NDArray[Any] | Tensor, ...]:
+        """The step's values, with those that somebody has changed since as absent."""
+        if [rows._version for rows in step.values if isinstance(rows, Tensor)] == step.versions:
+            return step.values
+        versions = iter(step.versions)
+        values = list(step.values)
+        for number, (path, spec) in enumerate(self._specifications.items()):
+            rows = values[number]
+            if isinstance(rows, Tensor) and rows._version != next(versions):
+                values[number] = spec.absent_rows(step.stop - step.start)
+                self.overwritten[path] = self.overwritten.get(path, 0) + step.stop - step.start
+        return tuple(values)
 
 
-def _as_rows(part: Tensor, batch: int) -> Tensor:
-    """`[batch, numbers]`, by the quickest of the ways there."""
-    axes = part.dim()
-    return part if axes == 2 else part.unsqueeze(1) if axes == 1 else part.reshape(batch, -1)
+def _join_tensors(parts: tuple[Tensor, ...], rows: npt.NDArray[Any]) -> None:
+    place = torch.from_numpy(rows)
+    with torch.no_grad():
+        if parts[0].is_cpu and parts[0].dtype == place.dtype:
+            torch.cat(parts, out=place)
+        else:
+            place.copy_(torch.cat(parts))
 
 
 def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:

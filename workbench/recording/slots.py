@@ -72,6 +72,11 @@ class Slots:
             self._t[slots] += 1
             self._return[slots] += rewards
 
+    def take_finished(self) -> list[Mapping[str, npt.NDArray[Any]]]:
+        """The rows of the episodes that have ended since the last call."""
+        finished, self.finished = self.finished, []
+        return finished
+
     def finish(
         self,
         slot: int,

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import zarr
-from zarr.core.sync import sync
 
-from workbench.recording.chunks import chunks_of, encode
-from workbench.recording.layout import chunk_rows, compressors, row_bytes
+from workbench.recording.array_document import array_document
+from workbench.recording.chunks import encode, place_of
+from workbench.recording.layout import chunk_rows, row_bytes
 
 
 class GrowingArray:
@@ -28,24 +28,19 @@ class GrowingArray:
         attributes: dict[str, Any] | None = None,
     ) -> None:
         rows = chunk_rows(row_bytes(row_shape, dtype.itemsize))
-        self.array = group.create_array(
-            name,
-            shape=(rows, *row_shape),
-            chunks=(rows, *(max(1, size) for size in row_shape)),
-            dtype=dtype,
-            compressors=compressors(),
-            dimension_names=list(dimensions),
-            attributes=attributes or {},
-            fill_value=_fill_value(dtype),
-        )
         self.non_finite = 0
         """Values so far that are NaN or infinite."""
-        self._chunks = chunks_of(self.array)
+        self._place = place_of(group, name)
+        self._dimensions = dimensions
+        self._attributes = attributes or {}
         self._block = np.full((rows, *row_shape), _fill_value(dtype), dtype)
+        self._rest = "/0" * len(row_shape)
+        self._stored_rows = 0
         self._filled = 0
         self._start = 0
         self._dirty = False
         self._counted = dtype.kind in "fc"
+        self._resize(rows)
 
     @property
     def rows(self) -> int:
@@ -59,9 +54,8 @@ class GrowingArray:
     def append(self, values: npt.NDArray[Any]) -> None:
         """Append rows, `[rows, ...]` of this array's row shape or of as many numbers, writing every chunk they fill."""
         values = values.reshape(len(values), *self._block.shape[1:])
-        if self._counted:
-            finite = int(np.count_nonzero(np.isfinite(values)))
-            self.non_finite += values.size - finite
+        if self._counted and not np.isfinite(_total(values)):
+            self.non_finite += values.size - int(np.count_nonzero(np.isfinite(values)))
         taken = 0
         while taken < len(values):
             count = min(len(values) - taken, len(self._block) - self._filled)
@@ -80,21 +74,34 @@ class GrowingArray:
         if not self._dirty:
             return
         stop = self._start + self._filled
-        if stop > self.array.shape[0]:
-            self._resize(max(stop, 2 * self.array.shape[0]))
-        self._chunks.put(self._start // len(self._block), encode(self._block))
+        if stop > self._stored_rows:
+            self._resize(max(stop, 2 * self._stored_rows))
+        self._place.put(f"c/{self._start // len(self._block)}{self._rest}", encode(self._block))
         self._dirty = False
 
     def close(self, rows: int) -> None:
         """Write what is left and set the stored length to `rows`."""
         self.flush()
-        if self.array.shape[0] != rows:
+        if self._stored_rows != rows:
             self._resize(rows)
 
     def _resize(self, rows: int) -> None:
-        shape = (rows, *self.array.shape[1:])
-        # The chunks beyond a shrunken end were never written: looking for each of them would take seconds.
-        sync(self.array._async_array.resize(shape, delete_outside_chunks=False))
+        _, *rest = self._block.shape
+        document = array_document(
+            (rows, *rest),
+            (len(self._block), *(max(1, size) for size in rest)),
+            self._block.dtype,
+            dimensions=self._dimensions,
+            attributes=self._attributes,
+        )
+        self._place.put("zarr.json", document)
+        self._stored_rows = rows
+
+
+def _total(values: npt.NDArray[Any]) -> Any:
+    """A sum that is finite only if all values are: many times quicker than looking at each. It may overflow."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.sum()
 
 
 def _fill_value(dtype: np.dtype[Any]) -> Any:

@@ -56,6 +56,7 @@ class RecordingVecEnv(VecEnvWrapper):
             dones & ~truncated,
             dones & truncated,
             truth=self._truth,
+            copy=False,
         )
         self._observations = _copy(observations)
         following = list(infos)

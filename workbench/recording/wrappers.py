@@ -36,7 +36,7 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Step, and write what was seen, done and got."""
-        frames = np.asarray(self.env.render())[None] if self._frames else None
+        frames = np.array(self.env.render())[None] if self._frames else None
         observation, reward, terminated, truncated, info = self.env.step(action)
         self._recorder.step(
             self._observation,
@@ -46,6 +46,7 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
             np.asarray([truncated]),
             truth=self._truth,
             frames=frames,
+            copy=False,
         )
         self._keep(observation, info)
         if terminated or truncated:

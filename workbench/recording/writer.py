@@ -79,7 +79,6 @@ class StoreWriter:
             self._raise_failure()
             with contextlib.suppress(queue.Empty):
                 segment = self._free.get(timeout=0.5)
-                segment.filled = 0
                 return segment
 
     def submit(self, segment: Segment) -> None:
@@ -117,6 +116,7 @@ class StoreWriter:
                 if isinstance(work, Segment):
                     for path, rows in work.blocks():
                         self._tables[path].append(rows)
+                    work.clear()
                     self._free.put(work)
                 else:
                     self._append_episodes(work)

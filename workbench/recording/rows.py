@@ -1,0 +1,193 @@
+"""From rows to the writer: lays out the store at the first row, and hands full segments over."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import zarr
+from torch import Tensor
+
+from workbench.errors import WorkbenchError
+from workbench.recording.layout import ACTIVATIONS, trailing_dimensions
+from workbench.recording.segment import ArraySpecification, Segment, to_numpy
+from workbench.recording.writer import Episode, StoreWriter
+
+
+class RowStream:
+    """The rows of one recording on their way to its store; belongs to the acting thread.
+
+    Args:
+        root: The recording's root group.
+        facts: Its root attributes; what becomes known of layers and absent rows is added here.
+        slots: The most rows that come at once.
+        flush_seconds: The longest that a row waits to be committed.
+        activation_dtype: What floating-point activations are stored as; None keeps each tensor's own.
+    """
+
+    def __init__(
+        self,
+        root: zarr.Group,
+        facts: dict[str, Any],
+        *,
+        slots: int,
+        flush_seconds: float,
+        activation_dtype: np.dtype[Any] | None,
+    ) -> None:
+        self.number_of_steps = 0
+        """Rows put so far, committed or not."""
+        self._root = root
+        self._facts = facts
+        self._slots = slots
+        self._flush_seconds = flush_seconds
+        self._activation_dtype = activation_dtype
+        self._writer: StoreWriter | None = None
+        self._segment: Segment | None = None
+        self._submitted = 0
+        self._last_submit = time.monotonic()
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a row, and so a store laid out."""
+        return self._writer is not None
+
+    def begin(
+        self,
+        columns: Mapping[str, npt.NDArray[Any]],
+        tensors: Mapping[str, Tensor],
+        layers: Mapping[str, str],
+        skipped_layers: dict[str, str],
+    ) -> None:
+        """Lay out the store by the first rows.
+
+        Args:
+            columns: The first rows of each column.
+            tensors: The first rows of what the network gave.
+            layers: By the path of an activation, the class name of its module.
+            skipped_layers: By layer, why it is not recorded; shared with who finds that out.
+        """
+        arrays: dict[str, npt.NDArray[Any] | Tensor] = {**columns, **tensors}
+        specifications = {path: self._specify(path, values, layers.get(path, "")) for path, values in arrays.items()}
+        self._facts["layers"] = {
+            path.removeprefix(f"{ACTIVATIONS}/"): {
+                "shape": list(specifications[path].row_shape),
+                "dtype": str(specifications[path].dtype),
+                "module": module,
+            }
+            for path, module in layers.items()
+        }
+        self._facts["skipped_layers"] = skipped_layers
+        self._writer = StoreWriter(
+            self._root,
+            specifications,
+            batch=self._slots,
+            attributes=self._snapshot,
+            flush_seconds=self._flush_seconds,
+        )
+
+    def put(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor], batch: int) -> bool:
+        """Add rows, by reference: nobody may change the arrays any more.
+
+        Returns:
+            Whether the segment should be submitted now.
+
+        Raises:
+            WorkbenchError: They are not of the shapes that the first rows had, or what is there cannot be written.
+        """
+        assert self._writer is not None
+        if self._segment is None:
+            self._segment = self._writer.take_segment()
+        segment = self._segment
+        try:
+            absent = segment.put(columns, tensors, batch)
+        except (ValueError, KeyError) as error:
+            what = f"{error.args[0]} was not there at the first step" if isinstance(error, KeyError) else str(error)
+            raise WorkbenchError(
+                f"At step {self.number_of_steps}, {what}. Every step must give the same observations, truth and "
+                f"layers as the first one."
+            ) from error
+        if absent:
+            self._count_absent(dict.fromkeys(absent, batch))
+        self.number_of_steps += batch
+        return (
+            segment.rows - segment.filled < self._slots
+            or time.monotonic() - self._last_submit > self._flush_seconds / 2
+        )
+
+    def submit(self, episodes: Sequence[Episode]) -> None:
+        """Hand what there is to the writer thread.
+
+        Args:
+            episodes: Rows of the episodes' table, committed after all steps so far.
+        """
+        assert self._writer is not None
+        if self._segment is not None and self._segment.filled:
+            segment = self._segment
+            segment.join()
+            self._submitted += segment.filled
+            if segment.overwritten:
+                self._report_overwritten(segment.overwritten)
+            self._writer.submit(segment)
+        self._segment = None
+        if episodes:
+            self._writer.submit_episodes(list(episodes))
+        self._last_submit = time.monotonic()
+
+    def close(self, episodes: Sequence[Episode], final: Mapping[str, Any]) -> None:
+        """Write and commit everything.
+
+        Args:
+            episodes: As for `submit`.
+            final: Root attributes that are true once that has been done.
+        """
+        if self._writer is None:
+            self._root.update_attributes({**self._facts, **final, "committed_steps": 0, "committed_episodes": 0})
+            return
+        if self._segment is not None:
+            # An interrupt may have come between the rows and their count: what was not counted is not kept.
+            self._segment.filled = min(self._segment.filled, self.number_of_steps - self._submitted)
+        try:
+            self.submit(episodes)
+        finally:
+            self._writer.close(final)
+
+    def _specify(self, path: str, values: npt.NDArray[Any] | Tensor, module: str) -> ArraySpecification:
+        dtype = to_numpy(values[:0]).dtype
+        if module and self._activation_dtype is not None and dtype.kind == "f":
+            dtype = self._activation_dtype
+        shape = tuple(values.shape[1:])
+        return ArraySpecification(
+            row_shape=shape,
+            dtype=dtype,
+            dimensions=("step", *trailing_dimensions(path, shape, module)),
+            attributes={"module": module} if module else {},
+            tensor=isinstance(values, Tensor),
+        )
+
+    def _snapshot(self) -> dict[str, Any]:
+        """The facts as they are now, for the writer thread: the acting thread goes on changing them."""
+        return {key: dict(value) if isinstance(value, dict) else value for key, value in self._facts.items()}
+
+    def _count_absent(self, rows: Mapping[str, int]) -> None:
+        counted = self._facts["absent"]
+        self._facts["absent"] = counted | {path: counted.get(path, 0) + count for path, count in rows.items()}
+
+    def _report_overwritten(self, rows: Mapping[str, int]) -> None:
+        self._count_absent(rows)
+        for path in rows:
+            name = path.removeprefix(f"{ACTIVATIONS}/")
+            self._facts["skipped_layers"].setdefault(name, "something overwrote it after the pass, in some rows")
+
+
+def activation_dtype(name: str | None) -> np.dtype[Any] | None:
+    """The dtype that activations are stored as, by its name.
+
+    Raises:
+        WorkbenchError: It is neither `float16` nor `float32`.
+    """
+    if name is None:
+        return None
+    if name not in ("float16", "float32"):
+        raise WorkbenchError(f"Activations can be stored as float16 or float32; {name!r} is neither.")
+    return np.dtype(name)
