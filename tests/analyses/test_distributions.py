@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from workbench.analyses import action_distribution
-from workbench.analyses.distributions import action_interval
+from workbench.analyses.distributions import action_interval, maximum_entropy
 from workbench.errors import WorkbenchError
 
 
@@ -100,6 +100,18 @@ def test_actions_may_start_at_another_number():
 def test_components_that_do_not_fit_are_refused():
     with pytest.raises(WorkbenchError, match="2 \\+ 2"):
         action_distribution([[0, 0]], logits=[[0.0, 0.0, 0.0]], components=[2, 2])
+
+
+def test_the_most_entropy_is_that_of_no_preference():
+    action = [[0, 0]]
+    assert maximum_entropy(action_distribution([0], logits=np.zeros((1, 4)))) == pytest.approx(np.log(4))
+    several = action_distribution(action, logits=np.zeros((1, 5)), components=[2, 3])
+    assert maximum_entropy(several) == pytest.approx(several.entropy[0])
+    assert maximum_entropy(action_distribution(action, logits=np.zeros((1, 2)), binary=True)) == pytest.approx(
+        np.log(4)
+    )
+    assert maximum_entropy(action_distribution([[0.5]], mean=[[0.5]], log_std=[[0.0]])) is None
+    assert maximum_entropy(action_distribution([0], logits=[[1.0]])) is None
 
 
 def test_results_are_read_only():

@@ -243,6 +243,41 @@ def test_a_change_of_width_keeps_the_step(page, server):
     wait_for_step(page, 3)
 
 
+def test_the_controls_stay_in_sight(page, server):
+    open_replay(page, server, "maze.zarr")
+    page.wait_for_timeout(400)
+    page.mouse.move(700, 600)
+    page.mouse.wheel(0, 600)
+    page.wait_for_timeout(400)
+    header = page.locator("header.stAppHeader").bounding_box()
+    controls = page.locator(".rlw-controls").bounding_box()
+    assert header["y"] + header["height"] <= controls["y"] + 1
+    assert controls["y"] + controls["height"] < 900
+
+
+def test_observations_have_names_a_scale_and_digits(page, server):
+    open_replay(page, server, "pendulum.zarr", step=3)
+    wait_for_step(page, 3)
+    rows = page.locator(".rlw-numbers .rlw-row")
+    assert rows.count() == 3
+    speed = rows.nth(2)
+    assert speed.locator(".rlw-label").inner_text() == "angular velocity (rad/s)"
+    low, high = (float(end.replace("−", "-")) for end in speed.locator(".rlw-end").all_inner_texts())
+    value = speed.locator(".rlw-figure").inner_text()
+    assert low < float(value.replace("−", "-")) < high
+    assert len(value.partition(".")[2]) >= 2
+    for label in rows.locator(".rlw-label").all():
+        assert label.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
+
+
+def test_the_entropy_is_told_once_with_its_share_of_the_most(page, server):
+    open_replay(page, server, "maze.zarr")
+    tile = page.locator(".rlw-readout", has_text="Entropy")
+    assert tile.count() == 1
+    nats, percent = re.search(r"([\d.]+) nat · ([\d.]+) %", tile.inner_text()).groups()
+    assert float(percent) == pytest.approx(100 * float(nats) / 1.38629, abs=0.2)
+
+
 def test_the_position_is_told_without_doubt(page, server):
     player = open_replay(page, server, "pendulum.zarr", step=199)
     page.get_by_text("of 0 to 199").wait_for()

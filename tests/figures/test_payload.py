@@ -30,6 +30,21 @@ def test_every_kind_of_agent_gives_plain_json_with_every_layer(example, kind):
         np.testing.assert_allclose(decode(value["array"]), episode.column("value"), rtol=1e-6)
 
 
+def test_the_entropy_comes_once_and_with_the_most_it_could_be(example):
+    def entropies(kind):
+        return [one for one in episode_payload(example(kind), 0)["readouts"] if one["label"] == "Entropy"]
+
+    (discrete,), (continuous,) = entropies("maze"), entropies("continuous")
+    assert (discrete["unit"], discrete["most"]) == ("nat", pytest.approx(np.log(4)))
+    assert continuous["most"] is None
+    assert entropies("q") == []
+
+
+def test_the_last_position_is_that_of_the_observation_after_the_last_action(example):
+    episode = episode_payload(example("vector"), 0, start=0, stop=2)["episode"]
+    assert episode["last"] == episode["length"]
+
+
 def test_observations_have_one_row_more_than_actions(example):
     payload = episode_payload(example("vector"), 0)
     length = payload["episode"]["length"]

@@ -66,6 +66,16 @@ class ActionDistribution:
                 value.setflags(write=False)
 
 
+def maximum_entropy(distribution: ActionDistribution) -> float | None:
+    """The entropy of a discrete distribution without any preference, in nats: Σ ln(options) over its components.
+
+    Actions that are masked count as options. None for actions that are not discrete, or of one option only.
+    """
+    if distribution.kind not in ("categorical", "bernoulli"):
+        return None
+    return float(np.log(distribution.components).sum()) or None
+
+
 def softmax(logits: npt.ArrayLike) -> FloatArray:
     """Exponentiate and normalise over the last axis; `-inf` gives exactly 0 (an illegal action)."""
     logits = np.asarray(logits, dtype=np.float64)

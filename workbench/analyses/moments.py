@@ -19,7 +19,7 @@ from typing import Literal, SupportsInt, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from workbench.analyses.distributions import ActionDistribution, FloatArray
+from workbench.analyses.distributions import ActionDistribution, FloatArray, maximum_entropy
 
 MomentKind: TypeAlias = Literal["value_drop", "high_entropy", "against_mode"]
 
@@ -175,7 +175,12 @@ def _high_entropy(distribution: ActionDistribution) -> list[Moment]:
         return []
     threshold = max(float(np.nanmedian(entropy)) + 1e-3, float(np.nanmean(entropy) + np.nanstd(entropy)))
     steps = np.flatnonzero(np.nan_to_num(entropy, nan=-np.inf) > threshold)
-    return [_moment("high_entropy", t, entropy[t], "nat", "entropy {score} nat") for t in steps]
+    most = maximum_entropy(distribution)
+    shares = [f", {entropy[t] / most:.1%} of the most".replace("%", " %") if most else "" for t in steps]
+    return [
+        _moment("high_entropy", t, entropy[t], "nat", f"entropy {{score}} nat{share}")
+        for t, share in zip(steps, shares, strict=True)
+    ]
 
 
 def _against_mode(distribution: ActionDistribution) -> list[Moment]:

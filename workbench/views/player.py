@@ -8,6 +8,8 @@ import streamlit as st
 from workbench.figures.player import player_source
 
 KEY = "replay.player"
+HEADER = "3.75rem"
+"""Height of Streamlit's own header, under which the controls stay in sight."""
 
 
 def player(payload: dict[str, Any], step: int, *, on_step: Callable[[int], None]) -> None:
@@ -27,9 +29,8 @@ def player(payload: dict[str, Any], step: int, *, on_step: Callable[[int], None]
 
     seek = _seek((payload["episode_key"], payload["window"]["start"]), step)
     source = player_source()
-    component = st.components.v2.component(
-        "workbench_player", html='<div class="rlw-player"></div>', css=source.style, js=source.script
-    )
+    html = f'<div class="rlw-player" style="--rlw-top: {HEADER}"></div>'
+    component = st.components.v2.component("workbench_player", html=html, css=source.style, js=source.script)
     component(key=KEY, data={"payload": payload, "seek": seek}, on_step_change=changed)
 
 

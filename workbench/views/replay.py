@@ -130,9 +130,10 @@ HOW_TO_READ = """
   deviation of the policy's Gaussian.
 - **Value** is the critic's estimate of the return from this step on. **One-step error** is reward + discount × next
   value − value: strongly negative means that the outcome was worse than the critic had expected.
-- **Entropy** (nat; 1 nat = 1.44 bit) is how undecided the policy is: 0 when sure, ln(number of actions) when it has
-  no preference. For continuous actions it is that of the action's density in the action's own units, and can be
-  negative; for SAC and TQC that is after squashing, and at most the sum of ln(highest − lowest action).
+- **Entropy** (nat; 1 nat = 1.44 bit) is how undecided the policy is: 0 when sure, and ln(number of actions), which is
+  100 %, when it has no preference. For continuous actions it is that of the action's density in the action's own
+  units, and can be negative; for SAC and TQC that is after squashing, and at most the sum of ln(highest − lowest
+  action).
 - **Moments** rank the steps of this episode by these numbers, at most five of a kind, and no two alike: steps that
   follow each other closely, or in which the agent saw and said nearly the same (within 5 % of each number's range over
   the episode), are one moment, with the number of *more like it*. They point at where to look; they explain nothing by

@@ -1,7 +1,7 @@
 /* A layer's activations, and recurrent state: maps, bars, cells, and all units over time. A part of the player's module: player.js says how the parts come together. */
 
-function legend(box, data, context) {
-  const scale = make("span", "rlw-scale", null, box.head);
+function legend(parent, data, context) {
+  const scale = make("span", "rlw-scale", null, parent);
   make("span", "", number(data.low), scale);
   const canvas = make("canvas", "", null, scale);
   make("span", "", number(data.high), scale);
@@ -31,7 +31,7 @@ function mapsPanel(box, data, context) {
   const [count, rows, columns] = array.shape.slice(1);
   const canvas = make("canvas", "", null, box.body);
   const hover = make("p", "rlw-hint", hintOf(data, "Point at a map for its unit and value."), box.body);
-  const drawLegend = legend(box, data, context);
+  const drawLegend = legend(box.head, data, context);
   const buffer = document.createElement("canvas");
   let grid = null, shown = 0;
   const layout = () => {
@@ -88,9 +88,11 @@ function vectorPanel(box, data, context, compact = false) {
   const bars = count <= 64;
   const canvas = make("canvas", "", null, box.body);
   const hover = make("p", "rlw-hint", hintOf(data, bars ? "One bar a unit: point at one for its value." : "One cell a unit, row by row: point at one for its value."), box.body);
-  let raster = null, rasterStill = null;
+  let raster = null, rasterStill = null, colours = bars ? null : box.head; // bars have an axis instead of colours
   if (!compact && length > 1) {
-    make("p", "rlw-caption", `Every unit over the window: one row a unit, time to the right. Click to go to a step.`, box.body);
+    const caption = make("p", "rlw-caption", null, box.body);
+    make("span", "", "One row a unit, over time; click to go there.", caption);
+    colours = colours || caption;
     raster = make("canvas", "rlw-seekable", null, box.body);
     rasterStill = document.createElement("canvas");
     const seek = (event) => {
@@ -100,7 +102,7 @@ function vectorPanel(box, data, context, compact = false) {
     raster.addEventListener("pointerdown", (event) => { raster.setPointerCapture(event.pointerId); seek(event); });
     raster.addEventListener("pointermove", (event) => { if (event.buttons & 1) seek(event); });
   }
-  const drawLegend = legend(box, data, context);
+  const drawLegend = colours ? legend(colours, data, context) : () => {};
   const buffer = document.createElement("canvas");
   const barsHeight = compact ? 84 : 110, rasterHeight = Math.min(200, Math.max(60, count * 3));
   let geometry = null, shown = 0;

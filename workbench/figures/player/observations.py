@@ -63,7 +63,7 @@ def _named_bars(name: str, vector: npt.NDArray[Any], names: list[str] | None) ->
     return {
         "kind": "vector",
         "name": name,
-        "label": f"{size} number{'s' if size != 1 else ''}, each on its own scale over these steps{known}",
+        "label": f"{size} number{'s' if size != 1 else ''}; bars from 0, each on the scale of the steps loaded{known}",
         "names": names or ([name or "value"] if size == 1 else [f"{name or 'component'} {i}" for i in range(size)]),
         "array": encode_array(numbers),
         "low": finite.min(axis=0).tolist() if len(finite) else [0.0] * size,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.analyses.distributions import BITS_PER_NAT, ActionDistribution, FloatArray
+from workbench.analyses.distributions import ActionDistribution, FloatArray, maximum_entropy
 from workbench.analyses.episode import EpisodeSummary
 from workbench.analyses.recorded import is_squashed, summarise_recorded_episode
 from workbench.errors import WorkbenchError
@@ -148,13 +148,14 @@ def _entropy_of(distribution: ActionDistribution) -> str:
         return "Of the action's density after squashing, in the action's own units"
     if distribution.kind == "gaussian":
         return "Of the Gaussian, before actions are cut off at the bounds"
-    return "Of the distribution over actions"
+    most = maximum_entropy(distribution)
+    scale = "" if most is None else f": 0 when sure, {most:.4g} nat (100 %) when every action is as likely"
+    return f"Of the distribution over actions{scale}"
 
 
 def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
     distribution = summary.distribution
     so_far = np.cumsum(summary.reward) - summary.reward
-    entropy = distribution.entropy
     value_unit = "reward" if summary.reward_in_value_units else "rescaled"
     candidates: list[tuple[str, str, FloatArray | None, str]] = [
         ("Value", value_unit, summary.value, "The critic's estimate of the return from here"),
@@ -168,12 +169,18 @@ def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
             f"With discount {summary.discount:g}: what the critic estimates",
         ),
         ("One-step error", "reward", summary.temporal_difference_error, "Reward + discount · next value − value"),
-        ("Entropy", "nat", entropy, _entropy_of(distribution)),
-        ("Entropy", "bit", None if entropy is None else entropy * BITS_PER_NAT, "The same in bits"),
+        ("Entropy", "nat", distribution.entropy, _entropy_of(distribution)),
         ("Log-probability", "nat", distribution.log_probability, "Of the action taken; of a density where continuous"),
     ]
+    most = {"Entropy": maximum_entropy(distribution)}
     return [
-        {"label": label, "unit": unit, "hint": hint, "array": encode_array(values[window], "float64")}
+        {
+            "label": label,
+            "unit": unit,
+            "hint": hint,
+            "most": most.get(label),
+            "array": encode_array(values[window], "float64"),
+        }
         for label, unit, values, hint in candidates
         if values is not None
     ]

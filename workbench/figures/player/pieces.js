@@ -55,7 +55,7 @@ function number(value, digits = 3) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const size = Math.abs(value);
   let text;
-  if (size !== 0 && (size >= 1e5 || size < 1e-3)) text = value.toExponential(Math.max(digits - 2, 1));
+  if (size !== 0 && (size >= 1e5 || size < 1e-4)) text = value.toExponential(Math.max(digits - 2, 1));
   else text = Number.isInteger(value) ? String(value) : value.toFixed(Math.max(0, digits - 1 - Math.max(0, Math.floor(Math.log10(size || 1)))));
   return text.replaceAll("-", "−");
 }

@@ -202,7 +202,9 @@ function mountPlayer(root, payload, options = {}) {
     put(acted, (column) => actionPanel(column, payload));
     if (payload.layer) put(inside, (column) => layerPanel(column, payload, context));
     put(course, (column) => timelinePanel(column, payload, context));
-    const others = [...observations, (column) => momentsPanel(column, payload, context)];
+    const few = observations.length <= 2;
+    if (few) for (const observation of observations) put(seen, observation);
+    const others = [...(few ? [] : observations), (column) => momentsPanel(column, payload, context)];
     if (payload.truth.length) others.push((column) => truthPanel(column, payload));
     for (const state of payload.state) others.push((column) => vectorPanel(panel(column, "Memory", state.label), state, context));
     for (const other of others) put(emptiest(), other);

@@ -24,30 +24,34 @@ function picture(box, images, payload, context, description, pixelated) {
   } };
 }
 
+/* Numbers with names: each has a bar from 0 between the ends of its scale, and as many decimals as that scale deserves. */
 function vectorRows(parent, vector) {
   const values = decodeArray(vector.array);
-  const table = make("div", "rlw-rows", null, parent);
+  const table = make("div", "rlw-rows rlw-numbers", null, parent);
   const rows = vector.names.map((name, index) => {
     const row = make("div", "rlw-row", null, table);
-    const label = make("span", "rlw-label", name, row);
-    label.title = name;
+    make("span", "rlw-label", name, row);
+    const low = Math.min(0, vector.low[index]), high = Math.max(0, vector.high[index]), span = high - low || 1;
+    let whole = true;
+    for (let t = 0; t < values.shape[0] && whole; t++) whole = Number.isInteger(values.row(t)[index]);
+    const decimals = whole ? 0 : Math.max(0, Math.min(8, 4 - Math.ceil(Math.log10(span))));
+    const told = (value) => (Number.isFinite(value) && Math.abs(value) < 1e6 ? value.toFixed(decimals).replace("-", "−") : number(value));
+    make("span", "rlw-end", told(low), row);
     const track = make("span", "rlw-track", null, row);
     const bar = make("span", "rlw-bar", null, track);
+    make("span", "rlw-end rlw-high", told(high), row);
     const figure = make("span", "rlw-figure", "", row);
-    const low = Math.min(0, vector.low[index]), high = Math.max(0, vector.high[index]);
-    const span = high - low || 1;
-    track.title = `bar from 0; scale ${number(low)} to ${number(high)}, the range over this window`;
     if (low < 0 && high > 0) make("span", "rlw-zero", null, track).style.left = `${(-low / span) * 100}%`;
-    return { bar, figure, low, span };
+    return { bar, figure, low, span, told };
   });
   return { draw(t, position) {
     const row = values.row(Math.min(position, values.shape[0] - 1));
-    rows.forEach(({ bar, figure, low, span }, index) => {
+    rows.forEach(({ bar, figure, low, span, told }, index) => {
       const value = row[index];
       const from = (Math.min(0, value) - low) / span, to = (Math.max(0, value) - low) / span;
       bar.style.left = `${Math.max(0, from) * 100}%`;
       bar.style.width = `${Math.max(0.4, (Math.min(1, to) - Math.max(0, from)) * 100)}%`;
-      figure.textContent = number(value);
+      figure.textContent = told(value);
     });
   } };
 }
@@ -112,7 +116,7 @@ function actionPanel(parent, payload) {
     updates.push((t) => truths.draw(t));
     actions.components.forEach((component, c) => {
       if (component.name) make("h4", "", component.name, content);
-      const list = make("div", component.names.length > 14 ? "rlw-rows rlw-scroll" : "rlw-rows", null, content);
+      const list = make("div", component.names.length > 14 ? "rlw-rows rlw-options rlw-scroll" : "rlw-rows rlw-options", null, content);
       const start = offset;
       offset += component.options;
       component.names.forEach((name, index) => {
@@ -152,10 +156,16 @@ function readoutPanel(parent, payload) {
     const line = make("span", "", null, cell);
     const figure = make("strong", "", "–", line);
     make("span", "rlw-unit", readout.unit ? ` ${readout.unit}` : "", line);
+    const share = make("span", "rlw-unit", "", line);
     cell.title = readout.hint || "";
-    return { figure, values: decodeArray(readout.array) };
+    return { figure, share, most: readout.most, values: decodeArray(readout.array).values };
   });
-  return { draw(t) { for (const { figure, values } of cells) figure.textContent = t === null ? "–" : number(values.values[t], 4); } };
+  return { draw(t) {
+    for (const { figure, share, most, values } of cells) {
+      figure.textContent = t === null ? "–" : number(values[t], 4);
+      if (most) share.textContent = t === null || !Number.isFinite(values[t]) ? "" : ` · ${((100 * values[t]) / most).toFixed(1)} %`;
+    }
+  } };
 }
 
 function momentsPanel(parent, payload, context) {

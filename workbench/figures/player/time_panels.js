@@ -71,7 +71,7 @@ function timelinePanel(parent, payload, context) {
     }
     const colour = theme.series[chart.series.key] || theme.series.other;
     const count = chart.low.length;
-    g.strokeStyle = colour; g.fillStyle = colour; g.lineWidth = 1.6; g.lineJoin = "round";
+    g.strokeStyle = colour; g.fillStyle = colour; g.lineWidth = count > inner ? 0.8 : 1.6; g.lineJoin = "round";
     if (payload.timeline.steps_per_bin > 1) {
       g.globalAlpha = 0.75;
       for (let i = 0; i < count; i++) {
