@@ -202,3 +202,41 @@ def test_hooks_of_others_keep_their_say() -> None:
             assert torch.equal(capture.end(3)["linear"], given)
     capture.remove()
     assert len(linear._forward_hooks) == 1
+
+
+def test_a_sequence_is_recorded_as_its_modules_are() -> None:
+    module = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Sequential(nn.Linear(4, 4), nn.ReLU(inplace=True)))
+    capture = ActivationCapture(module)
+    inputs = torch.randn(3, 2)
+    for number in range(4):
+        if number == 3:
+            module[2][0].register_forward_hook(lambda _module, _arguments, output: output + 1)
+        capture.begin()
+        with torch.no_grad():
+            given = module(inputs)
+        outputs = capture.end(3)
+        shift = 1 if number == 3 else 0
+        with torch.no_grad():
+            first = nn.functional.linear(inputs, module[0].weight, module[0].bias)
+            third = nn.functional.linear(torch.tanh(first), module[2][0].weight, module[2][0].bias) + shift
+        assert torch.equal(outputs["0"], first)
+        assert torch.equal(outputs["1"], torch.tanh(first))
+        assert torch.equal(outputs["2.0"], third)
+        assert torch.equal(outputs["2.1"], torch.relu(third))
+        assert torch.equal(given, outputs["2.1"])
+    capture.remove()
+    assert all("forward" not in part.__dict__ for part in module.modules())
+
+
+def test_a_sequence_that_runs_again_keeps_its_first_run() -> None:
+    sequence = nn.Sequential(nn.Linear(2, 2), nn.Tanh())
+    capture = ActivationCapture(nn.ModuleDict({"sequence": sequence}))
+    for times in (1, 1, 2):
+        capture.begin()
+        value = torch.ones(3, 2)
+        results = []
+        for _ in range(times):
+            value = sequence(value)
+            results.append(value)
+        assert torch.equal(capture.end(3)["sequence.1"], results[0])
+    assert "more than once" in capture.skipped["sequence.0#2"]

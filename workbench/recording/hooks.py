@@ -2,7 +2,8 @@
 
 A hook keeps a reference and copies nothing; rows are copied many at a time, later (`segment`). Torch's own forward
 hooks send every call of a module down a slower path (some 2 µs); where a module gives one tensor and nobody else has
-hooked it, its `forward` is wrapped instead while it is recorded, for a quarter of that.
+hooked it, its `forward` is wrapped instead while it is recorded, for a quarter of that; and where an `nn.Sequential`
+is made of such modules, its own is, which costs less than nothing.
 
 What is kept by reference must not change. The first two passes find out which outputs do: those that something
 downstream overwrites (`nn.ReLU(inplace=True)`; torch counts each tensor's changes), those that lie in memory which the
@@ -21,6 +22,8 @@ from workbench.errors import WorkbenchError
 
 Reader: TypeAlias = Callable[[Any], list[tuple[str, Tensor]]]
 """Module output → suffix and tensor `[B, ...]` for each part of the output."""
+
+MORE_THAN_ONCE = "it ran more than once in a later pass, though not in the first"
 
 Hook: TypeAlias = Callable[[nn.Module, Any, Any], None]
 
@@ -76,6 +79,7 @@ class ActivationCapture:
         self.skipped: dict[str, str] = {}
         """By layer, why it is not recorded."""
         self._prefix = prefix
+        self._root = module
         self._active = False
         self._first: dict[str, tuple[Tensor, bool]] | None = None
         self._settled = False
@@ -137,11 +141,31 @@ class ActivationCapture:
                 if name not in self._outputs:
                     self._outputs[name] = output.detach().clone() if copy else output
                 else:
-                    self._skip(f"{path}#2", "it ran more than once in a later pass, though not in the first")
+                    self._skip(f"{path}#2", MORE_THAN_ONCE)
             return output
 
         module.__dict__["forward"] = wrapped
         self._undo.append(lambda: module.__dict__.pop("forward", None))
+
+    def _wrap_sequence(self, sequence: nn.Module, parts: Sequence[tuple[nn.Module, str, bool]]) -> None:
+        """For a sequence of such modules: run them one after another, without torch's detour for each."""
+        steps = [(child, self._prefix + path, path, copy) for child, path, copy in parts]
+        forward = sequence.forward
+
+        def wrapped(value: Any) -> Any:
+            if not self._active or steps[0][1] in self._outputs:
+                if self._active:
+                    self._skip(f"{steps[0][2]}#2", MORE_THAN_ONCE)
+                return forward(value)
+            for child, name, _, copy in steps:
+                # Whoever hooked a module meanwhile keeps his say.
+                hooked = child._forward_hooks or child._forward_pre_hooks
+                value = child(value) if hooked else child.forward(value)
+                self._outputs[name] = value.detach().clone() if copy else value
+            return value
+
+        sequence.__dict__["forward"] = wrapped
+        self._undo.append(lambda: sequence.__dict__.pop("forward", None))
 
     def _general_hook(self, path: str) -> Hook:
         """For anything else: copy what every call gives, since something downstream may overwrite it."""
@@ -168,6 +192,7 @@ class ActivationCapture:
     def _settle(self, outputs: Mapping[str, Tensor], first: Mapping[str, tuple[Tensor, bool]]) -> None:
         """After the second pass: give each module the cheapest hook that is right for it."""
         self.remove()
+        copied: dict[nn.Module, tuple[str, bool]] = {}
         for path, child in self._modules.items():
             calls = self._calls_of(path)
             if path in first and len(calls) == 1 and self._prefix + path in outputs and _may_be_wrapped(child):
@@ -175,9 +200,16 @@ class ActivationCapture:
                 before, overwritten = first[path]
                 copy = overwritten or output._version != version or not _is_fresh(output, before)
                 self._versions[self._prefix + path] = 0 if copy else version
-                self._wrap_forward(child, path, copy=copy)
+                copied[child] = (path, copy)
             else:
                 self._add_hook(child, self._general_hook(path))
+        for sequence in self._root.modules():
+            children = list(sequence.children())
+            if type(sequence) is nn.Sequential and _may_be_wrapped(sequence) and copied.keys() >= set(children):
+                if children and len(set(children)) == len(sequence):
+                    self._wrap_sequence(sequence, [(child, *copied.pop(child)) for child in children])
+        for child, (path, copy) in copied.items():
+            self._wrap_forward(child, path, copy=copy)
         self._settled = True
         self._first = {}
 

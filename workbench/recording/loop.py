@@ -101,26 +101,28 @@ class Rollout:
             copy=False,
         )
         count = len(active)
-        rewards = np.zeros(count)
-        terminated = np.zeros(count, np.bool_)
-        truncated = np.zeros(count, np.bool_)
+        rewards: list[float] = []
+        terminated: list[bool] = []
+        truncated: list[bool] = []
         after: list[Any] = []
         infos: list[dict[str, Any]] = []
         actions = choice.actions.copy()
         for row, slot in enumerate(active):
             try:
-                observation, reward, terminated[row], truncated[row], info = self.environments[slot].step(actions[row])
+                observation, reward, ended, cut_off, info = self.environments[slot].step(actions[row])
             except Exception as error:
                 raise self._environment_failed(slot, "step", error) from error
-            rewards[row] = float(reward)
+            rewards.append(float(reward))
+            terminated.append(bool(ended))
+            truncated.append(bool(cut_off))
             after.append(observation)
             infos.append(info)
         self.recorder.step(
             observations,
             choice.actions,
-            rewards,
-            terminated,
-            truncated,
+            np.array(rewards, np.float64),
+            np.array(terminated, np.bool_),
+            np.array(truncated, np.bool_),
             truth=truth,
             frames=frames,
             action_masks=masks,
@@ -131,11 +133,12 @@ class Rollout:
         for slot, observation, info in zip(active, after, infos, strict=True):
             self._observations[slot], self._infos[slot] = observation, info
         going_on = [True] * count
-        over = terminated | truncated
-        if over.any():
-            for row in np.flatnonzero(over).tolist():
-                going_on[row] = self._end(active[row], bool(terminated[row]), bool(truncated[row]))
-        return choice.output.state, over, going_on
+        over = [ended or cut_off for ended, cut_off in zip(terminated, truncated, strict=True)]
+        if True in over:
+            for row, ends in enumerate(over):
+                if ends:
+                    going_on[row] = self._end(active[row], terminated[row], truncated[row])
+        return choice.output.state, np.array(over, np.bool_), going_on
 
     def _start(self, slot: int) -> None:
         seed = self.seed + self._started
