@@ -34,6 +34,12 @@ def is_normalised(recording: "Recording") -> bool:
     return any(name.startswith("normalisation/") for name in recording.agent_arrays())
 
 
+def discount_of(recording: "Recording") -> float:
+    """The discount that the policy was trained with, where it is known, else 0.99."""
+    settings = (recording.attributes.get("policy") or {}).get("settings") or {}
+    return float(settings.get("gamma") or settings.get("discount") or DEFAULT_DISCOUNT)
+
+
 def recorded_distribution(recording: "Recording", episode: "Episode") -> ActionDistribution:
     """What the policy said about its actions over an episode's T steps."""
     space: Mapping[str, Any] = (recording.attributes.get("environment") or {}).get("action_space") or {}
@@ -89,13 +95,12 @@ def summarise_recorded_episode(recording: "Recording", number: int) -> EpisodeSu
         WorkbenchError: There is no such episode, or a column it needs is damaged.
     """
     episode = recording.episode(number)
-    settings = (recording.attributes.get("policy") or {}).get("settings") or {}
     return summarise_episode(
         reward=episode.column("reward"),
         distribution=recorded_distribution(recording, episode),
         value=episode.column("value") if "value" in recording.steps else None,
         observation=_vector_observation(recording, episode),
         terminated=episode.terminated,
-        discount=float(settings.get("gamma") or settings.get("discount") or DEFAULT_DISCOUNT),
+        discount=discount_of(recording),
         reward_in_value_units=not is_normalised(recording),
     )

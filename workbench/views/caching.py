@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from workbench.analyses.episode import EpisodeSummary
+from workbench.analyses.opening import OpeningEpisode, opening_episode
 from workbench.analyses.recorded import summarise_recorded_episode
 from workbench.errors import WorkbenchError
 from workbench.figures.player import episode_payload
@@ -44,6 +45,12 @@ def cached_listing(root: Path) -> list[dict[str, Any] | BrokenRecording]:
     if not root.is_dir():
         return []
     return [cached_summary(path, stamp(path)) for path in find_recordings(root)]
+
+
+@st.cache_data(max_entries=512, show_spinner=False)
+def cached_opening(path: str, stamp: int) -> OpeningEpisode:
+    """The episode that a recording opens on where the address names none."""
+    return opening_episode(cached_recording(path, stamp))
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -6,13 +6,14 @@ import streamlit as st
 
 from workbench.figures.player import last_position, window_steps
 from workbench.recording import Recording
-from workbench.views.addresses import find_recording, resolve
-from workbench.views.caching import cached_listing, cached_payload, cached_recording, stamp
+from workbench.views.addresses import Place, find_recording, resolve
+from workbench.views.caching import cached_listing, cached_opening, cached_payload, cached_recording, stamp
 from workbench.views.downloads import downloads
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.player import player
 from workbench.views.root import name_below_root, root_folder
-from workbench.views.selection import change_selection, read_selection
+from workbench.views.selection import Selection, change_selection, read_selection
+from workbench.views.short_facts import short_options
 
 ACTING = {"True": "mode of the policy", "False": "sampled"}
 
@@ -36,10 +37,10 @@ def page() -> None:
         if not recording.number_of_episodes:
             st.info("This recording holds no step: it ended before the first was committed.", icon=":material/info:")
             return
-        place = resolve(recording, read_selection())
+        place = _resolve(path, recording, read_selection())
         episode = _choose_episode(middle, recording, place.episode)
         layer = _choose_layer(right, recording, place.layer)
-        _facts(path, recording)
+        _facts(recording, _why(path, read_selection()))
         _show(path, recording, episode, layer)
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
@@ -88,21 +89,40 @@ def _choose_layer(place: Any, recording: Recording, shown: str | None) -> str | 
     return layer
 
 
-def _facts(path: str, recording: Recording) -> None:
+def _resolve(path: str, recording: Recording, asked: Selection) -> Place:
+    # The opening episode takes reading: only where it is asked for.
+    opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
+    return resolve(recording, asked, opening=opening)
+
+
+def _why(path: str, asked: Selection) -> str:
+    """Why the page shows the episode that it shows, where the address names none."""
+    if asked.episode is not None:
+        return ""
+    opening = cached_opening(path, stamp(path))
+    return f"opened on episode {opening.number}, {opening.reason}"
+
+
+def _facts(recording: Recording, why: str) -> None:
     policy, environment = recording.attributes.get("policy") or {}, recording.attributes.get("environment") or {}
     acting = ACTING.get(str(recording.attributes.get("deterministic")), "unknown")
-    st.caption(
-        f"**{plain(str(policy.get('name') or 'Unknown agent'))}** in "
-        f"**{plain(str(environment.get('id') or 'an unnamed environment'))}** · actions: {acting} · "
-        f"{recording.number_of_steps:,} steps in {recording.number_of_episodes:,} episodes · "
-        f"{plain(recording.ended)}"
-    )
+    options = short_options(environment.get("kwargs"), environment.get("wrappers"))
+    name = plain(str(environment.get("id") or "an unnamed environment"))
+    facts = [
+        f"**{plain(str(policy.get('name') or 'Unknown agent'))}** in **{name}**"
+        + f" ({plain(options)})" * bool(options),
+        f"actions: {acting}",
+        f"{recording.number_of_steps:,} steps in {recording.number_of_episodes:,} episodes",
+        "" if recording.complete else plain(recording.ended),
+        plain(why),
+    ]
+    st.caption(" · ".join(fact for fact in facts if fact))
 
 
 @st.fragment
 def _show(path: str, recording: Recording, episode: int, layer: str | None) -> None:
     with errors_in_a_box():
-        place = resolve(recording, read_selection())
+        place = _resolve(path, recording, read_selection())
         # Always there, so that the player below it keeps its place on the page when a notice comes or goes.
         with st.container():
             if place.notices:
@@ -116,7 +136,7 @@ def _show(path: str, recording: Recording, episode: int, layer: str | None) -> N
 
         def moved(new: int) -> None:
             selected = read_selection()
-            if selected.recording in (None, name) and resolve(recording, selected).episode == episode:
+            if selected.recording in (None, name) and _resolve(path, recording, selected).episode == episode:
                 step = min(new, last_position(recording, shown))
                 change_selection(recording=name, episode=episode, step=step, layer=layer)
 
@@ -143,6 +163,9 @@ HOW_TO_READ = """
   CSV has them exactly.
 - **True state** is what the environment says is so. Places are rows and columns from the top left square; *true places*
   draws them over the pictures in which their grid was found. Labels that name an action are marked beside it.
+- A link that names no episode opens a recording on the one whose outcome its critic had least expected: the largest
+  difference between the value at the start and the discounted return (of a truncated episode, with the last value for
+  what was cut off). Where no such value was recorded it is the episode of the most usual return.
 - An episode is one sample (n = 1), so its numbers carry no interval. The mean return over episodes, with its
   interval, is on the page *Recordings*.
 """
