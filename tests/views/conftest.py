@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -35,6 +36,16 @@ def full_root(root, recorded):
     metadata = root / "future.zarr" / "zarr.json"
     metadata.write_text(metadata.read_text().replace('"format_version": 1', '"format_version": 99'))
     return root
+
+
+def table_rows(app):
+    """The rows of the table on the page of recordings: by column the text, and `name`, `badge`, `address`."""
+    rows = json.loads(app.get("bidi_component")[0].proto.json)["rows"]
+    return [
+        {key: cell["text"] for key, cell in row["cells"].items()}
+        | {"options": row["cells"]["environment"]["below"], "badge": row["badge"], "address": row["address"]}
+        for row in rows
+    ]
 
 
 def run_page(name, **query) -> AppTest:

@@ -2,8 +2,9 @@ import json
 
 import pytest
 
-from tests.views.conftest import run_page
+from tests.views.conftest import run_page, table_rows
 from workbench import open_recording
+from workbench.analyses.opening import opening_episode
 
 
 def texts(elements):
@@ -24,19 +25,43 @@ def test_a_folder_that_is_not_there_is_empty(root, monkeypatch):
 
 def test_the_table_holds_the_facts_and_the_broken_one_says_what_is_wrong(full_root):
     app = run_page("recordings")
-    table = app.dataframe[0].value
-    row = table.iloc[0]
-    assert (row["name"], row["environment"], row["n"], row["state"]) == ("cartpole.zarr", "CartPole-v1", 3, "complete")
+    (row,) = table_rows(app)
+    facts = (row["name"], row["environment"], row["options"], row["n"], row["badge"])
+    assert facts == ("cartpole.zarr", "CartPole-v1", "", "3", "")
     assert "to" in row["interval"]
+    assert row["address"] == "replay?recording=cartpole.zarr"
     assert "future.zarr" in texts(app.warning)
     assert "version 99" in texts(app.warning)
     assert not app.error
 
 
+def test_the_table_tells_an_environments_options_and_how_a_recording_ended(full_root):
+    metadata = full_root / "cartpole.zarr" / "zarr.json"
+    facts = json.loads(metadata.read_text())
+    facts["attributes"]["environment"] |= {"kwargs": {"gravity": 9.8, "note": "x" * 100}, "wrappers": ["frame_stack:4"]}
+    facts["attributes"] |= {"complete": False, "ended": "cancelled"}
+    metadata.write_text(json.dumps(facts))
+    (row,) = table_rows(run_page("recordings"))
+    assert row["options"] == f"gravity=9.8, note={'x' * 59}…; frame_stack:4"
+    assert row["badge"] == "cancelled"
+    app = run_page("replay", recording="cartpole.zarr", episode="0")
+    assert "CartPole-v1** (gravity=9.8" in texts(app.caption)
+    assert "cancelled" in texts(app.caption)
+
+
+def test_a_link_that_names_no_episode_opens_the_least_expected_one_and_says_so(full_root):
+    opening = opening_episode(open_recording(full_root / "cartpole.zarr"))
+    app = run_page("replay", recording="cartpole.zarr")
+    assert app.selectbox(key="replay.episode").value == opening.number
+    assert f"opened on episode {opening.number}, {opening.reason}" in texts(app.caption)
+    app = run_page("replay", recording="cartpole.zarr", episode="0")
+    assert "opened on" not in texts(app.caption)
+
+
 def test_a_damaged_recording_is_listed_as_broken(full_root):
     (full_root / "future.zarr" / "zarr.json").write_text("{")
     app = run_page("recordings")
-    assert len(app.dataframe[0].value) == 1
+    assert [row["name"] for row in table_rows(app)] == ["cartpole.zarr"]
     assert not app.error
 
 
@@ -127,7 +152,7 @@ def test_a_link_out_of_the_folder_inside_a_recording_is_not_followed(full_root, 
 
 def test_a_dashboard_of_one_recording_lists_and_replays_it(root, recorded, monkeypatch):
     monkeypatch.setenv("WORKBENCH_ROOT", str(recorded / "cartpole.zarr"))
-    assert run_page("recordings").dataframe[0].value.iloc[0]["name"] == "."
+    assert table_rows(run_page("recordings"))[0]["name"] == "."
     for app in (run_page("replay"), run_page("replay", recording=".")):
         assert not app.error
         assert app.get("bidi_component")

@@ -3,7 +3,7 @@ import time
 import pytest
 from stable_baselines3 import PPO
 
-from tests.views.conftest import run_page
+from tests.views.conftest import run_page, table_rows
 from workbench import open_recording
 from workbench.errors import WorkbenchError
 from workbench.views.background import RecordingJob, RecordingQueue, RecordingRequest
@@ -88,7 +88,7 @@ def test_the_form_records(agent):
     assert job.wait(60)
     app.run()
     assert "2 of 2 episodes" in app.success[0].value
-    assert app.dataframe[0].value.iloc[0]["name"] == "ppo-cartpole-v1-seed0.zarr"
+    assert [row["name"] for row in table_rows(app)] == ["ppo-cartpole-v1-seed0.zarr"]
 
 
 @pytest.mark.parametrize(
