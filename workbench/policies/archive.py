@@ -127,8 +127,7 @@ def read_archive(path: str | Path, *, trusted: bool = False) -> Archive:
     except BoundedZipError as error:
         if start == b"PK":
             raise WorkbenchError(
-                f"{where} is a zip file that is not read: it is damaged, perhaps cut short, or larger than its "
-                f"contents bear out ({error}); copy or save it again"
+                f"{where} is a damaged zip file, perhaps cut short or made to do harm ({error}); copy or save it again"
             ) from error
         raise WorkbenchError(f"{where} is not a zip file; expected the one that stable-baselines3 saved") from error
     try:

@@ -1,0 +1,1 @@
+"""Files from strangers: hostile agents and recordings, and what the workbench does with them."""

@@ -1,0 +1,24 @@
+"""What the tests of hostile files share: an arena, and a sound agent's members."""
+
+from collections.abc import Iterator
+
+import pytest
+from stable_baselines3 import PPO
+
+from tests.hostile.agents import members_of
+from tests.hostile.arena import Arena
+from tests.policies.toy import make_agent, save
+
+
+@pytest.fixture(scope="session")
+def arena() -> Iterator[Arena]:
+    """A watched process for each file."""
+    with Arena() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def members(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """What is in the file of a sound PPO agent."""
+    path, _ = save(make_agent(PPO, "vector", n_steps=8, batch_size=8), tmp_path_factory.mktemp("sound"))
+    return members_of(path)
