@@ -38,6 +38,14 @@ def test_the_timeline_has_units_and_a_cursor(example):
     assert any(list(line.get_xdata()) == [3, 3] for line in figure.axes[0].lines)
 
 
+def test_a_continuous_action_is_drawn_between_its_bounds(example):
+    recording = example("continuous")
+    figure = step_figure(step_view(recording, summarise_recorded_episode(recording, 0), 0, None, 5))
+    low, high = next(axis for axis in figure.axes if "Gaussian" in axis.get_xlabel()).get_xlim()
+    assert low < -2
+    assert high > 2
+
+
 def test_signed_activations_have_a_scale_centred_at_zero():
     assert colour_scale(-1, 3) == {"cmap": "RdBu_r", "vmin": -3, "vmax": 3}
     assert colour_scale(0, 3) == {"cmap": "viridis", "vmin": 0.0, "vmax": 3}

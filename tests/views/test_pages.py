@@ -183,6 +183,12 @@ def test_a_damaged_layer_costs_its_panel_only(full_root):
     assert payload["observations"]
 
 
+def test_damaged_values_cost_the_choice_of_the_opening_episode_only(full_root):
+    damage(full_root / "cartpole.zarr" / "steps" / "value")
+    app = run_page("replay", recording="cartpole.zarr")
+    assert "opened on episode 0, the first; not all" in texts(app.caption)
+
+
 def test_damaged_steps_are_a_box_that_says_so(full_root):
     damage(full_root / "cartpole.zarr" / "steps")
     app = run_page("replay", recording="cartpole.zarr")

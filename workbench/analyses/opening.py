@@ -66,7 +66,7 @@ def opening_episode(recording: "Recording") -> OpeningEpisode:
             return OpeningEpisode(
                 number=int(compared[best]),
                 reason=f"the least expected outcome of {len(compared):,} complete episodes "
-                f"(the critic expected {expected[best]:.3g}, {came[best]:.3g} came)",
+                f"(the critic expected {expected[best]:.3g}, {came[best]:.3g} came)".replace("-", "−"),
             )
     best = _first_of_least(np.abs(returns - np.median(returns)), lengths)
     return OpeningEpisode(

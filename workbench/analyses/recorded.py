@@ -48,7 +48,7 @@ def recorded_distribution(recording: "Recording", episode: "Episode") -> ActionD
     }
     kind = space.get("kind")
     nvec = np.asarray(space.get("nvec", ())).reshape(-1)
-    bounds = _bounds(space)
+    bounds = action_bounds(space)
     return action_distribution(
         episode.column("action"),
         components=[int(size) for size in nvec] if kind == "MultiDiscrete" else None,
@@ -62,11 +62,11 @@ def recorded_distribution(recording: "Recording", episode: "Episode") -> ActionD
 
 def recorded_interval(recording: "Recording", distribution: ActionDistribution) -> ActionInterval | None:
     """Where an episode's continuous actions lie, in the environment's units; None where they are not continuous."""
-    bounds = _bounds((recording.attributes.get("environment") or {}).get("action_space") or {})
+    bounds = action_bounds((recording.attributes.get("environment") or {}).get("action_space") or {})
     return action_interval(distribution, squash_to=bounds if is_squashed(recording) else None)
 
 
-def _bounds(space: Mapping[str, Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+def action_bounds(space: Mapping[str, Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
     """Lowest and highest action of a Box in plain JSON, `[D]`; None where an end is infinite."""
     if space.get("kind") != "Box" or any(isinstance(space.get(end), str) for end in ("low", "high")):
         return None

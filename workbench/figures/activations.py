@@ -12,13 +12,15 @@ from matplotlib.figure import Figure
 from workbench.figures.style import VALUE, colour_scale, plain_axes
 
 MOST_BARS = 128
+MAPS_RATIO = 4.0
+"""How much wider than high a grid of feature maps is made, to fill a row of a page."""
 
 
 def draw_maps(axis: Axes, maps: npt.ArrayLike, *, low: float, high: float, title: str = "") -> None:
     """Draw feature maps `[K, H, W]` as a grid with one colour scale from `low` to `high`, and its colour bar."""
     array = np.asarray(maps, dtype=np.float64)
     count, height, width = array.shape
-    across = int(np.ceil(np.sqrt(count * 3)))
+    across = min(count, max(1, round(np.sqrt(count * MAPS_RATIO * height / width))))
     down = -(-count // across)
     canvas = np.full((down * (height + 1) - 1, across * (width + 1) - 1), np.nan)
     for index, one in enumerate(array):

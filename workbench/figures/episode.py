@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -60,6 +61,8 @@ def draw_action(
     names: Sequence[str],
     taken: np.ndarray,
     interval: ActionInterval | None = None,
+    *,
+    bounds: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None,
 ) -> None:
     """Draw what the policy said about its actions at one step.
 
@@ -70,6 +73,7 @@ def draw_action(
         names: One an action `[A]`, or one a component of a continuous action `[D]`.
         taken: `[A]` bool, or the continuous action `[D]` as the environment took it.
         interval: Over the whole episode, for continuous actions.
+        bounds: Lowest and highest continuous action `[D]`: the axis spans them.
     """
     scores = distribution.q_values if distribution.probabilities is None else distribution.probabilities
     places = np.arange(len(names))
@@ -89,6 +93,9 @@ def draw_action(
                 axis.hlines(places, lower[step], upper[step], color=VALUE, linewidth=5, alpha=0.5)
             axis.plot(centre, places, "|", color=VALUE, markersize=16)
         axis.plot(taken, places, "o", color=TAKEN)
+        if bounds is not None:
+            low, high = min(bounds[0].min(), taken.min()), max(bounds[1].max(), taken.max())
+            axis.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         plain_axes(axis, xlabel=label)
     axis.set_yticks(places, list(names), fontsize=8)
     axis.set_ylim(len(names) - 0.4, -0.6)

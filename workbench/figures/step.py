@@ -29,6 +29,8 @@ class StepView:
     """`[A]` bool, or the continuous action `[D]`."""
     interval: ActionInterval | None = None
     """Where the continuous actions lie, over the episode."""
+    action_bounds: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
+    """Lowest and highest continuous action `[D]`, where they are finite."""
     picture: npt.NDArray[np.uint8] | None = None
     """`[H, W, 3]` or `[H, W]`; takes the place of the observation's bars."""
     observation: npt.NDArray[Any] | None = None
@@ -51,7 +53,15 @@ def step_figure(view: StepView) -> Figure:
     left, right = parts[0].subplots(1, 2)
     _draw_seen(left, view)
     if view.step < len(view.summary.reward):
-        draw_action(right, view.summary.distribution, view.step, view.action_names, view.taken, view.interval)
+        draw_action(
+            right,
+            view.summary.distribution,
+            view.step,
+            view.action_names,
+            view.taken,
+            view.interval,
+            bounds=view.action_bounds,
+        )
     else:
         right.set_axis_off()
         right.text(0.5, 0.5, "The episode is over; no action follows.", ha="center", va="center", fontsize=10)

@@ -50,7 +50,11 @@ def cached_listing(root: Path) -> list[dict[str, Any] | BrokenRecording]:
 @st.cache_data(max_entries=512, show_spinner=False)
 def cached_opening(path: str, stamp: int) -> OpeningEpisode:
     """The episode that a recording opens on where the address names none."""
-    return opening_episode(cached_recording(path, stamp))
+    try:
+        return opening_episode(cached_recording(path, stamp))
+    except WorkbenchError:
+        # What is damaged elsewhere is no reason not to show this one.
+        return OpeningEpisode(number=0, reason="the first; not all that is needed to choose one can be read")
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

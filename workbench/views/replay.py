@@ -6,7 +6,7 @@ import streamlit as st
 
 from workbench.figures.player import last_position, window_steps
 from workbench.recording import Recording
-from workbench.views.addresses import Place, find_recording, resolve
+from workbench.views.addresses import find_recording, resolve
 from workbench.views.caching import cached_listing, cached_opening, cached_payload, cached_recording, stamp
 from workbench.views.downloads import downloads
 from workbench.views.errors import errors_in_a_box, plain
@@ -37,10 +37,13 @@ def page() -> None:
         if not recording.number_of_episodes:
             st.info("This recording holds no step: it ended before the first was committed.", icon=":material/info:")
             return
-        place = _resolve(path, recording, read_selection())
+        asked = read_selection()
+        # The opening episode takes reading: only where it is asked for.
+        opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
+        place = resolve(recording, asked, opening=opening)
         episode = _choose_episode(middle, recording, place.episode)
         layer = _choose_layer(right, recording, place.layer)
-        _facts(recording, _why(path, read_selection()))
+        _facts(recording, _why(path, recording, read_selection()))
         _show(path, recording, episode, layer)
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
@@ -62,7 +65,8 @@ def _choose_episode(place: Any, recording: Recording, shown: int) -> int:
 
     def label(k: int) -> str:
         unfinished = "" if episodes["complete"][k] else ", not finished"
-        return f"{k}: return {episodes['return'][k]:.5g}, {episodes['length'][k]} steps{unfinished}"
+        steps = "1 step" if episodes["length"][k] == 1 else f"{episodes['length'][k]:,} steps"
+        return f"{k}: return {episodes['return'][k]:.5g}, {steps}{unfinished}".replace("-", "−")
 
     def changed() -> None:
         change_selection(episode=st.session_state["replay.episode"], step=0)
@@ -89,15 +93,9 @@ def _choose_layer(place: Any, recording: Recording, shown: str | None) -> str | 
     return layer
 
 
-def _resolve(path: str, recording: Recording, asked: Selection) -> Place:
-    # The opening episode takes reading: only where it is asked for.
-    opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
-    return resolve(recording, asked, opening=opening)
-
-
-def _why(path: str, asked: Selection) -> str:
+def _why(path: str, recording: Recording, asked: Selection) -> str:
     """Why the page shows the episode that it shows, where the address names none."""
-    if asked.episode is not None:
+    if asked.episode is not None or recording.number_of_episodes == 1:
         return ""
     opening = cached_opening(path, stamp(path))
     return f"opened on episode {opening.number}, {opening.reason}"
@@ -107,12 +105,13 @@ def _facts(recording: Recording, why: str) -> None:
     policy, environment = recording.attributes.get("policy") or {}, recording.attributes.get("environment") or {}
     acting = ACTING.get(str(recording.attributes.get("deterministic")), "unknown")
     options = short_options(environment.get("kwargs"), environment.get("wrappers"))
+    count = recording.number_of_episodes
     name = plain(str(environment.get("id") or "an unnamed environment"))
     facts = [
         f"**{plain(str(policy.get('name') or 'Unknown agent'))}** in **{name}**"
         + f" ({plain(options)})" * bool(options),
         f"actions: {acting}",
-        f"{recording.number_of_steps:,} steps in {recording.number_of_episodes:,} episodes",
+        f"{recording.number_of_steps:,} steps in {count:,} episode{'s' if count != 1 else ''}",
         "" if recording.complete else plain(recording.ended),
         plain(why),
     ]
@@ -122,7 +121,8 @@ def _facts(recording: Recording, why: str) -> None:
 @st.fragment
 def _show(path: str, recording: Recording, episode: int, layer: str | None) -> None:
     with errors_in_a_box():
-        place = _resolve(path, recording, read_selection())
+        # Of a recording that grows the opening episode may change, but not under the player.
+        place = resolve(recording, read_selection(), opening=episode)
         # Always there, so that the player below it keeps its place on the page when a notice comes or goes.
         with st.container():
             if place.notices:
@@ -136,7 +136,7 @@ def _show(path: str, recording: Recording, episode: int, layer: str | None) -> N
 
         def moved(new: int) -> None:
             selected = read_selection()
-            if selected.recording in (None, name) and _resolve(path, recording, selected).episode == episode:
+            if selected.recording in (None, name) and resolve(recording, selected, opening=episode).episode == episode:
                 step = min(new, last_position(recording, shown))
                 change_selection(recording=name, episode=episode, step=step, layer=layer)
 

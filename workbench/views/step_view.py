@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.analyses.episode import EpisodeSummary
-from workbench.analyses.recorded import recorded_interval
+from workbench.analyses.recorded import action_bounds, recorded_interval
 from workbench.figures.player import last_position
 from workbench.figures.step import StepView
 from workbench.recording import Recording
@@ -43,6 +43,7 @@ def step_view(recording: Recording, summary: EpisodeSummary, number: int, layer:
         action_names=names,
         taken=taken,
         interval=recorded_interval(recording, summary.distribution),
+        action_bounds=action_bounds(environment.get("action_space") or {}),
         picture=picture,
         observation=None if picture is not None else observation,
         observation_names=recording.observation_names or (),

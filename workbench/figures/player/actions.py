@@ -55,7 +55,7 @@ def describe_actions(
         described["kind"] = "bernoulli"
     label = _LABELS[described["kind"] if scores is not None else "none"]
     if described["kind"] == "q_values":
-        label += f"; bars from {described['low']:.3g} to {described['high']:.3g}"
+        label += f"; bars from {described['low']:.3g} to {described['high']:.3g}".replace("-", "−")
     return {
         "label": label,
         "components": _components(distribution, taken, first, names, binary),

@@ -91,7 +91,8 @@ function vectorPanel(box, data, context, compact = false) {
   let raster = null, rasterStill = null, colours = bars ? null : box.head; // bars have an axis instead of colours
   if (!compact && length > 1) {
     const caption = make("p", "rlw-caption", null, box.body);
-    make("span", "", "One row a unit, over time; click to go there.", caption);
+    make("span", "", "One row a unit, over time.", caption);
+    caption.title = "Click to go to a step";
     colours = colours || caption;
     raster = make("canvas", "rlw-seekable", null, box.body);
     rasterStill = document.createElement("canvas");

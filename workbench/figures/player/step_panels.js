@@ -35,7 +35,7 @@ function vectorRows(parent, vector) {
     let whole = true;
     for (let t = 0; t < values.shape[0] && whole; t++) whole = Number.isInteger(values.row(t)[index]);
     const decimals = whole ? 0 : Math.max(0, Math.min(8, 4 - Math.ceil(Math.log10(span))));
-    const told = (value) => (Number.isFinite(value) && Math.abs(value) < 1e6 ? value.toFixed(decimals).replace("-", "−") : number(value));
+    const told = (value) => (value === 0 ? "0" : Number.isFinite(value) && Math.abs(value) < 1e6 ? value.toFixed(decimals).replace("-", "−") : number(value));
     make("span", "rlw-end", told(low), row);
     const track = make("span", "rlw-track", null, row);
     const bar = make("span", "rlw-bar", null, track);

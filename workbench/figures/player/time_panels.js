@@ -1,5 +1,7 @@
 /* The timelines of an episode. A part of the player's module: player.js says how the parts come together. */
 
+const GLYPHS = { value: "value_drop", entropy: "high_entropy", reward: "against_mode" }; // which moments stand above which line
+
 /* Least and most of what is finite; 0 and 0 where nothing is. */
 function rangeOf(low, high) {
   let least = Infinity, most = -Infinity;
@@ -36,9 +38,13 @@ function timelinePanel(parent, payload, context) {
   const total = Math.max(1, payload.episode.last), lastAction = Math.max(0, payload.episode.length - 1);
   const margin = MARGIN;
   const seek = (event) => {
-    const bounds = event.currentTarget.getBoundingClientRect();
-    const share = (event.clientX - bounds.left - margin.left) / (bounds.width - margin.left - margin.right);
-    context.seek(Math.round(Math.min(1, Math.max(0, share)) * total));
+    const bounds = event.currentTarget.getBoundingClientRect(), inner = bounds.width - margin.left - margin.right;
+    const share = (event.clientX - bounds.left - margin.left) / inner;
+    const away = (moment) => Math.abs(moment.step / total - share) * inner;
+    const kind = GLYPHS[charts.find(({ canvas }) => canvas === event.currentTarget).series.key];
+    const marked = event.clientY - bounds.top <= TOP ? payload.moments.filter((moment) => moment.kind === kind && away(moment) <= 6) : [];
+    if (marked.length) context.seek(marked.reduce((best, moment) => (away(moment) < away(best) ? moment : best)).step);
+    else context.seek(Math.round(Math.min(1, Math.max(0, share)) * total));
   };
   for (const { canvas } of charts) {
     canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); seek(event); });
@@ -94,9 +100,8 @@ function timelinePanel(parent, payload, context) {
     }
     g.textAlign = "center"; g.textBaseline = "alphabetic";
     g.fillStyle = theme.text;
-    const glyphs = { value: "value_drop", entropy: "high_entropy", reward: "against_mode" };
     for (const moment of payload.moments) {
-      if (moment.kind !== glyphs[chart.series.key]) continue;
+      if (moment.kind !== GLYPHS[chart.series.key]) continue;
       g.font = `10px ${theme.font}`;
       g.fillText(MOMENT_WORDS[moment.kind][0], x(moment.step / total), 9);
     }
