@@ -1,6 +1,6 @@
 /* The episode player: one self-contained ES module without dependencies, and the head of its documentation.
  *
- * The module is pieces.js, truth_panels.js, step_panels.js, time_panels.js, layer_panels.js and this file, one after the other:
+ * The module is pieces.js, controls.js, truth_panels.js, step_panels.js, time_panels.js, layer_panels.js and this file, one after the other:
  * `workbench.figures.player.player_source()` gives it whole, together with player.css.
  *
  * It is used in two places:
@@ -102,65 +102,15 @@ function mountPlayer(root, payload, options = {}) {
     report();
   }
 
-  function buildControls(parent) {
-    const bar = make("div", "rlw-controls", null, parent);
-    const button = (text, label, action) => {
-      const node = make("button", "", null, bar);
-      node.appendChild(icon(text));
-      node.type = "button"; node.title = label; node.setAttribute("aria-label", label.split(" (")[0]);
-      node.addEventListener("click", action);
-      return node;
-    };
-    button("first", "First step (Home)", () => { pause(); seek(0); });
-    button("back", "One step back (←)", () => { pause(); seek(step() - 1); });
-    const toggle = button("play", "Play (space)", () => (playing ? pause() : play()));
-    toggle.classList.add("rlw-play");
-    button("forward", "One step forward (→)", () => { pause(); seek(step() + 1); });
-    button("last", "Last step (End)", () => { pause(); seek(payload.episode.last); });
-    const slider = make("input", "rlw-slider", null, bar);
-    Object.assign(slider, { type: "range", min: payload.window.start, max: payload.window.start + positions() - 1, step: 1 });
-    slider.setAttribute("aria-label", "Step");
-    slider.addEventListener("input", () => seek(Number(slider.value)));
-    const place = make("label", "rlw-place", "step ", bar);
-    const actions = payload.episode.length, lastAction = Math.max(0, actions - 1), after = payload.episode.last > lastAction;
-    const span = actions > 1 ? `0 to ${lastAction}` : "0";
-    place.title = `${actions} action${actions === 1 ? "" : "s"}: step${actions === 1 ? "" : "s"} ${span}.` + (after ? ` Step ${actions} is what was observed after the last action.` : "");
-    const entry = make("input", "", null, place);
-    Object.assign(entry, { type: "number", min: 0, max: payload.episode.last, step: 1 });
-    entry.setAttribute("aria-label", "Jump to step");
-    entry.addEventListener("change", () => { pause(); seek(Number(entry.value)); });
-    const where = make("span", "rlw-where", "", place);
-    const select = make("select", "", null, bar);
-    select.setAttribute("aria-label", "Speed in steps a second");
-    const fps = payload.environment_fps;
-    const speeds = [...new Set([...SPEEDS, ...(fps && fps <= 120 ? [Math.round(fps)] : [])])].sort((a, b) => a - b);
-    for (const value of speeds) {
-      const option = make("option", "", value === Math.round(fps) ? `${value} steps/s (real time)` : `${value} steps/s`, select);
-      option.value = String(value);
-    }
-    select.value = String(speed);
-    select.addEventListener("change", () => { speed = Number(select.value); owed = 0; });
-    const message = make("span", "rlw-message", "", bar);
-    return {
-      message(text) { if (message.textContent !== text) message.textContent = text; },
-      update() {
-        toggle.replaceChildren(icon(playing ? "pause" : "play"));
-        toggle.title = playing ? "Pause (space)" : "Play (space)";
-        toggle.setAttribute("aria-label", playing ? "Pause" : "Play");
-        slider.value = String(step());
-        const active = root.getRootNode().activeElement;
-        if (active !== entry) entry.value = String(step());
-        where.textContent = step() > lastAction ? " after the last action" : ` of ${span}`;
-      },
-    };
-  }
-
   function build() {
     root.replaceChildren();
     theme = readTheme(root);
     panels = [];
     context.legend = null;
-    controls = buildControls(root);
+    controls = controlBar(root, payload, {
+      step, pause, seek, toggle: () => (playing ? pause() : play()), end: payload.window.start + positions() - 1,
+      get playing() { return playing; }, get speed() { return speed; }, set speed(value) { speed = value; owed = 0; },
+    });
     for (const note of payload.notes) make("p", "rlw-warning", note, root);
     if (payload.window.start > 0 || payload.window.stop < payload.episode.length) {
       const paging = make("p", "rlw-paging", null, root);

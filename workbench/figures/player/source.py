@@ -4,7 +4,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-PARTS = ("pieces.js", "truth_panels.js", "step_panels.js", "time_panels.js", "layer_panels.js", "player.js")
+PARTS = (
+    "pieces.js",
+    "controls.js",
+    "truth_panels.js",
+    "step_panels.js",
+    "time_panels.js",
+    "layer_panels.js",
+    "player.js",
+)
 """The files that make up the player's one module, in their order."""
 
 
