@@ -1,5 +1,6 @@
 """An array's metadata are byte for byte those that Zarr writes for the same array."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ DTYPES = ["bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64"
 FLOATS = ["float16", "float32", "float64"]
 
 
-@pytest.mark.parametrize("row", [(), (3,), (2, 3, 4)])
+@pytest.mark.parametrize("row", [(), (3,), (2, 3, 4), (8, 32, 32)])
 @pytest.mark.parametrize("dtype", DTYPES + FLOATS)
 def test_as_zarr_writes_it(tmp_path: Path, dtype: str, row: tuple[int, ...]) -> None:
     dimensions = ["step", *(f"axis_{number}" for number in range(len(row)))]
@@ -23,7 +24,7 @@ def test_as_zarr_writes_it(tmp_path: Path, dtype: str, row: tuple[int, ...]) -> 
         shape=(10, *row),
         chunks=(4, *row),
         dtype=dtype,
-        compressors=compressors(),
+        compressors=compressors(math.prod(row) * np.dtype(dtype).itemsize),
         dimension_names=dimensions,
         attributes=attributes,
         fill_value=np.nan if dtype in FLOATS else np.dtype(dtype).type(0),

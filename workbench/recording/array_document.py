@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR
+from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR, is_shuffled, row_bytes
 
 
 def array_document(
@@ -35,7 +35,7 @@ def array_document(
         "typesize": dtype.itemsize,
         "cname": COMPRESSOR,
         "clevel": COMPRESSION_LEVEL,
-        "shuffle": "shuffle",
+        "shuffle": "shuffle" if is_shuffled(row_bytes(tuple(shape[1:]), dtype.itemsize)) else "noshuffle",
         "blocksize": 0,
     }
     fill: dict[str, Any] = {"f": "NaN", "c": ["NaN", "NaN"], "b": False}

@@ -19,7 +19,7 @@ from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
-from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR
+from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR, is_shuffled, row_bytes
 
 
 class Place(Protocol):
@@ -76,6 +76,7 @@ def place_of(group: zarr.Group, name: str) -> Place:
 def encode(block: npt.NDArray[Any]) -> bytes:
     """A whole chunk as it is stored: little-endian, blosc, then the checksum (RFC 3720's crc32c, little-endian)."""
     little = np.ascontiguousarray(block, block.dtype.newbyteorder("<"))
-    codec = Blosc(cname=COMPRESSOR, clevel=COMPRESSION_LEVEL, shuffle=Blosc.SHUFFLE)
+    shuffle = Blosc.SHUFFLE if is_shuffled(row_bytes(block.shape[1:], block.itemsize)) else Blosc.NOSHUFFLE
+    codec = Blosc(cname=COMPRESSOR, clevel=COMPRESSION_LEVEL, shuffle=shuffle)
     compressed: bytes = codec.encode(little)
     return compressed + struct.pack("<I", google_crc32c.value(compressed))

@@ -205,9 +205,10 @@ class ActivationCapture:
                 self._add_hook(child, self._general_hook(path))
         for sequence in self._root.modules():
             children = list(sequence.children())
-            if type(sequence) is nn.Sequential and _may_be_wrapped(sequence) and copied.keys() >= set(children):
-                if children and len(set(children)) == len(sequence):
-                    self._wrap_sequence(sequence, [(child, *copied.pop(child)) for child in children])
+            plain = type(sequence) is nn.Sequential and _may_be_wrapped(sequence)
+            # A module that stands in it twice is among the children once.
+            if plain and 0 < len(sequence._modules) == len(children) and copied.keys() >= set(children):
+                self._wrap_sequence(sequence, [(child, *copied.pop(child)) for child in children])
         for child, (path, copy) in copied.items():
             self._wrap_forward(child, path, copy=copy)
         self._settled = True

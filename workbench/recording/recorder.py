@@ -66,7 +66,7 @@ class Recorder:
         layers: Sequence[str] | None = None,
         activation_dtype: str | None = None,
         overwrite: bool = False,
-        flush_seconds: float = 2.0,
+        flush_seconds: float = 5.0,
     ) -> None:
         self.path = str(out)
         self.policy: Policy | None = _as_policy(policy)
@@ -103,9 +103,13 @@ class Recorder:
         )
         self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
         self._rows = RowStream(
-            self._root, self._facts, slots=slots, flush_seconds=flush_seconds, activation_dtype=stored_dtype
+            self._root,
+            self._facts,
+            slots=slots,
+            flush_seconds=flush_seconds,
+            activation_dtype=stored_dtype,
+            capture=self._capture,
         )
-        self._pending: dict[str, Tensor] | None = None
         self._closed = False
         self._slots = Slots(slots)
         self.newest: MutableMapping[int, Any] = {}
@@ -160,7 +164,8 @@ class Recorder:
             random=random,
             action_masks=action_masks,
         )
-        self._pending = self._capture.end(len(choice.actions)) | _outputs(choice.output, copy=copy)
+        batch = len(choice.actions)
+        self._rows.take(self._capture.end(batch) | _outputs(choice.output, copy=copy), batch)
         return choice
 
     def step(
@@ -209,13 +214,8 @@ class Recorder:
             columns |= truth
         if copy:
             columns = {path: np.array(values) for path, values in columns.items()}
-        tensors = self._take_pending()
-        if not self._rows.begun:
-            layers = self._capture.layers if self._capture is not None else {}
-            skipped = self._capture.skipped if self._capture is not None else {}
-            self._rows.begin(columns, tensors, layers, skipped)
         first = self._rows.number_of_steps
-        full = self._rows.put(columns, tensors, len(rewards))
+        full = self._rows.put(columns, len(rewards))
         self._slots.advance(slots, rewards, first)
         if full:
             self._rows.submit(self._slots.take_finished())
@@ -319,21 +319,7 @@ class Recorder:
 
     def forget_pass(self) -> None:
         """Drop what the policy computed last: the action that follows does not come from it, and its row says so."""
-        self._pending = None
-
-    # --- inside ------------------------------------------------------------------------------------------------------
-
-    def _take_pending(self) -> dict[str, Tensor]:
-        """What the policy computed last, by the path of its array; nothing where the action came from elsewhere."""
-        if self._pending is None:
-            if self.policy is not None and not self._rows.begun:
-                raise WorkbenchError(
-                    "The environment was stepped before the recorder's policy had acted. Choose the action with "
-                    "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
-                )
-            return {}
-        tensors, self._pending = self._pending, None
-        return tensors
+        self._rows.drop()
 
 
 def _outputs(output: PolicyOutput, *, copy: bool) -> dict[str, Tensor]:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 import zarr
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
+from workbench.recording.hooks import ActivationCapture
 from workbench.recording.layout import ACTIVATIONS, trailing_dimensions
 from workbench.recording.segment import ArraySpecification, Segment, to_numpy
 from workbench.recording.writer import Episode, StoreWriter
@@ -24,6 +26,7 @@ class RowStream:
         slots: The most rows that come at once.
         flush_seconds: The longest that a row waits to be committed.
         activation_dtype: What floating-point activations are stored as; None keeps each tensor's own.
+        capture: What knows the layers; None where there is no policy.
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class RowStream:
         slots: int,
         flush_seconds: float,
         activation_dtype: np.dtype[Any] | None,
+        capture: ActivationCapture | None,
     ) -> None:
         self.number_of_steps = 0
         """Rows put so far, committed or not."""
@@ -42,71 +46,50 @@ class RowStream:
         self._slots = slots
         self._flush_seconds = flush_seconds
         self._activation_dtype = activation_dtype
+        self._capture = capture
+        self._first: Mapping[str, Tensor] | None = None
         self._writer: StoreWriter | None = None
         self._segment: Segment | None = None
         self._submitted = 0
         self._last_submit = time.monotonic()
 
-    @property
-    def begun(self) -> bool:
-        """Whether there is a row, and so a store laid out."""
-        return self._writer is not None
+    def take(self, tensors: Mapping[str, Tensor], batch: int) -> None:
+        """Take what the policy gave for the next rows; nobody may change the tensors any more.
 
-    def begin(
-        self,
-        columns: Mapping[str, npt.NDArray[Any]],
-        tensors: Mapping[str, Tensor],
-        layers: Mapping[str, str],
-        skipped_layers: dict[str, str],
-    ) -> None:
-        """Lay out the store by the first rows.
-
-        Args:
-            columns: The first rows of each column.
-            tensors: The first rows of what the network gave.
-            layers: By the path of an activation, the class name of its module.
-            skipped_layers: By layer, why it is not recorded; shared with who finds that out.
+        Raises:
+            WorkbenchError: They are not of the shapes that the first ones had, or what is there cannot be written.
         """
-        arrays: dict[str, npt.NDArray[Any] | Tensor] = {**columns, **tensors}
-        specifications = {path: self._specify(path, values, layers.get(path, "")) for path, values in arrays.items()}
-        self._facts["layers"] = {
-            path.removeprefix(f"{ACTIVATIONS}/"): {
-                "shape": list(specifications[path].row_shape),
-                "dtype": str(specifications[path].dtype),
-                "module": module,
-            }
-            for path, module in layers.items()
-        }
-        self._facts["skipped_layers"] = skipped_layers
-        self._writer = StoreWriter(
-            self._root,
-            specifications,
-            batch=self._slots,
-            attributes=self._snapshot,
-            flush_seconds=self._flush_seconds,
-        )
+        if self._writer is None:
+            self._first = tensors
+            return
+        try:
+            self._current().take(tensors, batch)
+        except (ValueError, KeyError) as error:
+            raise self._changed(error) from error
 
-    def put(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor], batch: int) -> bool:
+    def drop(self) -> None:
+        """Forget what was taken: it is not what acted."""
+        self._first = None
+        if self._segment is not None:
+            self._segment.drop()
+
+    def put(self, columns: Mapping[str, npt.NDArray[Any]], batch: int) -> bool:
         """Add rows, by reference: nobody may change the arrays any more.
 
         Returns:
             Whether the segment should be submitted now.
 
         Raises:
-            WorkbenchError: They are not of the shapes that the first rows had, or what is there cannot be written.
+            WorkbenchError: The policy has not acted before the first of them; or they are not of the shapes that the
+                first ones had, or what is there cannot be written.
         """
-        assert self._writer is not None
-        if self._segment is None:
-            self._segment = self._writer.take_segment()
-        segment = self._segment
+        if self._writer is None:
+            self._begin(columns, batch)
+        segment = self._current()
         try:
-            absent = segment.put(columns, tensors, batch)
+            absent = segment.put(columns, batch)
         except (ValueError, KeyError) as error:
-            what = f"{error.args[0]} was not there at the first step" if isinstance(error, KeyError) else str(error)
-            raise WorkbenchError(
-                f"At step {self.number_of_steps}, {what}. Every step must give the same observations, truth and "
-                f"layers as the first one."
-            ) from error
+            raise self._changed(error) from error
         if absent:
             self._count_absent(dict.fromkeys(absent, batch))
         self.number_of_steps += batch
@@ -152,6 +135,49 @@ class RowStream:
         finally:
             self._writer.close(final)
 
+    def _current(self) -> Segment:
+        assert self._writer is not None
+        if self._segment is None:
+            self._segment = self._writer.take_segment()
+        return self._segment
+
+    def _changed(self, error: Exception) -> WorkbenchError:
+        what = f"{error.args[0]} was not there at the first step" if isinstance(error, KeyError) else str(error)
+        return WorkbenchError(
+            f"At step {self.number_of_steps}, {what}. Every step must give the same observations, truth and "
+            f"layers as the first one."
+        )
+
+    def _begin(self, columns: Mapping[str, npt.NDArray[Any]], batch: int) -> None:
+        """The first rows say what there is: lay out the store."""
+        if self._capture is not None and self._first is None:
+            raise WorkbenchError(
+                "The environment was stepped before the recorder's policy had acted. Choose the action with "
+                "recorder.wrap_policy(), or make the Recorder without policy=... to record the environment alone."
+            )
+        tensors, self._first = self._first or {}, None
+        layers = self._capture.layers if self._capture is not None else {}
+        arrays: dict[str, npt.NDArray[Any] | Tensor] = {**columns, **tensors}
+        specifications = {path: self._specify(path, values, layers.get(path, "")) for path, values in arrays.items()}
+        self._facts["layers"] = {
+            path.removeprefix(f"{ACTIVATIONS}/"): {
+                "shape": list(specifications[path].row_shape),
+                "dtype": str(specifications[path].dtype),
+                "module": module,
+            }
+            for path, module in layers.items()
+        }
+        # Shared with the one who finds out what else must be skipped.
+        self._facts["skipped_layers"] = self._capture.skipped if self._capture is not None else {}
+        self._writer = StoreWriter(
+            self._root,
+            specifications,
+            batch=self._slots,
+            attributes=self._snapshot,
+            flush_seconds=self._flush_seconds,
+        )
+        self.take(tensors, batch)
+
     def _specify(self, path: str, values: npt.NDArray[Any] | Tensor, module: str) -> ArraySpecification:
         dtype = to_numpy(values[:0]).dtype
         if module and self._activation_dtype is not None and dtype.kind == "f":
@@ -163,6 +189,7 @@ class RowStream:
             dimensions=("step", *trailing_dimensions(path, shape, module)),
             attributes={"module": module} if module else {},
             tensor=isinstance(values, Tensor),
+            float32=isinstance(values, Tensor) and values.dtype == torch.float32,
         )
 
     def _snapshot(self) -> dict[str, Any]:

@@ -1,29 +1,35 @@
 """Blocks of rows, filled by the acting thread and emptied by the writer thread.
 
-The acting thread waits for every instruction here, so a step costs it one entry in a list: rows are *kept by reference*
-and joined later. Small rows (a dozen vectors a step) are joined by the acting thread, many steps at once, into arrays
-that are allocated once and used again. Large ones (convolutions' outputs, pictures) are never copied there at all: the
-writer thread copies them into the chunks that it stores.
+The acting thread waits for every instruction here, and for every line of memory that is not in its cache:
 
-What is kept by reference must not change until it has been joined. Torch counts the changes of each tensor; one that
+- The small tensors that a network gives (a dozen a step) are copied as soon as it has given them, all by a single
+  `torch.cat`, while they are warm. Keeping them costs several times as much: the next pass must then work in other
+  memory, which is cold.
+- The small columns (rewards, observations of a few numbers) are kept by reference and joined many steps at a time.
+- Large rows (convolutions' outputs, pictures) are kept by reference and never copied here at all: the writer thread
+  copies them into the chunks that it stores.
+
+What is kept by reference must not change until it has been written. Torch counts the changes of each tensor; one that
 was changed is recorded as absent, and reported.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from workbench.recording.layout import row_bytes
+from workbench.recording.layout import MAXIMUM_SMALL_BYTES, row_bytes
 
-MAXIMUM_JOINED_BYTES = 4096
-"""Bytes of a row up to which it is joined by the acting thread; larger ones are handed to the writer as they are."""
 JOINED_STEPS = 32
 """How many steps wait to be joined at once."""
+
+Rows: TypeAlias = npt.NDArray[Any] | Tensor
+"""`[batch, ...]`, one row an environment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,34 +43,53 @@ class ArraySpecification:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     tensor: bool = False
     """Whether its rows come as tensors."""
+    float32: bool = False
+    """Whether they come as float32, whatever they are stored as."""
 
     @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
         return row_bytes(self.row_shape, self.dtype.itemsize)
 
-    def absent_rows(self, count: int) -> npt.NDArray[Any] | Tensor:
+    @property
+    def width(self) -> int:
+        """Numbers in one row."""
+        return math.prod(self.row_shape)
+
+    @property
+    def small(self) -> bool:
+        """Whether its rows are copied by the acting thread."""
+        return self.row_bytes <= MAXIMUM_SMALL_BYTES
+
+    def absent_rows(self, count: int) -> npt.NDArray[Any]:
         """Rows for steps that gave none: NaN, or zero where the dtype has no NaN."""
-        rows = np.full((count, *self.row_shape), np.nan if self.dtype.kind == "f" else 0, self.dtype)
-        return torch.from_numpy(rows) if self.tensor else rows
+        return np.full((count, *self.row_shape), np.nan if self.dtype.kind == "f" else 0, self.dtype)
+
+
+class _Pass(NamedTuple):
+    """What a network gave for the next rows, as far as it is kept by reference."""
+
+    batch: int
+    kept: list[Tensor]
+    versions: list[int]
+    """How often each of them had been changed."""
+    absent: list[str]
 
 
 class _Step(NamedTuple):
-    """The rows of one step of all environments, by reference."""
+    """What is kept by reference of one step of all environments."""
 
     start: int
     stop: int
-    values: tuple[npt.NDArray[Any] | Tensor, ...]
-    """In the order of the specifications."""
-    versions: list[int]
-    """Of the tensors among them, how often each had been changed."""
+    columns: list[npt.NDArray[Any]]
+    network: _Pass
 
 
 class _Joined(NamedTuple):
-    """What has become of a run of steps: the rows up to `stop` are in place, the large ones still as they came."""
+    """What has become of a run of steps: the small rows up to `stop` are in place, the large ones as they came."""
 
     stop: int
-    large: Mapping[str, Sequence[npt.NDArray[Any] | Tensor]]
+    large: Mapping[str, Sequence[Rows]]
 
 
 class Segment:
@@ -82,22 +107,62 @@ class Segment:
         self.overwritten: dict[str, int] = {}
         """By path, rows that were changed by somebody before they were joined, and are absent therefore."""
         self._specifications = specifications
-        self._small = {
-            path: np.empty((rows, *spec.row_shape), spec.dtype)
-            for path, spec in specifications.items()
-            if spec.row_bytes <= MAXIMUM_JOINED_BYTES
-        }
-        self._names = list(specifications)
-        self._shapes: list[tuple[int, ...]] = []
+        self._packed = [path for path, spec in specifications.items() if spec.tensor and spec.float32 and spec.small]
+        self._loose = [place for place, path in enumerate(self._packed) if len(specifications[path].row_shape) != 1]
+        """Which of the packed ones are not `[batch, numbers]` as they come."""
+        self._wide = torch.empty(rows, sum(specifications[path].width for path in self._packed))
+        self._places: dict[tuple[int, int], Tensor] = {}
+        """By first row and their number, rows of the wide array; made once, since that takes as long as copying."""
+        self._small: dict[str, npt.NDArray[Any]] = {}
+        wide, start = self._wide.numpy(), 0
+        for path, spec in specifications.items():
+            if path in self._packed:
+                self._small[path] = wide[:, start : start + spec.width]
+                start += spec.width
+            elif spec.small:
+                self._small[path] = np.empty((rows, *spec.row_shape), spec.dtype)
+        self._columns = [path for path, spec in specifications.items() if not spec.tensor]
+        self._tensors = [path for path, spec in specifications.items() if spec.tensor]
+        self._kept = [path for path in self._tensors if path not in self._packed]
+        self._column_shapes: list[tuple[int, ...]] = []
+        self._tensor_shapes: list[tuple[int, ...]] = []
+        self._pass: _Pass | None = None
         self._waiting: list[_Step] = []
         self._joined: list[_Joined] = []
 
-    def put(self, columns: Mapping[str, npt.NDArray[Any]], tensors: Mapping[str, Tensor], batch: int) -> list[str]:
-        """Add `batch` rows behind those that are there; they are kept by reference.
+    def take(self, tensors: Mapping[str, Tensor], batch: int) -> None:
+        """Take what a network gave for the next rows; a second time before `put`, in place of the first.
+
+        Args:
+            tensors: By path, `[batch, ...]`; the large ones are kept by reference.
+            batch: How many rows.
+
+        Raises:
+            ValueError: A tensor has another shape than its specification says.
+            KeyError: There is one that was not specified.
+        """
+        absent: list[str] = []
+        names, shapes = list(tensors), [tensor.shape for tensor in tensors.values()]
+        if shapes != self._tensor_shapes or names != self._tensors:
+            # Not as the pass before: nearly always the first one. Copying would not notice, but broadcast.
+            self._check(self._tensors, names, shapes, batch)
+            absent = [path for path in self._tensors if path not in tensors]
+            tensors = {**tensors, **{path: self._absent_tensor(path, batch) for path in absent}}
+            self._tensor_shapes = [tensors[path].shape for path in self._tensors]
+        if self._packed:
+            self._pack([tensors[path] for path in self._packed], batch)
+        kept = [tensors[path] for path in self._kept]
+        self._pass = _Pass(batch, kept, [tensor._version for tensor in kept], absent)
+
+    def drop(self) -> None:
+        """Forget what was taken."""
+        self._pass = None
+
+    def put(self, columns: Mapping[str, npt.NDArray[Any]], batch: int) -> list[str]:
+        """Add `batch` rows behind those that are there, with what was taken last.
 
         Args:
             columns: By path, `[batch, ...]`, of the specified shapes; nobody changes them any more.
-            tensors: The same for what a network gave.
             batch: How many rows.
 
         Returns:
@@ -107,23 +172,24 @@ class Segment:
             ValueError: An array has another shape than its specification says.
             KeyError: There is an array that was not specified.
         """
-        absent: list[str] = []
-        names = [*columns, *tensors]
-        values: tuple[npt.NDArray[Any] | Tensor, ...] = (*columns.values(), *tensors.values())
+        if self._pass is None or self._pass.batch != batch:
+            self.take({}, batch)
+        network = self._pass
+        assert network is not None
+        absent = network.absent
+        names, values = list(columns), list(columns.values())
         shapes = [rows.shape for rows in values]
-        if shapes != self._shapes or names != self._names:
-            # Not as the step before: nearly always the first one. Joining would not notice, but broadcast.
-            self._check(names, shapes, batch)
-            given = dict(zip(names, values, strict=True))
-            absent = [path for path in self._specifications if path not in given]
-            values = tuple(
-                given[path] if path in given else spec.absent_rows(batch) for path, spec in self._specifications.items()
-            )
-            self._shapes = [rows.shape for rows in values]
-        versions = [rows._version for rows in values if isinstance(rows, Tensor)]
-        self._waiting.append(_Step(self.filled, self.filled + batch, values, versions))
+        if shapes != self._column_shapes or names != self._columns:
+            self._check(self._columns, names, shapes, batch)
+            missing = [path for path in self._columns if path not in columns]
+            absent = [*missing, *absent]
+            columns = {**columns, **{path: self._specifications[path].absent_rows(batch) for path in missing}}
+            values = [columns[path] for path in self._columns]
+            self._column_shapes = [rows.shape for rows in values]
+        self._waiting.append(_Step(self.filled, self.filled + batch, values, network))
         # Last, so that a put that fails or is interrupted leaves nothing behind.
         self.filled += batch
+        self._pass = None
         if len(self._waiting) >= JOINED_STEPS:
             self.join()
         return absent
@@ -136,22 +202,22 @@ class Segment:
         if not steps:
             return
         stop = steps[-1].stop
-        every = [self._without_overwritten(step) for step in steps]
-        large: dict[str, Sequence[npt.NDArray[Any] | Tensor]] = {}
-        for path, parts in zip(self._specifications, zip(*every, strict=True), strict=True):
-            if path not in self._small:
-                large[path] = parts
-                continue
-            rows = self._small[path][joined:stop]
-            if self._specifications[path].tensor:
-                _join_tensors(parts, rows)
+        columns = zip(*(step.columns for step in steps), strict=True)
+        tensors = zip(*(self._without_overwritten(step) for step in steps), strict=True)
+        parts: dict[str, Sequence[Rows]] = dict(zip(self._columns, columns, strict=True))
+        parts |= dict(zip(self._kept, tensors, strict=True))
+        large: dict[str, Sequence[Rows]] = {}
+        for path, pieces in parts.items():
+            if path in self._small:
+                arrays = [to_numpy(piece) for piece in pieces]
+                np.concatenate(arrays, out=self._small[path][joined:stop], casting="unsafe")
             else:
-                np.concatenate(parts, out=rows, casting="unsafe")
+                large[path] = pieces
         self._joined.append(_Joined(stop, large))
         self._waiting.clear()
 
     def blocks(self) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        """The filled rows of each array in pieces, in order within each array."""
+        """The filled rows of each array in pieces, in order within each array; a row may be flat."""
         for path in self._specifications:
             if path in self._small:
                 yield path, self._small[path][: self.filled]
@@ -166,38 +232,50 @@ class Segment:
         """Forget all rows, to be filled again."""
         self.filled = 0
         self.overwritten = {}
+        self._pass = None
         self._waiting = []
         self._joined = []
 
-    def _check(self, names: Sequence[str], shapes: Sequence[tuple[int, ...]], batch: int) -> None:
+    def _pack(self, parts: list[Tensor], batch: int) -> None:
+        for place in self._loose:
+            parts[place] = parts[place].reshape(batch, -1)
+        rows = (self.filled, batch)
+        if rows not in self._places:
+            self._places[rows] = self._wide.narrow(0, *rows)
+        with torch.no_grad():
+            if parts[0].is_cpu:
+                torch.cat(parts, 1, out=self._places[rows])
+            else:
+                self._places[rows].copy_(torch.cat(parts, 1))
+
+    def _check(self, known: Sequence[str], names: Sequence[str], shapes: Sequence[tuple[int, ...]], batch: int) -> None:
         for path, shape in zip(names, shapes, strict=True):
-            if path not in self._specifications:
+            if path not in known:
                 raise KeyError(path)
             expected = (batch, *self._specifications[path].row_shape)
             if tuple(shape) != expected:
                 raise ValueError(f"{path} has shape {list(shape)}, not {list(expected)}")
 
-    def _without_overwritten(self, step: _Step) -> tuple[npt.NDArray[Any] | Tensor, ...]:
-        """The step's values, with those that somebody has changed since as absent."""
-        if [rows._version for rows in step.values if isinstance(rows, Tensor)] == step.versions:
-            return step.values
-        versions = iter(step.versions)
-        values = list(step.values)
-        for number, (path, spec) in enumerate(self._specifications.items()):
-            rows = values[number]
-            if isinstance(rows, Tensor) and rows._version != next(versions):
-                values[number] = spec.absent_rows(step.stop - step.start)
-                self.overwritten[path] = self.overwritten.get(path, 0) + step.stop - step.start
-        return tuple(values)
+    def _absent_tensor(self, path: str, batch: int) -> Tensor:
+        rows = torch.from_numpy(self._specifications[path].absent_rows(batch))
+        return rows.float() if path in self._packed else rows
 
-
-def _join_tensors(parts: tuple[Tensor, ...], rows: npt.NDArray[Any]) -> None:
-    place = torch.from_numpy(rows)
-    with torch.no_grad():
-        if parts[0].is_cpu and parts[0].dtype == place.dtype:
-            torch.cat(parts, out=place)
-        else:
-            place.copy_(torch.cat(parts))
+    def _without_overwritten(self, step: _Step) -> list[Tensor]:
+        """The tensors that were kept, with what somebody has changed since as absent."""
+        kept = step.network.kept
+        if [tensor._version for tensor in kept] == step.network.versions:
+            return kept
+        changed = [
+            path
+            for path, tensor, version in zip(self._kept, kept, step.network.versions, strict=True)
+            if tensor._version != version
+        ]
+        rows = step.stop - step.start
+        self.overwritten |= {path: self.overwritten.get(path, 0) + rows for path in changed}
+        return [
+            self._absent_tensor(path, rows) if path in changed else tensor
+            for path, tensor in zip(self._kept, kept, strict=True)
+        ]
 
 
 def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:

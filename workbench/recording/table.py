@@ -33,7 +33,7 @@ class GrowingArray:
         self._place = place_of(group, name)
         self._dimensions = dimensions
         self._attributes = attributes or {}
-        self._block = np.full((rows, *row_shape), _fill_value(dtype), dtype)
+        self._block = np.empty((rows, *row_shape), dtype)
         self._rest = "/0" * len(row_shape)
         self._stored_rows = 0
         self._filled = 0
@@ -67,7 +67,6 @@ class GrowingArray:
                 self.flush()
                 self._start += self._filled
                 self._filled = 0
-                self._block[:] = self._block.dtype.type(_fill_value(self._block.dtype))
 
     def flush(self) -> None:
         """Write the rows of the unfinished chunk."""
@@ -76,6 +75,7 @@ class GrowingArray:
         stop = self._start + self._filled
         if stop > self._stored_rows:
             self._resize(max(stop, 2 * self._stored_rows))
+        self._block[self._filled :] = _fill_value(self._block.dtype)
         self._place.put(f"c/{self._start // len(self._block)}{self._rest}", encode(self._block))
         self._dirty = False
 

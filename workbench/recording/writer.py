@@ -47,7 +47,7 @@ class StoreWriter:
         *,
         batch: int,
         attributes: Callable[[], dict[str, Any]],
-        flush_seconds: float = 2.0,
+        flush_seconds: float = 5.0,
     ) -> None:
         self._root = root
         self._attributes = attributes
