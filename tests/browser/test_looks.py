@@ -23,6 +23,8 @@ def test_true_places_are_drawn_over_the_pictures_when_asked_for(page, server):
     page.keyboard.press("End")
     marks.wait_for(state="hidden")
     page.get_by_text("It was not recorded after the last action.").wait_for()
+    page.get_by_text("the network did not run on it").wait_for()
+    assert not any(mark.is_visible() for mark in page.locator(".rlw-action .rlw-truths svg").all())
 
 
 def test_truth_is_told_in_words(page, server):

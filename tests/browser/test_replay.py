@@ -64,7 +64,9 @@ def test_the_observation_after_the_last_action_is_linked_to(page, browser, serve
     other.set_default_timeout(30_000)
     other.goto(page.url)
     other.wait_for_selector('.rlw-player[data-step="200"]')
-    assert other.get_by_text("No action follows").is_visible()
+    assert other.get_by_text("No action follows.").is_visible()
+    total = other.locator(".rlw-readout", has_text="Return so far").inner_text()
+    assert re.search(r"−\d+", total)
     other.close()
 
 

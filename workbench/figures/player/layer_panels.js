@@ -194,5 +194,14 @@ function vectorPanel(box, data, context, compact = false) {
 function layerPanel(parent, payload, context) {
   const layer = payload.layer;
   const box = panel(parent, "Inside", layer.label);
-  return layer.kind === "maps" ? mapsPanel(box, layer, context) : vectorPanel(box, layer, context);
+  const idle = make("p", "rlw-ended", "", box.body);
+  box.body.classList.add("rlw-acted");
+  const inner = layer.kind === "maps" ? mapsPanel(box, layer, context) : vectorPanel(box, layer, context);
+  return {
+    redraw() { inner.redraw(); },
+    draw(t) {
+      idle.textContent = t === null ? "No action follows the last observation, so the network did not run on it." : "";
+      inner.draw(t);
+    },
+  };
 }

@@ -173,12 +173,14 @@ def _readouts(summary: EpisodeSummary, window: slice) -> list[dict[str, Any]]:
         ("Log-probability", "nat", distribution.log_probability, "Of the action taken; of a density where continuous"),
     ]
     most = {"Entropy": maximum_entropy(distribution)}
+    at_the_end = {"Return so far": float(summary.reward.sum())}
     return [
         {
             "label": label,
             "unit": unit,
             "hint": hint,
             "most": most.get(label),
+            "final": at_the_end.get(label),
             "array": encode_array(values[window], "float64"),
         }
         for label, unit, values, hint in candidates

@@ -158,11 +158,11 @@ function readoutPanel(parent, payload) {
     make("span", "rlw-unit", readout.unit ? ` ${readout.unit}` : "", line);
     const share = make("span", "rlw-unit", "", line);
     cell.title = readout.hint || "";
-    return { figure, share, most: readout.most, values: decodeArray(readout.array).values };
+    return { figure, share, most: readout.most, final: readout.final === null ? "–" : number(readout.final, 4), values: decodeArray(readout.array).values };
   });
   return { draw(t) {
-    for (const { figure, share, most, values } of cells) {
-      figure.textContent = t === null ? "–" : number(values[t], 4);
+    for (const { figure, share, most, final, values } of cells) {
+      figure.textContent = t === null ? final : number(values[t], 4);
       if (most) share.textContent = t === null || !Number.isFinite(values[t]) ? "" : ` · ${((100 * values[t]) / most).toFixed(1)} %`;
     }
   } };

@@ -132,7 +132,7 @@ function actionMarks(payload) {
       });
     },
     draw(t) {
-      for (const { values, first, cells } of marks) cells.forEach((cell, option) => { cell.style.visibility = values.row(t)[0] - first === option ? "visible" : "hidden"; });
+      for (const { values, first, cells } of marks) cells.forEach((cell, option) => { cell.style.visibility = values.row(t)[0] - first === option ? "" : "hidden"; });
     },
   };
 }
