@@ -30,6 +30,8 @@ class Rollout:
     episodes: int | None
     steps: int | None
     frames: bool
+    first_episode: int = 0
+    """Number of the first episode; episode k is reset with seed + k."""
     _observations: dict[int, Any] = field(default_factory=dict)
     _infos: list[Mapping[str, Any]] = field(default_factory=list)
     _streams: list[EpisodeRandom] = field(default_factory=list)
@@ -141,7 +143,7 @@ class Rollout:
         return choice.output.state, np.array(over, np.bool_), going_on
 
     def _start(self, slot: int) -> None:
-        seed = self.seed + self._started
+        seed = self.seed + self.first_episode + self._started
         self._started += 1
         try:
             self._observations[slot], self._infos[slot] = self.environments[slot].reset(seed=seed)

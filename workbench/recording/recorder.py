@@ -47,6 +47,8 @@ class Recorder:
         activation_dtype: `float16` halves the activations' size and loses precision; None keeps each tensor's own.
         overwrite: Replace a recording that is there.
         flush_seconds: The longest that a row waits to be committed: what a killed process loses at most.
+        first_episode: Number of the first episode, where this is one part of a larger recording.
+        keep_agent: Whether the agent is kept in the recording; a part's is kept by the whole.
 
     Raises:
         WorkbenchError: The place cannot be written, or a layer pattern matches nothing.
@@ -67,6 +69,8 @@ class Recorder:
         activation_dtype: str | None = None,
         overwrite: bool = False,
         flush_seconds: float = 5.0,
+        first_episode: int = 0,
+        keep_agent: bool = True,
     ) -> None:
         self.path = str(out)
         self.policy: Policy | None = _as_policy(policy)
@@ -79,7 +83,7 @@ class Recorder:
             self._root = create_group(self.path, overwrite=overwrite)
             for group in GROUPS:
                 self._root.require_group(group)
-            if self.policy is not None:
+            if self.policy is not None and keep_agent:
                 write_agent(self._root, self.policy)
         except BaseException as error:
             if self._capture is not None:
@@ -111,7 +115,7 @@ class Recorder:
             capture=self._capture,
         )
         self._closed = False
-        self._slots = Slots(slots)
+        self._slots = Slots(slots, first_episode)
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
 

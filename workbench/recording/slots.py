@@ -16,12 +16,13 @@ class Slots:
 
     Args:
         count: How many environments there are.
+        first_episode: Number of the first episode to begin.
     """
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, first_episode: int = 0) -> None:
         self.count = count
-        self.number_of_episodes = 0
-        """Episodes begun so far."""
+        self.number_of_episodes = first_episode
+        """Number of the next episode to begin."""
         self.finished: list[Mapping[str, npt.NDArray[Any]]] = []
         """Rows of the episodes' table that have not been handed to the writer yet."""
         self._numbers = np.arange(count, dtype=np.int16)
