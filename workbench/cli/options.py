@@ -43,8 +43,8 @@ class RecordOptions:
     """How many steps to record, instead of a number of episodes."""
     seed: Annotated[int, conf.arg(metavar="N")] = 0
     """Seed of the first episode; episode k is seeded with seed + k."""
-    out: Annotated[Path | None, _argument("PATH", "runs/AGENT-ENV-seedN.zarr")] = None
-    """Where the recording goes."""
+    out: Annotated[str | None, _argument("PATH", "runs/AGENT-ENV-seedN.zarr")] = None
+    """Where the recording goes: a folder, or a URL that fsspec reaches (s3://bucket/name.zarr)."""
     layers: Annotated[tuple[str, ...], _argument("PATTERN ...", "every leaf module")] = ()
     """Names or shell patterns of the layers to record."""
     envs: Annotated[int, conf.arg(metavar="N")] = 8
@@ -71,6 +71,8 @@ class RecordOptions:
     """Let the agent's file run its own code while it is loaded. Only for files that you made yourself."""
     overwrite: Switch = False
     """Replace a recording that is there."""
+    cluster: Annotated[str | None, _argument("ADDRESS", "this process")] = None
+    """A Dask scheduler whose workers record the episodes: tcp://host:8786."""
 
     @property
     def acts_deterministically(self) -> bool:
@@ -85,7 +87,7 @@ class RecordOptions:
         return parse_keyword_arguments(self.env_kwargs)
 
     @property
-    def path(self) -> Path:
+    def path(self) -> str:
         """Where the recording goes."""
         if self.out is not None:
             return self.out
@@ -94,15 +96,15 @@ class RecordOptions:
         environment = self.environment.rpartition(":")[2]
         parts = [agent] if agent.endswith(environment) else [agent, environment]
         name = "-".join([*parts, f"seed{self.seed}"])
-        return Path("runs") / f"{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.zarr"
+        return f"runs/{re.sub(r'[^A-Za-z0-9._-]+', '-', name)}.zarr"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ListOptions:
     """List the recordings at or below a folder."""
 
-    folder: Annotated[conf.Positional[Path], conf.arg(metavar="DIR")] = Path("runs")
-    """The folder."""
+    folder: Annotated[conf.Positional[str], conf.arg(metavar="DIR")] = "runs"
+    """The folder, or a URL that fsspec reaches (s3://bucket/folder)."""
     json: Switch = False
     """Print JSON: a list with the summary of each recording, or the reason why it cannot be opened."""
 

@@ -1,11 +1,13 @@
 """`workbench record`: let an agent act, and record it."""
 
+import contextlib
 import sys
-from pathlib import Path
+from collections.abc import Iterator
+from typing import Any
 
 from workbench.cli.options import RecordOptions
 from workbench.cli.progress import TerminalProgress
-from workbench.errors import WorkbenchError
+from workbench.errors import MissingExtraError, WorkbenchError
 
 
 def run(options: RecordOptions) -> None:
@@ -22,29 +24,52 @@ def run(options: RecordOptions) -> None:
 
     torch.set_num_threads(max(1, options.threads))
     try:
-        recording = record(
-            options.policy,
-            options.environment,
-            out=out,
-            episodes=options.episodes,
-            steps=options.steps,
-            seed=options.seed,
-            deterministic=deterministic,
-            layers=options.layers or None,
-            environments=options.envs,
-            frames=options.frames,
-            env_kwargs=arguments,
-            wrappers=options.wrappers,
-            vec_normalize=options.vec_normalize,
-            trust_pickle=options.trust_pickle,
-            device=options.device,
-            activation_dtype="float16" if options.float16 else None,
-            overwrite=options.overwrite,
-            progress=TerminalProgress("recording", "episodes" if options.steps is None else "steps"),
-        )
+        with _client(options.cluster) as client:
+            recording = record(
+                options.policy,
+                options.environment,
+                out=out,
+                episodes=options.episodes,
+                steps=options.steps,
+                seed=options.seed,
+                deterministic=deterministic,
+                layers=options.layers or None,
+                environments=options.envs,
+                frames=options.frames,
+                env_kwargs=arguments,
+                wrappers=options.wrappers,
+                vec_normalize=options.vec_normalize,
+                trust_pickle=options.trust_pickle,
+                device=options.device,
+                activation_dtype="float16" if options.float16 else None,
+                overwrite=options.overwrite,
+                client=client,
+                progress=TerminalProgress("recording", "episodes" if options.steps is None else "steps"),
+            )
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"Interrupted. {_kept(out)}") from error
     sys.stdout.write(f"{_told(recording.summary())}\n")
+
+
+@contextlib.contextmanager
+def _client(address: str | None) -> Iterator[Any]:
+    """A connection to the cluster; None where there is no address."""
+    if address is None:
+        yield None
+        return
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError("distributed", "cluster", "Recording on a cluster") from error
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise WorkbenchError(
+            f"No Dask scheduler answers at {address} ({' '.join(str(error).split())[:160]}); start one with: dask "
+            f"scheduler, and workers with: dask worker ADDRESS --nthreads 1"
+        ) from error
+    with client:
+        yield client
 
 
 def _told(facts: dict[str, object]) -> str:
@@ -59,7 +84,7 @@ def _told(facts: dict[str, object]) -> str:
     return told
 
 
-def _kept(out: Path) -> str:
+def _kept(out: str) -> str:
     from workbench.recording import open_recording
 
     try:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from workbench.errors import WorkbenchError
-from workbench.recording.layout import FORMAT, FORMAT_VERSION
+from workbench.recording.layout import FORMAT, FORMAT_VERSION, PARTS_FORMAT_VERSION
 
 MAXIMUM_STEPS = 2**53
 MAXIMUM_EPISODES = 2**23
@@ -166,9 +166,10 @@ def check_attributes(attributes: Mapping[str, Any], path: str) -> None:
             f"and is {_short(attributes.get('format'))}."
         )
     version = attributes.get("format_version")
-    if type(version) is not int or version != FORMAT_VERSION:
+    if type(version) is not int or version not in (FORMAT_VERSION, PARTS_FORMAT_VERSION):
         raise WorkbenchError(
-            f"{path} has recording format version {_short(version)}; this workbench reads version {FORMAT_VERSION}. "
+            f"{path} has recording format version {_short(version)}; this workbench reads versions "
+            f"{FORMAT_VERSION} and {PARTS_FORMAT_VERSION}. "
             f"Use the workbench that wrote it, or a newer one."
         )
     for key in ("committed_steps", "committed_episodes"):

@@ -10,12 +10,15 @@ from zarr.codecs import BloscCodec, Crc32cCodec
 
 FORMAT = "rl-workbench-recording"
 FORMAT_VERSION = 1
+PARTS_FORMAT_VERSION = 2
+"""Of a recording in parts, which a reader of version 1 would take for an empty one."""
 
 STEPS = "steps"
 ACTIVATIONS = "activations"
 STATE = "state"
 EPISODES = "episodes"
 AGENT = "agent"
+PARTS = "parts"
 GROUPS = (STEPS, ACTIVATIONS, STATE, EPISODES, AGENT)
 
 CHUNK_BYTES = 1 << 20

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
+from workbench.recording.cluster_reading import read_parts
 from workbench.recording.episodes import Episode, read_table, scan_rows
 from workbench.recording.layout import ACTIVATIONS, AGENT, EPISODES, STATE, STEPS
 from workbench.recording.lazy import LazyArray, LazyArrays
@@ -51,6 +52,7 @@ class Recording:
         self.path = path
         self.attributes: dict[str, Any] = metadata.attributes
         """The root attributes: format, environment, policy, seeds, versions, what is committed."""
+        self._parts = read_parts(metadata, path)
 
     # --- what there is -----------------------------------------------------------------------------------------------
 
@@ -240,6 +242,8 @@ class Recording:
 
     def _arrays(self, group: str, rows: int | None) -> LazyArrays:
         try:
+            if self._parts is not None and group != AGENT:
+                return self._parts.arrays(group)
             stored = self._metadata.arrays(group)
             # What has no axes has no rows: a stranger's array among the steps, to be ignored.
             kept = {name: array for name, array in stored.items() if array.shape or rows is None}
@@ -263,6 +267,9 @@ class Recording:
         return order, ids[order]
 
     def _rows_by_episode(self, episode_id: int, first: int, length: int) -> npt.NDArray[np.int64]:
+        if self._parts is not None:
+            beside = self._parts.rows_beside(first)
+            return np.asarray(np.flatnonzero(self.steps["episode"][beside] == episode_id) + beside.start)
         if self.number_of_steps > MOST_STEPS_IN_ORDER:
             return scan_rows(self.steps["episode"].blocks(1 << 20, start=first), episode_id, length)
         order, ordered = self._episode_order

@@ -11,6 +11,7 @@ from workbench.errors import WorkbenchError
 from workbench.policies.space_checks import check_action_space, check_observation_space
 from workbench.policies.types import Policy
 from workbench.progress import Progress, SilentProgress
+from workbench.recording.cluster_assignment import Assignment
 from workbench.recording.environment_wrappers import Environment
 from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.loop import Rollout
@@ -40,6 +41,7 @@ def record(
     activation_dtype: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
+    client: Any | None = None,
 ) -> Recording:
     """Let an agent act, and record everything that goes on inside it.
 
@@ -65,6 +67,8 @@ def record(
         activation_dtype: `float16` halves the size of the activations and loses precision.
         overwrite: Replace a recording that is there.
         progress: Is told how far the recording is, and may raise `Cancelled` to stop it.
+        client: A `dask.distributed.Client`: its workers record the episodes, in parts of one recording. Agent and
+            environment should be given by name, and `out` is a folder or URL that all workers reach.
 
     Returns:
         The recording, open. A cancelled one is complete up to where it was cancelled.
@@ -80,15 +84,40 @@ def record(
         if count is not None and count < 1:
             raise WorkbenchError(f"The number of {name} must be at least 1; it is {count}.")
     slots = min(environments, episodes) if episodes is not None else environments
+    if client is not None:
+        from workbench.recording.cluster import record_on_cluster
+
+        return record_on_cluster(
+            client,
+            Assignment(
+                policy=policy,
+                env=env,
+                out=str(out),
+                seed=seed,
+                deterministic=deterministic,
+                layers=None if layers is None else tuple(layers),
+                slots=slots,
+                frames=frames,
+                env_kwargs=dict(env_kwargs or {}),
+                wrappers=tuple(wrappers),
+                vec_normalize=None if vec_normalize is None else str(vec_normalize),
+                trust_pickle=trust_pickle,
+                device=device,
+                activation_dtype=activation_dtype,
+            ),
+            episodes=episodes if steps is None else None,
+            overwrite=overwrite,
+            progress=progress or SilentProgress(),
+        )
     specification = EnvironmentSpecification(
         id=env if isinstance(env, str) else None, kwargs=dict(env_kwargs or {}), wrappers=tuple(wrappers)
     )
     with contextlib.ExitStack() as stack:
-        made = _make_environments(env, specification, slots, render=frames)
+        made = make_environments(env, specification, slots, render=frames)
         for environment in made:
             if environment is not env:
                 stack.callback(environment.close)
-        actor = _make_policy(policy, made[0], vec_normalize, device, trust_pickle=trust_pickle)
+        actor = make_policy(policy, made[0], vec_normalize, device, trust_pickle=trust_pickle)
         check_observation_space(actor.observation_space, made[0], normalised=True, where=actor.name)
         check_action_space(actor.action_space, made[0], actor.name)
         recorder = stack.enter_context(
@@ -120,9 +149,10 @@ def record(
     return open_recording(out)
 
 
-def _make_environments(
+def make_environments(
     source: EnvironmentSource, specification: EnvironmentSpecification, slots: int, *, render: bool
 ) -> list[Environment]:
+    """As many environments as there are slots; one where it was handed over as an object."""
     if isinstance(source, str):
         return [specification.make(render=render) for _ in range(slots)]
     if isinstance(source, gymnasium.Env):
@@ -130,9 +160,10 @@ def _make_environments(
     return [source() for _ in range(slots)]
 
 
-def _make_policy(
+def make_policy(
     policy: Any, environment: Environment, vec_normalize: str | Path | None, device: str, *, trust_pickle: bool
 ) -> Policy:
+    """The policy of that name, or a live one as a `Policy`."""
     from workbench.policies import load_policy, wrap_stable_baselines3
 
     if isinstance(policy, str):
