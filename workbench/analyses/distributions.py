@@ -122,7 +122,7 @@ def action_distribution(
         The distribution; `kind` is `none` where nothing was recorded about the choice.
 
     Raises:
-        WorkbenchError: If the options of the components do not add up to A.
+        WorkbenchError: If the options of the components do not add up to A, or an action is none of its options.
     """
     action_array = np.asarray(action)
     steps = len(action_array)
@@ -131,8 +131,11 @@ def action_distribution(
         return _bernoulli(np.asarray(logits, dtype=np.float64).reshape(steps, -1), chosen)
     if logits is not None:
         scores = np.asarray(logits, dtype=np.float64)
-        return _categorical(scores, chosen - first_action, _components(components, scores.shape[-1]))
+        sizes = _components(components, scores.shape[-1])
+        _check_chosen(chosen - first_action, sizes)
+        return _categorical(scores, chosen - first_action, sizes)
     if q_values is not None:
+        _check_chosen(chosen - first_action, (np.shape(q_values)[-1],))
         return _greedy(np.asarray(q_values, dtype=np.float64), chosen - first_action)
     if mean is not None:
         return _gaussian(np.asarray(mean, dtype=np.float64).reshape(steps, -1), log_std, chosen, bounds, squashed)
@@ -147,6 +150,14 @@ def _components(components: Sequence[int] | None, options: int) -> tuple[int, ..
             f"{sum(sizes)}, but got {options}; the recording's action space and its logits do not belong together"
         )
     return sizes
+
+
+def _check_chosen(chosen: npt.NDArray[Any], components: tuple[int, ...]) -> None:
+    if chosen.shape[1] != len(components) or not ((chosen >= 0) & (chosen < np.array(components))).all():
+        raise WorkbenchError(
+            f"expected actions of {len(components)} components with {', '.join(map(str, components))} options; others "
+            f"were recorded: the recording's actions and its distribution do not belong together"
+        )
 
 
 def _categorical(logits: FloatArray, chosen: npt.NDArray[Any], components: tuple[int, ...]) -> ActionDistribution:

@@ -115,7 +115,8 @@ def find_moments(
 
 def _distinct(candidates: Sequence[Moment], states: FloatArray, limit: int, gap: int) -> list[Moment]:
     """The first `limit` that are not alike, from the highest score down; of those alike and equal the earliest."""
-    left = sorted(candidates, key=lambda moment: (-moment.score, moment.step))
+    finite = (moment for moment in candidates if np.isfinite(moment.score))
+    left = sorted(finite, key=lambda moment: (-moment.score, moment.step))
     taken: list[Moment] = []
     while left and len(taken) < limit:
         best, steps = left[0], np.array([moment.step for moment in left])

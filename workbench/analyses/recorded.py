@@ -1,5 +1,6 @@
 """Bridges a recording to the analyses of one episode: which columns they need, and what its action space means."""
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from workbench.analyses.distributions import ActionDistribution, ActionInterval, action_distribution, action_interval
 from workbench.analyses.episode import EpisodeSummary, summarise_episode
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.recording import Episode, Recording
@@ -17,6 +19,9 @@ SQUASHED_ALGORITHMS = ("SAC", "TQC")
 DEFAULT_DISCOUNT = 0.99
 LARGEST_VECTOR = 64
 """Numbers of an observation up to which it helps to tell an episode's steps apart."""
+LARGEST_EPISODE = 2**24
+"""Numbers of an episode that is summarised, over all its columns: they are held in memory, several times over."""
+_SUMMARISED = ("action", "reward", "value", "logits", "mean", "log_std", "q_values")
 
 
 def is_squashed(recording: "Recording") -> bool:
@@ -95,6 +100,13 @@ def summarise_recorded_episode(recording: "Recording", number: int) -> EpisodeSu
         WorkbenchError: There is no such episode, or a column it needs is damaged.
     """
     episode = recording.episode(number)
+    columns = [name for name in _SUMMARISED if name in recording.steps]
+    numbers = episode.length * (LARGEST_VECTOR + sum(math.prod(recording.steps[name].shape[1:]) for name in columns))
+    if numbers > LARGEST_EPISODE:
+        raise WorkbenchError(
+            f"Episode {number} is too long to be summarised in memory: {episode.length:,} steps with up to {numbers:,} "
+            f"numbers, of at most {LARGEST_EPISODE:,}. Read its columns in parts: recording.steps[name][rows]."
+        )
     return summarise_episode(
         reward=episode.column("reward"),
         distribution=recorded_distribution(recording, episode),

@@ -20,6 +20,8 @@ COLUMNS: Mapping[str, str] = {
 """What is known of an episode, and how it is stored."""
 MAXIMUM_OPEN = 2**16
 """Most episodes whose end was not committed: there is one a slot."""
+LARGEST_TABLE = 2**26
+"""Greatest number of an episode up to which those that ended are looked up in a table."""
 BLOCK_BYTES = 16 << 20
 """How much of the steps' episodes is held in memory at a time."""
 
@@ -73,7 +75,7 @@ def _open_episodes(ended: npt.NDArray[Any], steps: LazyArrays) -> dict[str, npt.
     """The table's rows of the episodes that steps name and the table does not."""
     ended, found = np.sort(ended), dict[int, list[Any]]()
     for rows, ids in steps["episode"].blocks(BLOCK_BYTES):
-        open_rows = np.flatnonzero(~np.isin(ids, ended))
+        open_rows = np.flatnonzero(~_contains(ended, ids))
         if not len(open_rows):
             continue
         numbers, firsts, places = np.unique(ids[open_rows], return_index=True, return_inverse=True)
@@ -97,6 +99,16 @@ def _open_episodes(ended: npt.NDArray[Any], steps: LazyArrays) -> dict[str, npt.
         "slot": [fact[3] for fact in facts],
     }
     return {name: np.array(known.get(name, [False] * len(facts))).astype(dtype) for name, dtype in COLUMNS.items()}
+
+
+def _contains(ordered: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Which values are among those in order; by a table where they are as dense as numbers of episodes are."""
+    least, most = int(values.min(initial=0)), int(values.max(initial=0))
+    if least < 0 or most > LARGEST_TABLE:
+        return np.isin(values, ordered)
+    table: npt.NDArray[np.bool_] = np.zeros(most + 1, np.bool_)
+    table[ordered[ordered <= most]] = True
+    return np.asarray(table[values])
 
 
 def scan_rows(ids: Iterator[tuple[slice, npt.NDArray[Any]]], number: int, length: int) -> npt.NDArray[np.int64]:

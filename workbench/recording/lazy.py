@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.recording.stored_array import StoredArray
+from workbench.recording.stored_array import MAXIMUM_CHUNK_BYTES, StoredArray
 from workbench.recording.stored_files import StoredFileError, StoredFiles
 
+MAXIMUM_ROWS_BYTES = 32 << 20
+"""Largest chunk of several rows that is read; the recorder makes them of about a mebibyte."""
 AT_ONCE_BYTES = 32 << 20
 """How much of an array's chunks is asked for at a time, before they are unpacked one by one."""
 
@@ -35,6 +37,8 @@ class LazyArray:
             raise StoredFileError(f"{array.path} has {stored:,} rows, but {rows:,} are said to be committed")
         self._array = array
         self._files = files
+        # What grows row by row is cut into small chunks; what is stored as a whole has one.
+        self._largest_chunk = MAXIMUM_CHUNK_BYTES if rows is None or array.chunk_rows == 1 else MAXIMUM_ROWS_BYTES
         self._rows = stored if rows is None else rows
         self.name = array.path
 
@@ -165,7 +169,10 @@ class LazyArray:
     def _contents(self, start: int, stop: int) -> Iterator[tuple[int, bytes]]:
         """The chunks of a range of numbers in order, as they are stored, each with the number of its first row."""
         array = self._array
-        array.check_chunk_size()
+        if array.chunk_bytes > self._largest_chunk:
+            raise StoredFileError(
+                f"its chunks have {array.chunk_bytes:,} bytes; at most {self._largest_chunk:,} are read at a time"
+            )
         together = max(1, AT_ONCE_BYTES // max(1, array.chunk_bytes))
         for first in range(start, stop, together):
             names = [array.chunk_name(number) for number in range(first, min(stop, first + together))]

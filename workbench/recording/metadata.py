@@ -37,8 +37,8 @@ class Metadata:
         documents = self._repeated(group) if self.repeated is not None else self._walked(group)
         found: dict[str, StoredArray] = {}
         for path, document in sorted(documents.items(), key=lambda item: item[0].split("/")):
+            check_name(path)
             try:
-                check_name(path)
                 found[path.removeprefix(f"{group}/")] = parse_array(path, document)
             except StoredFileError as error:
                 raise StoredFileError(f"the array {path[:200]} cannot be read: it has {error}") from error

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.recording.cluster_reading import read_parts
+from workbench.recording.column_rules import check_final, check_steps
 from workbench.recording.episodes import Episode, read_table, scan_rows
 from workbench.recording.layout import ACTIVATIONS, AGENT, EPISODES, STATE, STEPS
 from workbench.recording.lazy import LazyArray, LazyArrays
@@ -22,8 +23,8 @@ from workbench.recording.summary import summarise
 
 MOST_STEPS_IN_ORDER = 8_000_000
 """Up to so many steps, their order by episodes is kept in memory; of more, an episode's rows are looked for."""
-REQUIRED = ("episode", "t", "slot", "reward", "terminated", "truncated")
-"""The step columns that every recording has, one number a step each."""
+LONGEST_EPISODE = 2**24
+"""Most steps of an episode whose rows are gathered."""
 
 if TYPE_CHECKING:
     import xarray
@@ -107,9 +108,8 @@ class Recording:
     def steps(self) -> LazyArrays:
         """One row a step: `episode`, `t`, `action`, `reward`, `value`, `observation`, `truth/<name>` …"""
         arrays = self._arrays(STEPS, self.number_of_steps)
-        wrong = [name for name in REQUIRED if name not in arrays or arrays[name].ndim != 1]
-        if wrong and self.number_of_steps:
-            raise WorkbenchError(f"{self.path} is damaged: it lacks the columns steps/{', steps/'.join(wrong)}.")
+        if self.number_of_steps:
+            check_steps(arrays, self.path)
         return arrays
 
     @cached_property
@@ -145,6 +145,11 @@ class Recording:
             raise WorkbenchError(f"There is no episode {number}: the recording has {count}, numbered from 0.")
         index = number % count
         facts = {name: column[index] for name, column in self.episodes.items()}
+        if facts["length"] > LONGEST_EPISODE:
+            raise WorkbenchError(
+                f"Episode {index} has {facts['length']:,} steps; episodes of at most {LONGEST_EPISODE:,} are read as a "
+                f"whole. Read recording.steps in parts."
+            )
         rows = self._rows_by_episode(int(facts["id"]), int(facts["first_step"]), int(facts["length"]))
         if len(rows) != facts["length"]:
             raise WorkbenchError(
@@ -279,6 +284,7 @@ class Recording:
     def _final(self, name: str, number: int) -> npt.NDArray[Any] | None:
         if name not in self._episode_arrays:
             return None
+        check_final(self._episode_arrays[name], self.steps, name.removeprefix("final_"))
         episode_id = self.episode(number).facts["id"]
         found = np.flatnonzero(self._episode_arrays["id"][:] == episode_id)
         return self._episode_arrays[name][int(found[0])] if len(found) else None

@@ -27,7 +27,7 @@ DATA_TYPES: Mapping[str, np.dtype[Any]] = {
 """What elements may be: plain numbers of fixed size, never objects."""
 MAXIMUM_AXES = 32
 MAXIMUM_CHUNK_BYTES = 256 << 20
-"""Largest chunk that is read, uncompressed; the recorder makes chunks of about a mebibyte, or of one row."""
+"""Largest chunk that is read, uncompressed."""
 _BLOSC_HEADER = 16
 _CHECKSUM = 4
 _CODECS = (["bytes"], ["bytes", "crc32c"], ["bytes", "blosc"], ["bytes", "blosc", "crc32c"])
@@ -66,17 +66,6 @@ class StoredArray:
         """The file of a chunk, by its number along the first axis."""
         return "/".join((self.path, "c", *([str(number)] if self.shape else []), *("0",) * (len(self.shape) - 1)))
 
-    def check_chunk_size(self) -> None:
-        """Refuse chunks that no recorder makes, before memory is spent on them.
-
-        Raises:
-            StoredFileError: They are too large.
-        """
-        if self.chunk_bytes > MAXIMUM_CHUNK_BYTES:
-            raise StoredFileError(
-                f"its chunks have {self.chunk_bytes:,} bytes; at most {MAXIMUM_CHUNK_BYTES:,} are read at a time"
-            )
-
     def decode(self, content: bytes, name: str, place: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
         """A chunk from the bytes that are stored.
 
@@ -91,7 +80,6 @@ class StoredArray:
         Raises:
             StoredFileError: Its checksum is wrong, or it does not unpack to a chunk.
         """
-        self.check_chunk_size()
         if self.checksummed:
             content, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:]
             if struct.pack("<I", google_crc32c.value(content)) != checksum:
@@ -137,6 +125,8 @@ def parse_array(path: str, document: Mapping[str, Any]) -> StoredArray:
     Raises:
         StoredFileError: It is not stored as version 1 of the format says; the message names what is not.
     """
+    if document.get("zarr_format") != 3:
+        raise StoredFileError(f"the version {_short(document.get('zarr_format'))} of Zarr; 3 is read")
     shape = _sizes(document.get("shape"), "shape", least=0)
     chunks = _sizes(_configuration(document, "chunk_grid", "regular").get("chunk_shape"), "chunk shape", least=1)
     if len(chunks) != len(shape):

@@ -69,16 +69,17 @@ class LocalFiles:
             return None
         except OSError as error:
             raise StoredFileError(f"{name} cannot be read ({error.strerror})") from error
-        with open(file, "rb", buffering=0) as opened:
+        try:
             facts = os.fstat(file)
             if not stat.S_ISREG(facts.st_mode):
                 raise StoredFileError(f"{name} is not a regular file")
             if facts.st_size > limit:
                 raise StoredFileError(f"{name} has {facts.st_size:,} bytes, more than {limit:,}")
-            content = opened.read(limit + 1)
-        if len(content) > limit:
-            raise StoredFileError(f"{name} has more than {limit:,} bytes")
-        return content
+            return _whole(file, facts.st_size)
+        except OSError as error:
+            raise StoredFileError(f"{name} cannot be read ({error.strerror})") from error
+        finally:
+            os.close(file)
 
     def read_all(self, names: Sequence[str], limit: int) -> list[bytes | None]:
         """Read one after another."""
@@ -108,6 +109,14 @@ class LocalFiles:
                 f"{name} is a link that leads out of the recording, and is not followed: put a copy in its place"
             )
         return place
+
+
+def _whole(file: int, size: int) -> bytes:
+    """So many bytes of an open file, or as many as there are."""
+    content = os.read(file, size)
+    while len(content) < size and (more := os.read(file, size - len(content))):
+        content += more
+    return content
 
 
 class RemoteFiles:
