@@ -45,7 +45,7 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
         samples = 5 if quick else SAMPLES
         generator = np.random.default_rng(1)
         step, peer_step = paired(
-            lambda: _random_step_ms(open_recording(path), generator, samples),
+            lambda: random_step_ms(open_recording(path), generator, samples),
             lambda: _random_memmap_step_ms(plain, generator, samples),
             runs,
         )
@@ -88,7 +88,8 @@ def _as_memmaps(recording: Recording, folder: Path) -> dict[str, np.memmap[Any, 
     return plain
 
 
-def _random_step_ms(recording: Recording, generator: np.random.Generator, samples: int) -> float:
+def random_step_ms(recording: Recording, generator: np.random.Generator, samples: int) -> float:
+    """Median milliseconds that all of one step at random takes, over so many samples."""
     times = []
     arrays = [*recording.steps.values(), *recording.activations.values()]
     for step in generator.integers(0, len(recording), samples):

@@ -38,6 +38,17 @@ def measure_cnn(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     ]
 
 
+def measure_frames(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
+    """`recording/frames_ratio`."""
+
+    def make() -> gymnasium.Env[Any, Any]:
+        return make_environment(ATARI, wrappers=ATARI_WRAPPERS, render=True)
+
+    policy = untrained_ppo("CnnPolicy", make)
+    ratio, _ = _measure(policy, make, steps=64 if quick else 8_000, runs=2 if quick else 7, frames=True)
+    return [row(figures["recording/frames_ratio"], *ratio)]
+
+
 def measure_mlp(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     """`recording/mlp_ratio`."""
 
@@ -45,12 +56,12 @@ def measure_mlp(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
         return make_environment("CartPole-v1")
 
     policy = untrained_ppo("MlpPolicy", make)
-    ratio, _ = _measure(policy, make, steps=64 if quick else 60_000, runs=2 if quick else 11)
+    ratio, _ = _measure(policy, make, steps=64 if quick else 200_000, runs=2 if quick else 7)
     return [row(figures["recording/mlp_ratio"], *ratio)]
 
 
 def _measure(
-    policy: Policy, make: MakeEnvironment, *, steps: int, runs: int
+    policy: Policy, make: MakeEnvironment, *, steps: int, runs: int, frames: bool = False
 ) -> tuple[tuple[list[float], str], list[float]]:
     """The ratios with the peer's text, and the bytes on disk ÷ raw bytes of each recording."""
     torch.set_num_threads(1)
@@ -63,7 +74,14 @@ def _measure(
         handed_out = iter(environments)
         started = time.perf_counter()
         recording = record(
-            policy, lambda: next(handed_out), steps=steps, out=out, seed=SEED, environments=SLOTS, deterministic=False
+            policy,
+            lambda: next(handed_out),
+            steps=steps,
+            out=out,
+            seed=SEED,
+            environments=SLOTS,
+            deterministic=False,
+            frames=frames,
         )
         elapsed = time.perf_counter() - started
         disk.append(bytes_on_disk(str(out)) / raw_bytes(str(out)))
@@ -74,7 +92,7 @@ def _measure(
     def bare() -> float:
         environments = [make() for _ in range(SLOTS)]
         started = time.perf_counter()
-        done = bare_rollout(policy, environments, steps=steps, seed=SEED)
+        done = bare_rollout(policy, environments, steps=steps, seed=SEED, render=frames)
         for environment in environments:
             environment.close()
         return done / (time.perf_counter() - started)
@@ -90,7 +108,9 @@ def _measure(
     return (ratios(with_recording, without), against), disk[1:]
 
 
-def bare_rollout(policy: Policy, environments: list[gymnasium.Env[Any, Any]], *, steps: int, seed: int) -> int:
+def bare_rollout(
+    policy: Policy, environments: list[gymnasium.Env[Any, Any]], *, steps: int, seed: int, render: bool = False
+) -> int:
     """Act as `record` does (`Policy.act` on a batch, one random stream an episode), and keep nothing but returns.
 
     Args:
@@ -98,6 +118,7 @@ def bare_rollout(policy: Policy, environments: list[gymnasium.Env[Any, Any]], *,
         environments: Stepped side by side.
         steps: How many steps in all, at least.
         seed: Seed of the first episode; the next one started has the next.
+        render: Also make each environment's picture at every step.
 
     Returns:
         How many steps were done.
@@ -111,6 +132,9 @@ def bare_rollout(policy: Policy, environments: list[gymnasium.Env[Any, Any]], *,
     returns = np.zeros(slots)
     finished: list[float] = []
     while done < steps:
+        if render:
+            for environment in environments:
+                environment.render()
         choice = policy.act(batch_observations(observations), state, starts, deterministic=False, random=streams)
         state = choice.output.state
         starts = np.zeros(slots, np.bool_)
