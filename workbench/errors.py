@@ -1,5 +1,7 @@
 """The one exception that a user is meant to see."""
 
+from workbench.printable import printable
+
 
 class WorkbenchError(Exception):
     """Something a user can mend: the message says what was expected, what came, where, and what to do.
@@ -7,6 +9,10 @@ class WorkbenchError(Exception):
     The command line prints its message on standard error and exits with 1; the dashboard shows it in a box. Anything
     else that is raised is a defect of the workbench itself.
     """
+
+    def __str__(self) -> str:
+        """The message, as a terminal may have it: it quotes names and texts from strangers' files."""
+        return "\n".join(printable(line) for line in super().__str__().split("\n"))
 
 
 class MissingExtraError(WorkbenchError, ImportError):

@@ -1,12 +1,14 @@
 """What the tests of hostile files share: an arena, and a sound agent's members."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from stable_baselines3 import PPO
 
 from tests.hostile.agents import members_of
 from tests.hostile.arena import Arena
+from tests.hostile.tampering import make_sound
 from tests.policies.toy import make_agent, save
 
 
@@ -15,6 +17,12 @@ def arena() -> Iterator[Arena]:
     """A watched process for each file."""
     with Arena() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A sound recording of a PPO agent; not to be changed."""
+    return make_sound(tmp_path_factory.mktemp("sound"))
 
 
 @pytest.fixture(scope="session")

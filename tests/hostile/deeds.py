@@ -17,22 +17,28 @@ def prepare() -> None:
 
     del gymnasium, sb3_contrib, stable_baselines3, xarray, zarr, cli, exports, policies, recording
     torch.set_num_threads(1)
-    # What loading an agent imports the first time.
-    load_sound_agent()
+    rehearse()
 
 
-def load_sound_agent() -> None:
-    """Make, save, load and run an agent."""
+def rehearse() -> None:
+    """Do all that is done here once to sound files: what libraries import late, they import now."""
     import tempfile
     from pathlib import Path
 
     from stable_baselines3 import PPO
 
+    from tests.hostile.tampering import make_sound
     from tests.policies.toy import make_agent, save
 
     with tempfile.TemporaryDirectory() as folder:
         path, _ = save(make_agent(PPO, "vector", n_steps=8, batch_size=8), Path(folder))
         load_agent(f"ppo:{path}", environment=True)
+        recording = make_sound(Path(folder))
+        read_recording(str(recording))
+        (Path(folder) / "exports").mkdir()
+        export_recording(str(recording), f"{folder}/exports")
+        list_folder(folder)
+        rebuild_agent(str(recording))
 
 
 def unpickle(content: str) -> None:
@@ -117,3 +123,127 @@ def refuse(message: str) -> None:
     from workbench.errors import WorkbenchError
 
     raise WorkbenchError(message)
+
+
+def read_recording(path: str) -> dict[str, str]:
+    """Do with a recording all that reads it and writes nothing; tell of each part how it ended."""
+    import json
+
+    from workbench.cli.info import describe
+    from workbench.cli.table import to_json
+    from workbench.figures.player import default_layer, episode_payload
+    from workbench.recording import open_recording
+
+    recording = open_recording(path)
+
+    def arrays() -> None:
+        for group in (recording.steps, recording.activations, recording.state, recording.agent_arrays()):
+            for array in group.values():
+                _try(told, f"array {array.name[:40]}", lambda array=array: _look_at(array))
+
+    def episodes() -> None:
+        for number in range(min(5, recording.number_of_episodes)):
+            episode = recording.episode(number)
+            str((repr(episode), episode.seed, episode.total_reward))
+            if episode.length < 10_000:
+                recording.final_frame(number)
+                for key in (None, "image"):
+                    _try(told, f"observations {key}", lambda key=key, episode=episode: episode.observations(key))
+
+    def player() -> None:
+        layer = default_layer(recording) if recording.layers else None
+        json.dumps(episode_payload(recording, 0, layer=layer, start=0, stop=20))
+
+    told: dict[str, str] = {}
+    for name, part in {
+        "summary": lambda: (to_json(recording.summary()), describe(recording.summary())),
+        "texts": lambda: (repr(recording), recording._repr_html_()),
+        "arrays": arrays,
+        "episodes": episodes,
+        "tree": lambda: str(recording.to_xarray()),
+        "player": player,
+        "replay": lambda: recording.replay(min(3, len(recording) - 1)).exact,
+    }.items():
+        _try(told, name, part)
+    return told
+
+
+def _try(told: dict[str, str], name: str, part: Any) -> None:
+    from workbench.errors import WorkbenchError
+
+    try:
+        part()
+        told[name] = "done"
+    except WorkbenchError as error:
+        told[name] = f"refused: {error}"
+
+
+def _look_at(array: Any) -> None:
+    import numpy as np
+
+    str((repr(array), array.dimensions, array.attributes, array.nbytes))
+    if not array.ndim:
+        array[...]
+    elif len(array):
+        for key in (0, -1, slice(0, 3), np.array([len(array) - 1, 0])):
+            array[key]
+        if array.nbytes < 1 << 28:
+            array[:: max(1, len(array) // 3)]
+
+
+def export_recording(path: str, folder: str) -> dict[str, str]:
+    """Write a recording in every format that needs no packages of its own."""
+    from pathlib import Path
+
+    from workbench.exports import export
+    from workbench.recording import open_recording
+
+    recording = open_recording(path)
+    told: dict[str, str] = {}
+    for kind in ("html", "csv", "npz", "gif"):
+        options = {"layer": "*"} if kind == "npz" else {}
+        if kind in ("csv", "npz") and len(recording) > 1_000_000:
+            continue  # what is asked for is as long as it is
+        _try(told, kind, lambda kind=kind, options=options: export(recording, kind, Path(folder) / kind, **options))
+    return told
+
+
+def list_folder(path: str) -> list[str]:
+    """List the recordings of a folder, as `workbench list` and the dashboard do."""
+    from workbench.cli.listing import _row
+    from workbench.cli.table import to_json
+    from workbench.recording import BrokenRecording, list_recordings
+
+    listed = list_recordings(path)
+    to_json([one for one in listed if isinstance(one, dict)])
+    return [f"broken: {one.reason}" if isinstance(one, BrokenRecording) else " ".join(_row(one)) for one in listed]
+
+
+def rebuild_agent(path: str) -> str:
+    """Build the agent that a recording keeps, without trust."""
+    from workbench.policies import fingerprint
+    from workbench.recording import open_recording
+
+    return fingerprint(open_recording(path).policy())
+
+
+def show_recording(path: str) -> dict[str, str]:
+    """What a notebook shows of a recording."""
+    from workbench.recording import open_recording
+
+    recording = open_recording(path)
+    return {"html": recording._repr_html_(), "text": repr(recording)}
+
+
+def command_line(words: list[str]) -> list[Any]:
+    """Run a command in this process; its exit status, and what it printed and complained."""
+    import contextlib
+    import io
+
+    from workbench.cli import main
+
+    printed, complained = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(complained):
+        status = main(words)
+    # A terminal takes UTF-8 alone: what cannot be written there is an error here.
+    return [status, printed.getvalue().encode().decode(), complained.getvalue().encode().decode()]

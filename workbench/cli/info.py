@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.cli.options import InfoOptions
 from workbench.cli.table import format_bytes, format_table, to_json
+from workbench.printable import printable_parts
 
 
 def run(options: InfoOptions) -> None:
@@ -16,7 +17,7 @@ def run(options: InfoOptions) -> None:
     from workbench.recording import open_recording
 
     facts = open_recording(options.recording).summary()
-    sys.stdout.write(f"{to_json(facts) if options.json else describe(facts)}\n")
+    sys.stdout.write(f"{to_json(facts) if options.json else describe(printable_parts(facts))}\n")
 
 
 def describe(facts: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.cli.options import ListOptions
 from workbench.cli.table import format_bytes, format_return, format_table, to_json
+from workbench.printable import printable, printable_parts
 
 HEADER = ("recording", "agent", "environment", "episodes", "steps", "mean return [95 %]", "size", "ended")
 
@@ -27,13 +28,13 @@ def run(options: ListOptions) -> None:
     if not listed:
         sys.stdout.write(f"No recordings in {options.folder}. Make one with: workbench record POLICY ENV\n")
         return
-    good = [_row(one) for one in listed if isinstance(one, dict)]
+    good = [_row(printable_parts(one)) for one in listed if isinstance(one, dict)]
     if good:
         sys.stdout.write(f"{format_table(HEADER, good, right=(3, 4, 5, 6))}\n")
     for one in listed:
         if isinstance(one, BrokenRecording):
             reason = one.reason if one.path in one.reason else f"{one.path}: {one.reason}"
-            sys.stdout.write(f"cannot be opened: {reason}\n")
+            sys.stdout.write(f"cannot be opened: {printable(reason)}\n")
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:

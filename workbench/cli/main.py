@@ -16,6 +16,7 @@ import tyro
 
 from workbench.cli import options as commands
 from workbench.errors import WorkbenchError
+from workbench.printable import printable
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -73,12 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkbenchError as error:
         if debugging:
             raise
-        _complain(str(error))
+        _complain(" ".join(str(error).split()))
         return EXIT_USAGE if isinstance(error, commands.UsageError) else EXIT_FAILED
     except Exception as error:
         if debugging:
             raise
-        text = " ".join(str(error).split())[:300]
+        text = printable(" ".join(str(error).split())[:300])
         _complain(
             f"A defect of the workbench: {type(error).__name__}: {text}\n"
             "Run the command again with WORKBENCH_DEBUG=1 for the traceback, and please report it."

@@ -5,6 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.printable import printable
+
 
 def format_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
     """Columns as wide as their widest cell, two spaces apart.
@@ -45,7 +47,11 @@ def format_return(facts: dict[str, Any]) -> str:
 
 def to_json(value: Any) -> str:
     """Strict JSON: numbers that are not finite, which JSON has no word for, become null."""
-    return json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False)
+    if text.replace("\n", "").isprintable():
+        return text
+    # The line ends are those between the parts: within texts they are written out already.
+    return "".join(sign if sign == "\n" or printable(sign) == sign else json.dumps(sign)[1:-1] for sign in text)
 
 
 def _finite(value: Any) -> Any:

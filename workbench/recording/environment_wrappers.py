@@ -50,7 +50,7 @@ def _atari(env: Environment, argument: str | None) -> Environment:
         from stable_baselines3.common.atari_wrappers import AtariWrapper
     except ImportError as error:  # pragma: no cover - stable-baselines3 is a core dependency
         raise MissingExtraError("opencv-python-headless", "atari", "The wrapper 'atari'") from error
-    skip = int(argument) if argument else 4
+    skip = _number(argument, 4, 64)
     return AtariWrapper(env, frame_skip=skip, terminal_on_life_loss=False, clip_reward=False)
 
 
@@ -66,12 +66,20 @@ def _minigrid(name: str) -> Callable[[Environment, str | None], Environment]:
     return wrap
 
 
+def _number(argument: str | None, default: int, most: int) -> int:
+    """The argument of a wrapper; a recording may name it, and a stack of a billion frames fills any memory."""
+    number = int(argument) if argument else default
+    if not 0 < number <= most:
+        raise WorkbenchError(f"a wrapper takes a number from 1 to {most:,}; it was given {number:,}")
+    return number
+
+
 WRAPPERS: Mapping[str, Callable[[Environment, str | None], Environment]] = {
     "atari": _atari,
-    "frame_stack": lambda env, count: FrameStack(env, int(count or 4)),
+    "frame_stack": lambda env, count: FrameStack(env, _number(count, 4, 64)),
     "flatten": lambda env, _: gymnasium.wrappers.FlattenObservation(env),
-    "time_limit": lambda env, steps: gymnasium.wrappers.TimeLimit(env, int(steps or 1000)),
-    "resize": lambda env, size: gymnasium.wrappers.ResizeObservation(env, (int(size or 84), int(size or 84))),
+    "time_limit": lambda env, steps: gymnasium.wrappers.TimeLimit(env, _number(steps, 1000, 10**9)),
+    "resize": lambda env, size: gymnasium.wrappers.ResizeObservation(env, (_number(size, 84, 2048),) * 2),
     "grayscale": lambda env, _: gymnasium.wrappers.GrayscaleObservation(env, keep_dim=True),
     "minigrid_image": _minigrid("ImgObsWrapper"),
     "minigrid_full": _minigrid("FullyObsWrapper"),

@@ -67,6 +67,12 @@ class EnvironmentSpecification:
                         f"The recording names the environment {self.id!r}. {how_to_allow(module)} "
                         f"(or pass environment=...)."
                     )
+            files = [name for name, value in self.kwargs.items() if _names_a_file(value)]
+            if files:
+                raise WorkbenchError(
+                    f"The recording makes the environment {self.id!r} with {', '.join(files)} that may name a file, "
+                    f"which is not opened because a recording names it; pass environment=..."
+                )
         return make_environment(self.id, kwargs=self.kwargs, wrappers=self.wrappers, render=render)
 
 
@@ -137,6 +143,14 @@ def _modules_of(environment_id: str) -> list[str]:
     if not companions and environment_id not in gymnasium.registry:
         companions = ["ale_py"]
     return [module for module in companions if importlib.util.find_spec(module) is not None]
+
+
+def _names_a_file(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_names_a_file, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_names_a_file, value))
+    return isinstance(value, str) and ("/" in value or "\\" in value or value.startswith((".", "~")))
 
 
 def _register(module: str) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
+from workbench.printable import printable
 from workbench.recording.cluster_reading import read_parts
 from workbench.recording.column_rules import check_final, check_steps
 from workbench.recording.episodes import Episode, read_table, scan_rows
@@ -227,7 +228,7 @@ class Recording:
         lines.append(f"  steps: {', '.join(self.steps)}")
         for name, layer in self.layers.items():
             lines.append(f"  {name}: {layer['module']} {layer['shape']} {layer['dtype']}")
-        return "\n".join(lines)
+        return "\n".join(printable(line) for line in lines)
 
     def _repr_html_(self) -> str:
         facts = self.summary()
