@@ -529,7 +529,7 @@ def test_wrong_keyword_arguments(word: str) -> None:
     ],
 )
 def test_the_name_of_a_recording_that_was_given_none(policy: str, environment: str, name: str) -> None:
-    assert RecordOptions(policy=policy, environment=environment).path == Path("runs") / name
+    assert RecordOptions(policy=policy, environment=environment).path == f"runs/{name}"
 
 
 def test_json_has_null_for_what_is_not_finite() -> None:

@@ -108,7 +108,7 @@ def test_pairs_alternate_after_a_warm_up() -> None:
 
 def test_figures_are_found_by_name_and_by_area() -> None:
     assert select([]) == list(GROUPS)
-    assert [group.name for group in select(["recording"])] == ["recording a CNN", "recording an MLP"]
+    assert [group.name for group in select(["env", "cli"])] == ["command line", "environments"]
     assert [group.name for group in select(["recording/mlp_ratio"])] == ["recording an MLP"]
     assert select(["nothing"]) == []
     assert len(FIGURES) == sum(len(group.figures) for group in GROUPS)

@@ -179,9 +179,9 @@ def _perform(request: dict[str, Any], pipe: int) -> None:
 
 def _watch(alarms: list[str], writes: str | None) -> None:
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _FORBIDDEN and not (writes and _within(arguments, writes)):
+        if event in _FORBIDDEN and not (writes and _within(event, arguments, writes)):
             alarms.append(f"{event} {repr(arguments)[:120]}")
-        elif event == "open" and _writes(arguments) and not (writes and _within(arguments, writes)):
+        elif event == "open" and _writes(arguments) and not (writes and _within(event, arguments, writes)):
             alarms.append(f"open {arguments[0]!r} to write")
 
     class Finder:
@@ -195,9 +195,16 @@ def _watch(alarms: list[str], writes: str | None) -> None:
     sys.addaudithook(hook)
 
 
-def _within(arguments: tuple[Any, ...], folder: str) -> bool:
+def _within(event: str, arguments: tuple[Any, ...], folder: str) -> bool:
     first = arguments[0] if arguments else None
-    return isinstance(first, str | bytes) and os.path.realpath(os.fsdecode(first)).startswith(folder)
+    if not isinstance(first, str | bytes):
+        return False
+    place = os.fsdecode(first)
+    if event in ("os.remove", "os.rmdir") and not os.path.isabs(place) and arguments[1] >= 0:
+        # Relative to an open folder: so `shutil.rmtree` removes a tree.
+        place = os.path.join(os.readlink(f"/proc/self/fd/{arguments[1]}"), place)
+    place = os.path.realpath(place)
+    return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _writes(arguments: tuple[Any, ...]) -> bool:

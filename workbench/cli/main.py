@@ -60,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as error:
         return int(error.code or 0)
     debugging = bool(os.environ.get("WORKBENCH_DEBUG"))
-    _prepare_process(quiet=not debugging)
+    _prepare_process(quiet=not debugging, modules=_names_a_module(chosen))
     try:
         _runner(chosen)(chosen)
         sys.stdout.flush()
@@ -124,10 +124,15 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
     return runner
 
 
-def _prepare_process(*, quiet: bool) -> None:
-    # Policies and environments named `module:name` may lie in the working directory, as they do for `python -m`.
-    # It comes last, so that nothing there takes the place of an installed package.
-    if "" not in sys.path and os.getcwd() not in sys.path:
+def _names_a_module(chosen: Any) -> bool:
+    return isinstance(chosen, commands.RecordOptions) and ":" in chosen.environment
+
+
+def _prepare_process(*, quiet: bool, modules: bool) -> None:
+    # An environment named `module:name` may lie in the working directory, as it does for `python -m`. It comes last, so
+    # that nothing there takes the place of an installed package; and it comes only then: in a stranger's folder, a
+    # module that has the name of a package that is not installed would be imported in its place.
+    if modules and "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     # Environments draw into memory here, never into a window: without this SDL complains where there is no display.
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")

@@ -71,6 +71,10 @@ class RecordOptions:
     """Let the agent's file run its own code while it is loaded. Only for files that you made yourself."""
     overwrite: Switch = False
     """Replace a recording that is there."""
+    resume: Switch = False
+    """Go on with the recording that is there, if one is and it was killed, stopped or failed; asked for as before."""
+    flush_seconds: Annotated[float, conf.arg(metavar="S")] = 5.0
+    """The longest that a step waits to be committed: what a killed process loses at most."""
     cluster: Annotated[str | None, _argument("ADDRESS", "this process")] = None
     """A Dask scheduler whose workers record the episodes: tcp://host:8786."""
 

@@ -43,6 +43,8 @@ def run(options: RecordOptions) -> None:
                 device=options.device,
                 activation_dtype="float16" if options.float16 else None,
                 overwrite=options.overwrite,
+                resume=options.resume,
+                flush_seconds=options.flush_seconds,
                 client=client,
                 progress=TerminalProgress("recording", "episodes" if options.steps is None else "steps"),
             )

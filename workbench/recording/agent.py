@@ -6,7 +6,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import zarr
@@ -26,13 +26,24 @@ PARAMETERS = "parameters"
 NORMALISATION = "normalisation"
 
 
+class AgentFile(NamedTuple):
+    """The file that an agent came from, where it is no longer on the disk: it was kept in a recording."""
+
+    name: str
+    kind: str
+    content: bytes
+
+
 def write_agent(root: zarr.Group, policy: Policy) -> None:
     """Store the file that the policy was loaded from, or else its parameters; and what normalises its observations."""
     group = root.require_group(AGENT)
     source = getattr(policy, "source", None)
     algorithm = getattr(policy, "algorithm", None)
     kind = kind_of_algorithm(algorithm) if algorithm is not None else None
-    if source is not None and Path(source).is_file():
+    kept: AgentFile | None = getattr(policy, "agent_file", None)
+    if kept is not None:
+        _write_file(group, kept.content, kept.name, kept.kind)
+    elif source is not None and Path(source).is_file():
         spec = str(getattr(policy, "spec", None) or "")
         _write_file(group, Path(source).read_bytes(), Path(source).name, spec.partition(":")[0])
     elif kind is not None:
@@ -111,13 +122,12 @@ def read_agent_policy(
             f"The agent's file inside the recording should be bytes of an agent of a kind in {', '.join(KIND_NAMES)}; "
             f"it is {array.dtype} {list(array.shape)} of kind {str(kind)[:40]!r}."
         )
-    content = array[:].data
+    content = array[:].tobytes()
     if hashlib.sha256(content).hexdigest() != checksum:
         raise WorkbenchError("The agent's file inside the recording is damaged: its checksum does not match.")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "agent.zip"
         path.write_bytes(content)
-        del content
         policy = load_policy(
             f"{kind}:{path}",
             environment=environment,
@@ -125,6 +135,11 @@ def read_agent_policy(
             trust_pickle=trust_pickle,
         )
     _check_fingerprint(described, fingerprint(policy))
+    # It came from the recording, and the file that it was loaded from is gone.
+    made: Any = policy
+    made.spec = spec or f"{kind}:agent.zip"
+    made.source = None
+    made.agent_file = AgentFile(str(array.attributes.get("name") or "agent.zip")[:200], kind, content)
     return policy
 
 

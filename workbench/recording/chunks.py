@@ -4,8 +4,11 @@ The writer thread shares the interpreter with the acting thread: every Python in
 waits for. What is stored is byte for byte what Zarr's own codecs would store, and the tests read it with plain Zarr.
 """
 
+import errno
+import json
 import os
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,6 +45,9 @@ class LocalPlace:
         try:
             file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         except FileNotFoundError:
+            if not os.path.isdir(self._folder):
+                # Somebody has removed or moved it: making it anew would leave half a recording in its place.
+                raise FileNotFoundError(errno.ENOENT, "its folder is no longer there", self._folder) from None
             os.makedirs(os.path.dirname(path), exist_ok=True)
             file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
@@ -62,15 +68,28 @@ class StorePlace:
 
     def put(self, name: str, content: bytes) -> None:
         """Store the object."""
-        sync(self._store.set(f"{self._path}/{name}", default_buffer_prototype().buffer.from_bytes(content)))
+        path = f"{self._path}/{name}" if self._path else name
+        sync(self._store.set(path, default_buffer_prototype().buffer.from_bytes(content)))
 
 
 def place_of(group: zarr.Group, name: str) -> Place:
     """Where the files of an array in a group go."""
-    path = f"{group.path}/{name}" if group.path else name
-    if isinstance(group.store, LocalStore):
-        return LocalPlace(group.store.root / path)
-    return StorePlace(group.store, path)
+    return _place(group.store, f"{group.path}/{name}" if group.path else name)
+
+
+def write_root(store: Store, attributes: Mapping[str, Any]) -> None:
+    """Write the root's metadata in one piece, without a repetition of the arrays': they are about to grow."""
+    document = {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
+    _place(store, "").put("zarr.json", json.dumps(document, indent=2).encode())
+
+
+def _place(store: Store, path: str) -> Place:
+    if isinstance(store, LocalStore):
+        folder = store.root / path
+        if path:
+            os.makedirs(folder, exist_ok=True)
+        return LocalPlace(folder)
+    return StorePlace(store, path)
 
 
 def encode(block: npt.NDArray[Any]) -> bytes:

@@ -41,7 +41,7 @@ class _Watch:
 
     def __init__(self, stop: str) -> None:
         self._stop = stop
-        self._next = time.monotonic() + SECONDS_BETWEEN_LOOKS
+        self._next = time.monotonic()
         self._event: Any = None
 
     def update(self, done: int, total: int, message: str = "") -> None:

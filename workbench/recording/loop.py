@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from gymnasium import spaces
 
 from workbench.errors import WorkbenchError
@@ -15,7 +16,9 @@ from workbench.progress import Cancelled, Progress
 from workbench.recording.columns import batch_observations
 from workbench.recording.environment_wrappers import Environment
 from workbench.recording.layout import ENDED_CANCELLED, ENDED_FINISHED
+from workbench.recording.reader import open_recording
 from workbench.recording.recorder import Recorder
+from workbench.recording.resume import read_last_rows, restore_episode
 
 
 @dataclass(kw_only=True)
@@ -54,15 +57,18 @@ class Rollout:
         self.recorder.newest = self._observations
         self._infos = [{}] * slots
         self._streams = [EpisodeRandom(0)] * slots
-        for slot in range(slots):
-            self._start(slot)
-        active = list(range(slots))
-        state = self.policy.initial_state(slots)
-        starts = np.ones(slots, np.bool_)
+        if self.recorder.stored is None:
+            for slot in range(slots):
+                self._start(slot)
+            active = list(range(slots))
+            state = self.policy.initial_state(slots)
+            starts = np.ones(slots, np.bool_)
+        else:
+            active, state, starts = self._resume(self.recorder.stored.number_of_episodes)
         takes_masks = bool(getattr(self.policy, "takes_action_masks", False))
         report_every = max(1, 64 // slots)
         iteration = 0
-        while active:
+        while active and (self.steps is None or self.recorder.number_of_steps < self.steps):
             if iteration % report_every == 0:
                 done = self._finished if self.episodes is not None else self.recorder.number_of_steps
                 progress.update(min(done, total), total, f"{self.recorder.number_of_steps} steps")
@@ -72,8 +78,6 @@ class Rollout:
                 starts = starts[: len(active)]
                 state = {name: tensor[: len(active)] for name, tensor in state.items()} if state is not None else None
             state, starts, going_on = self._step(active, state, starts, takes_masks=takes_masks)
-            if self.steps is not None and self.recorder.number_of_steps >= self.steps:
-                break
             if not all(going_on):
                 keep = [row for row, stays in enumerate(going_on) if stays]
                 active = [active[row] for row in keep]
@@ -119,27 +123,31 @@ class Rollout:
             truncated.append(bool(cut_off))
             after.append(observation)
             infos.append(info)
-        self.recorder.step(
-            observations,
-            choice.actions,
-            np.array(rewards, np.float64),
-            np.array(terminated, np.bool_),
-            np.array(truncated, np.bool_),
-            truth=truth,
-            frames=frames,
-            action_masks=masks,
-            slots=None if count == len(self.environments) else np.asarray(active, np.int16),
-            copy=False,
-        )
-        # Only now: where one of the environments raised, the others' rows were not written either.
-        for slot, observation, info in zip(active, after, infos, strict=True):
-            self._observations[slot], self._infos[slot] = observation, info
-        going_on = [True] * count
         over = [ended or cut_off for ended, cut_off in zip(terminated, truncated, strict=True)]
-        if True in over:
-            for row, ends in enumerate(over):
-                if ends:
-                    going_on[row] = self._end(active[row], terminated[row], truncated[row])
+        ending = [row for row, ends in enumerate(over) if ends] if True in over else []
+        last_frames = [self._frame(active[row]) if self.frames else None for row in ending]
+        # Ctrl-C comes before all of this or after it: rows, the ends of their episodes and what follows them agree.
+        with self.recorder.uninterrupted:
+            self.recorder.step(
+                observations,
+                choice.actions,
+                np.array(rewards, np.float64),
+                np.array(terminated, np.bool_),
+                np.array(truncated, np.bool_),
+                truth=truth,
+                frames=frames,
+                action_masks=masks,
+                slots=None if count == len(self.environments) else np.asarray(active, np.int16),
+                copy=False,
+            )
+            # Only now: where one of the environments raised, the others' rows were not written either.
+            for slot, observation, info in zip(active, after, infos, strict=True):
+                self._observations[slot], self._infos[slot] = observation, info
+            for row, frame in zip(ending, last_frames, strict=True):
+                self._finish(active[row], terminated[row], truncated[row], frame)
+        going_on = [True] * count
+        for row in ending:
+            going_on[row] = self._start_next(active[row])
         return choice.output.state, np.array(over, np.bool_), going_on
 
     def _start(self, slot: int) -> None:
@@ -152,16 +160,56 @@ class Rollout:
         self._streams[slot] = EpisodeRandom(seed)
         self.recorder.start_episode(slot, seed)
 
-    def _end(self, slot: int, terminated: bool, truncated: bool) -> bool:
-        """Close the slot's episode and start the next one; False where there is none left for it."""
+    def _resume(self, finished: int) -> tuple[list[int], State | None, npt.NDArray[np.bool_]]:
+        """Bring everything to where the recording ends: which slots go on, their state, and who starts an episode."""
+        recording = open_recording(self.recorder.path)
+        last = read_last_rows(recording, len(self.environments))
+        self._finished = finished
+        self._started = len(self.environments) + finished - sum(last.ended)
+        if self.episodes is not None:
+            self._started = min(self._started, self.episodes)
+        self.recorder.begin_at(self._started)
+        numbers = recording.steps["episode"][len(recording) - len(last.slots) :].tolist()
+        kept = []
+        for row, slot in enumerate(last.slots):
+            if last.ended[row]:
+                if self._start_next(slot):
+                    kept.append(row)
+                continue
+            seed = self.seed + numbers[row]
+            restored = restore_episode(
+                recording,
+                numbers[row],
+                self.environments[slot],
+                self.policy,
+                seed=seed,
+                deterministic=self.deterministic,
+            )
+            self._observations[slot], self._infos[slot] = restored.observation, restored.info
+            self._streams[slot] = restored.stream
+            self.recorder.restore_episode(
+                slot,
+                episode=numbers[row],
+                t=restored.length,
+                total=restored.total,
+                first_row=restored.first_row,
+                seed=seed,
+            )
+            kept.append(row)
+        rows = len(recording) - len(last.slots) + np.array(kept, np.int64)
+        state = self.policy.initial_state(len(kept))
+        if state is not None:
+            state = {name: torch.from_numpy(recording.state[name][rows]).to(like) for name, like in state.items()}
+        return [last.slots[row] for row in kept], state, np.array([last.ended[row] for row in kept], np.bool_)
+
+    def _finish(self, slot: int, terminated: bool, truncated: bool, final_frame: npt.NDArray[np.uint8] | None) -> None:
         self.recorder.finish_episode(
-            slot,
-            self._observations[slot],
-            terminated=terminated,
-            truncated=truncated,
-            final_frame=self._frame(slot) if self.frames else None,
+            slot, self._observations[slot], terminated=terminated, truncated=truncated, final_frame=final_frame
         )
         self._finished += 1
+
+    def _start_next(self, slot: int) -> bool:
+        """Start the slot's next episode; False where there is none left for it."""
         if self.episodes is not None and self._started >= self.episodes:
             return False
         self._start(slot)

@@ -4,6 +4,7 @@ All ways in (`record`, the wrappers for one's own loop, the training callback) f
 """
 
 import logging
+import os
 from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import Any, Self
 import gymnasium
 import numpy as np
 import numpy.typing as npt
+import zarr
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
@@ -22,11 +24,15 @@ from workbench.recording.environment_wrappers import Environment
 from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.facts import first_facts, now
 from workbench.recording.hooks import ActivationCapture
+from workbench.recording.interrupts import Interrupts
 from workbench.recording.layout import ACTIVATIONS, ENDED_FINISHED, GROUPS, STATE, STEPS
+from workbench.recording.lock import WriterLock
+from workbench.recording.resume import take_up
 from workbench.recording.rows import RowStream
 from workbench.recording.rows import activation_dtype as dtype_of_activations
 from workbench.recording.slots import Slots
-from workbench.recording.store import consolidate, create_group
+from workbench.recording.store import consolidate, create_group, lock_for_writing, occupied, open_group
+from workbench.recording.stored_rows import StoredRows
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +55,12 @@ class Recorder:
         flush_seconds: The longest that a row waits to be committed: what a killed process loses at most.
         first_episode: Number of the first episode, where this is one part of a larger recording.
         keep_agent: Whether the agent is kept in the recording; a part's is kept by the whole.
+        asked: What is to be recorded, in plain JSON; kept for the record, and a recording resumed must have the same.
+        resume: Go on with the recording that is at `out`, if there is one; `Rollout` brings its episodes back.
 
     Raises:
-        WorkbenchError: The place cannot be written, or a layer pattern matches nothing.
+        WorkbenchError: The place cannot be written, another recorder is writing there, a layer pattern matches nothing,
+            or what is to be resumed is complete or was recorded otherwise.
     """
 
     def __init__(
@@ -71,6 +80,8 @@ class Recorder:
         flush_seconds: float = 5.0,
         first_episode: int = 0,
         keep_agent: bool = True,
+        asked: Mapping[str, Any] | None = None,
+        resume: bool = False,
     ) -> None:
         self.path = str(out)
         self.policy: Policy | None = _as_policy(policy)
@@ -79,33 +90,34 @@ class Recorder:
         self._capture = (
             ActivationCapture(self.policy.module, layers, prefix=f"{ACTIVATIONS}/") if self.policy is not None else None
         )
+        self._lock: WriterLock | None = None
+        self.stored: StoredRows | None = None
+        """What was there and is continued; None where this is a new recording."""
         try:
-            self._root = create_group(self.path, overwrite=overwrite)
-            for group in GROUPS:
-                self._root.require_group(group)
-            if self.policy is not None and keep_agent:
-                write_agent(self._root, self.policy)
-        except BaseException as error:
-            if self._capture is not None:
-                self._capture.remove()
-            if isinstance(error, OSError):
-                reason = error.strerror or error
-                raise WorkbenchError(f"A recording cannot be written at {self.path}: {reason}.") from error
-            raise
-        self._facts = first_facts(
-            self.policy,
-            environment,
-            specification,
-            {
+            settings: dict[str, Any] = {
                 "seed": seed,
                 "derived_seeds": derived_seeds,
                 "deterministic": deterministic,
                 "slots": slots,
                 "activation_dtype": activation_dtype or "as computed",
                 "flush_seconds": flush_seconds,
-            },
-        )
-        self._root.update_attributes(self._facts | {"committed_steps": 0, "committed_episodes": 0})
+            }
+            if asked is not None:
+                settings["asked"] = dict(asked)
+            self._facts = first_facts(self.policy, environment, specification, settings)
+            self._lock = lock_for_writing(self.path)
+            if resume and occupied(self.path):
+                self.stored, self._facts = take_up(self.path, self._facts)
+                overwrite = True
+            self._root = self._create(overwrite, keep_agent) if self.stored is None else open_group(self.path)
+        except BaseException as error:
+            if self._capture is not None:
+                self._capture.remove()
+            self._release()
+            if isinstance(error, OSError):
+                reason = error.strerror or error
+                raise WorkbenchError(f"A recording cannot be written at {self.path}: {reason}.") from error
+            raise
         self._rows = RowStream(
             self._root,
             self._facts,
@@ -113,11 +125,26 @@ class Recorder:
             flush_seconds=flush_seconds,
             activation_dtype=stored_dtype,
             capture=self._capture,
+            lock=self._lock,
+            stored=self.stored,
         )
+        self.uninterrupted = Interrupts()
+        """Entered by a loop for what must be done together: Ctrl-C comes when it is left."""
+        self._due = False
+        self._process = os.getpid()
         self._closed = False
         self._slots = Slots(slots, first_episode)
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
+
+    def _create(self, overwrite: bool, keep_agent: bool) -> zarr.Group:
+        attributes = self._facts | {"committed_steps": 0, "committed_episodes": 0}
+        root = create_group(self.path, overwrite=overwrite, attributes=attributes)
+        for group in GROUPS:
+            root.require_group(group)
+        if self.policy is not None and keep_agent:
+            write_agent(root, self.policy)
+        return root
 
     @property
     def number_of_steps(self) -> int:
@@ -159,6 +186,7 @@ class Recorder:
         """
         if self.policy is None or self._capture is None:
             raise WorkbenchError("This recorder was given no policy, so it cannot act; pass policy=... to Recorder.")
+        self._hand_over()
         self._capture.begin()
         choice = self.policy.act(
             observations,
@@ -200,6 +228,12 @@ class Recorder:
             slots: `[B]`, which environments these are; None means all.
             copy: False where nobody changes any of these arrays any more: they are then kept as they are.
         """
+        if os.getpid() != self._process:
+            raise WorkbenchError(
+                f"This recorder belongs to process {self._process}, and was taken along into process {os.getpid()}, "
+                f"which cannot write to it. Record in the process that made it, or make a recorder here."
+            )
+        self._hand_over()
         columns = self._slots.columns(slots)
         columns["steps/action"] = actions
         columns["steps/reward"] = rewards
@@ -218,11 +252,18 @@ class Recorder:
             columns |= truth
         if copy:
             columns = {path: np.array(values) for path, values in columns.items()}
-        first = self._rows.number_of_steps
-        full = self._rows.put(columns, len(rewards))
-        self._slots.advance(slots, rewards, first)
-        if full:
-            self._rows.submit(self._slots.take_finished())
+        self._rows.ready()
+        with self.uninterrupted:
+            first = self._rows.number_of_steps
+            self._due = self._rows.put(columns, len(rewards))
+            self._slots.advance(slots, rewards, first)
+
+    def _hand_over(self) -> None:
+        """Give the rows to the writer, if it is time: before the next ones, when ends that came with them are known."""
+        if self._due:
+            with self.uninterrupted:
+                self._due = False
+                self._rows.submit(self._slots.take_finished())
 
     def read_truth(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
         """The labels in `info["truth"]`, copied into one column each; to be read before the environments are stepped.
@@ -287,7 +328,7 @@ class Recorder:
 
     def close(self, ended: str = ENDED_FINISHED) -> None:
         """Write and commit everything, and say in the recording how it ended; does nothing the second time."""
-        if self._closed:
+        if self._closed or os.getpid() != self._process:
             return
         self._closed = True
         if self._capture is not None:
@@ -296,15 +337,33 @@ class Recorder:
             if self._slots.episode(slot) >= 0:
                 self.finish_episode(slot, self.newest.get(slot), complete=False)
         final = {"ended": ended, "complete": ended == ENDED_FINISHED, "closed": now()}
-        self._rows.close(self._slots.take_finished(), final)
-        consolidate(self._root)
+        try:
+            self._rows.close(self._slots.take_finished(), final)
+            consolidate(self._root)
+        except OSError as error:
+            raise WorkbenchError(
+                f"{self.path} could not be closed: {error.strerror or error}. What was committed can be opened."
+            ) from error
+        finally:
+            self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def __enter__(self) -> Self:
+        self.uninterrupted.install()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _traceback: TracebackType | None
     ) -> None:
+        try:
+            self._leave(error)
+        finally:
+            self.uninterrupted.remove()
+
+    def _leave(self, error: BaseException | None) -> None:
         if error is None:
             self.close()
             return
@@ -316,6 +375,23 @@ class Recorder:
             self.close(reason)
         except WorkbenchError:
             logger.debug("closing after an error failed as well", exc_info=True)
+
+    def begin_at(self, episode: int) -> None:
+        """Say which number the next episode to begin has, in a recording that is resumed."""
+        self._slots.number_of_episodes = episode
+
+    def restore_episode(self, slot: int, *, episode: int, t: int, total: float, first_row: int, seed: int) -> None:
+        """Take up an episode of the recording that is resumed.
+
+        Args:
+            slot: Where it goes on.
+            episode: Its number.
+            t: How many of its steps are recorded.
+            total: The sum of their rewards, added one after another.
+            first_row: Row of the first of them.
+            seed: What its environment was reset with.
+        """
+        self._slots.restore(slot, episode=episode, t=t, total=total, first_row=first_row, seed=seed)
 
     def current_episode(self, slot: int) -> int:
         """The number of the episode going on in a slot; −1 between episodes."""

@@ -40,6 +40,8 @@ def record(
     device: str = "cpu",
     activation_dtype: str | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    flush_seconds: float = 5.0,
     progress: Progress | None = None,
     client: Any | None = None,
 ) -> Recording:
@@ -66,6 +68,9 @@ def record(
         device: Where the network runs, `cpu` or `cuda`.
         activation_dtype: `float16` halves the size of the activations and loses precision.
         overwrite: Replace a recording that is there.
+        resume: Go on with the recording that is there, if there is one and it was killed, stopped or failed: the result
+            is what it would have been without. Everything else must be as it was.
+        flush_seconds: The longest that a step waits to be committed: what a killed process loses at most.
         progress: Is told how far the recording is, and may raise `Cancelled` to stop it.
         client: A `dask.distributed.Client`: its workers record the episodes, in parts of one recording. Agent and
             environment should be given by name, and `out` is a folder or URL that all workers reach.
@@ -83,8 +88,12 @@ def record(
     for name, count in (("episodes", episodes), ("steps", steps), ("environments", environments)):
         if count is not None and count < 1:
             raise WorkbenchError(f"The number of {name} must be at least 1; it is {count}.")
+    if resume and overwrite:
+        raise WorkbenchError("resume and overwrite exclude each other: go on with what is there, or replace it.")
     slots = min(environments, episodes) if episodes is not None else environments
     if client is not None:
+        if resume:
+            raise WorkbenchError("A recording on a cluster cannot be resumed; overwrite it, or choose another path.")
         from workbench.recording.cluster import record_on_cluster
 
         return record_on_cluster(
@@ -133,6 +142,14 @@ def record(
                 layers=layers,
                 activation_dtype=activation_dtype,
                 overwrite=overwrite,
+                resume=resume,
+                flush_seconds=flush_seconds,
+                asked={
+                    "episodes": episodes,
+                    "steps": steps,
+                    "layers": None if layers is None else list(layers),
+                    "frames": frames,
+                },
             )
         )
         rollout = Rollout(

@@ -11,10 +11,13 @@ import zarr
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
+from workbench.recording.chunks import write_root
 from workbench.recording.hooks import ActivationCapture
 from workbench.recording.layout import ACTIVATIONS, trailing_dimensions
+from workbench.recording.lock import WriterLock
 from workbench.recording.segment import ArraySpecification, Segment, to_numpy
-from workbench.recording.writer import Episode, StoreWriter
+from workbench.recording.stored_rows import StoredRows
+from workbench.recording.writer import SHARE_OF_WAITING, Episode, StoreWriter
 
 
 class RowStream:
@@ -27,6 +30,8 @@ class RowStream:
         flush_seconds: The longest that a row waits to be committed.
         activation_dtype: What floating-point activations are stored as; None keeps each tensor's own.
         capture: What knows the layers; None where there is no policy.
+        lock: Says whether the recording is still where it was.
+        stored: What is there already and is continued.
     """
 
     def __init__(
@@ -38,8 +43,10 @@ class RowStream:
         flush_seconds: float,
         activation_dtype: np.dtype[Any] | None,
         capture: ActivationCapture | None,
+        lock: WriterLock | None = None,
+        stored: StoredRows | None = None,
     ) -> None:
-        self.number_of_steps = 0
+        self.number_of_steps = stored.steps if stored is not None else 0
         """Rows put so far, committed or not."""
         self._root = root
         self._facts = facts
@@ -47,11 +54,22 @@ class RowStream:
         self._flush_seconds = flush_seconds
         self._activation_dtype = activation_dtype
         self._capture = capture
+        self._lock = lock
+        self._stored = stored
         self._first: Mapping[str, Tensor] | None = None
         self._writer: StoreWriter | None = None
         self._segment: Segment | None = None
-        self._submitted = 0
+        self._submitted = self.number_of_steps
         self._last_submit = time.monotonic()
+
+    def ready(self) -> None:
+        """Wait until there is room for the next rows.
+
+        Raises:
+            WorkbenchError: What is there cannot be written.
+        """
+        if self._writer is not None:
+            self._current()
 
     def take(self, tensors: Mapping[str, Tensor], batch: int) -> None:
         """Take what the policy gave for the next rows; nobody may change the tensors any more.
@@ -77,7 +95,7 @@ class RowStream:
         """Add rows, by reference: nobody may change the arrays any more.
 
         Returns:
-            Whether the segment should be submitted now.
+            Whether the segment should be submitted before the next rows, when episodes that end here have been told.
 
         Raises:
             WorkbenchError: The policy has not acted before the first of them; or they are not of the shapes that the
@@ -95,26 +113,25 @@ class RowStream:
         self.number_of_steps += batch
         return (
             segment.rows - segment.filled < self._slots
-            or time.monotonic() - self._last_submit > self._flush_seconds / 2
+            or time.monotonic() - self._last_submit > self._flush_seconds * SHARE_OF_WAITING
         )
 
     def submit(self, episodes: Sequence[Episode]) -> None:
         """Hand what there is to the writer thread.
 
         Args:
-            episodes: Rows of the episodes' table, committed after all steps so far.
+            episodes: Rows of the episodes' table, committed together with the steps.
         """
         assert self._writer is not None
-        if self._segment is not None and self._segment.filled:
-            segment = self._segment
+        segment = self._segment if self._segment is not None and self._segment.filled else None
+        if segment is not None:
             segment.join()
             self._submitted += segment.filled
             if segment.overwritten:
                 self._report_overwritten(segment.overwritten)
-            self._writer.submit(segment)
         self._segment = None
-        if episodes:
-            self._writer.submit_episodes(list(episodes))
+        if segment is not None or episodes:
+            self._writer.submit(segment, list(episodes), self._snapshot())
         self._last_submit = time.monotonic()
 
     def close(self, episodes: Sequence[Episode], final: Mapping[str, Any]) -> None:
@@ -124,8 +141,14 @@ class RowStream:
             episodes: As for `submit`.
             final: Root attributes that are true once that has been done.
         """
+        if self._writer is None and self._stored is not None:
+            # Nothing was added, and yet the arrays may be longer than what counts.
+            self._writer = self._start_writer(
+                {path: spec for path, spec in self._stored.specifications.items() if path not in self._stored.episodes}
+            )
         if self._writer is None:
-            self._root.update_attributes({**self._facts, **final, "committed_steps": 0, "committed_episodes": 0})
+            counts = {"committed_steps": 0, "committed_episodes": 0, "non_finite": {}}
+            write_root(self._root.store, {**self._facts, **final, **counts})
             return
         if self._segment is not None:
             # An interrupt may have come between the rows and their count: what was not counted is not kept.
@@ -168,15 +191,23 @@ class RowStream:
             for path, module in layers.items()
         }
         # Shared with the one who finds out what else must be skipped.
-        self._facts["skipped_layers"] = self._capture.skipped if self._capture is not None else {}
-        self._writer = StoreWriter(
+        skipped = self._capture.skipped if self._capture is not None else {}
+        for name, reason in self._facts["skipped_layers"].items():
+            skipped.setdefault(name, reason)
+        self._facts["skipped_layers"] = skipped
+        self._writer = self._start_writer(specifications)
+        self.take(tensors, batch)
+
+    def _start_writer(self, specifications: Mapping[str, ArraySpecification]) -> StoreWriter:
+        return StoreWriter(
             self._root,
             specifications,
             batch=self._slots,
-            attributes=self._snapshot,
+            attributes=self._snapshot(),
             flush_seconds=self._flush_seconds,
+            lock=self._lock,
+            stored=self._stored,
         )
-        self.take(tensors, batch)
 
     def _specify(self, path: str, values: npt.NDArray[Any] | Tensor, module: str) -> ArraySpecification:
         dtype = to_numpy(values[:0]).dtype
@@ -193,7 +224,7 @@ class RowStream:
         )
 
     def _snapshot(self) -> dict[str, Any]:
-        """The facts as they are now, for the writer thread: the acting thread goes on changing them."""
+        """The facts as they are after the rows so far, for the writer: the acting thread goes on changing them."""
         return {key: dict(value) if isinstance(value, dict) else value for key, value in self._facts.items()}
 
     def _count_absent(self, rows: Mapping[str, int]) -> None:

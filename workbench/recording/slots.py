@@ -47,6 +47,11 @@ class Slots:
         self._seed[slot] = NO_SEED if seed is None else seed
         return self.episode(slot)
 
+    def restore(self, slot: int, *, episode: int, t: int, total: float, first_row: int, seed: int) -> None:
+        """Take up an episode of which `t` steps are recorded, with a return of `total` so far."""
+        self._episode[slot], self._t[slot], self._return[slot] = episode, t, total
+        self._first[slot], self._seed[slot] = first_row, seed
+
     def columns(self, slots: npt.NDArray[np.int16] | None) -> dict[str, npt.NDArray[Any]]:
         """`episode`, `t` and `slot` of the rows to come, as arrays of their own; None means all slots."""
         if slots is None:

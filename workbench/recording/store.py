@@ -3,7 +3,9 @@
 import os
 import shutil
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import zarr
@@ -13,7 +15,9 @@ from zarr.storage import FsspecStore, LocalStore
 
 from workbench.errors import WorkbenchError
 from workbench.recording.attributes import check_attributes
+from workbench.recording.chunks import write_root
 from workbench.recording.layout import FORMAT
+from workbench.recording.lock import WriterLock
 from workbench.recording.metadata import METADATA_FILE, Metadata, read_metadata
 from workbench.recording.stored_files import LocalFiles, RemoteFiles, StoredFiles
 
@@ -33,30 +37,74 @@ def make_store(path: str, *, read_only: bool) -> Store:
     return FsspecStore.from_url(path, read_only=read_only)
 
 
-def create_group(path: str, *, overwrite: bool) -> zarr.Group:
+def lock_for_writing(path: str) -> WriterLock | None:
+    """The right to write at a path of this machine; None for a URL, where nothing keeps two writers apart.
+
+    Raises:
+        WorkbenchError: Somebody else is writing there, or the place cannot be written.
+    """
+    local = local_path(path)
+    if local is None:
+        return None
+    if local.exists() and not local.is_dir():
+        raise WorkbenchError(f"{path} exists already, is no folder, and is left alone. Choose another path.")
+    try:
+        return WriterLock(local)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def create_group(path: str, *, overwrite: bool, attributes: Mapping[str, Any] | None = None) -> zarr.Group:
     """Create an empty recording.
+
+    Args:
+        path: Where.
+        overwrite: Replace a recording that is there.
+        attributes: Of its root, written in one piece with it: whoever dies now leaves a recording or none.
 
     Raises:
         WorkbenchError: Something is there already, or the place cannot be written.
     """
-    if _occupied(path):
+    if occupied(path):
         if not overwrite:
             raise WorkbenchError(
                 f"{path} exists already and is left alone. Choose another path, or overwrite it (--overwrite)."
             )
         if not is_recording(path):
             raise WorkbenchError(f"{path} is not a recording, so it is not overwritten. Choose another path.")
-        local = local_path(path)
-        if local is not None:
-            shutil.rmtree(local)
     try:
-        return zarr.open_group(make_store(path, read_only=False), mode="w" if overwrite else "w-", zarr_format=3)
-    except FileExistsError as error:
-        raise WorkbenchError(f"{path} exists already and is left alone. Choose another path.") from error
+        local = local_path(path)
+        if local is None:
+            return zarr.create_group(
+                make_store(path, read_only=False), overwrite=overwrite, attributes=dict(attributes or {}), zarr_format=3
+            )
+        local.mkdir(parents=True, exist_ok=True)
+        # The root first: whoever dies now leaves an empty recording, which can be overwritten or resumed.
+        write_root(LocalStore(local), attributes or {})
+        _empty(local)
+        return open_group(path)
     except OSError as error:
-        raise WorkbenchError(
-            f"A recording cannot be written at {path}: {error.strerror or error}. Choose a place that can be written."
-        ) from error
+        raise _unwritable(path, error) from error
+
+
+def open_group(path: str) -> zarr.Group:
+    """Open a recording's group to write to it."""
+    return zarr.open_group(make_store(path, read_only=False), mode="r+", zarr_format=3)
+
+
+def _empty(folder: Path) -> None:
+    """Remove what is in a recording's folder but for its root's metadata, and not the folder, which is locked."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        elif entry.name != METADATA_FILE:
+            entry.unlink()
+
+
+def _unwritable(path: str, error: OSError) -> WorkbenchError:
+    return WorkbenchError(
+        f"A recording cannot be written at {path}: {error.strerror or error}. Choose a place that can be written."
+    )
 
 
 def consolidate(root: zarr.Group) -> None:
@@ -67,12 +115,15 @@ def consolidate(root: zarr.Group) -> None:
         zarr.consolidate_metadata(root.store)
 
 
-def _occupied(path: str) -> bool:
+def occupied(path: str) -> bool:
+    """Whether there is anything at a path or URL; an attempt that died before it had begun is nothing."""
     local = local_path(path)
     if local is None:
         filesystem, root = fsspec.core.url_to_fs(path)
         return bool(filesystem.exists(root))
-    return local.exists() and (not local.is_dir() or any(local.iterdir()))
+    if not local.is_dir():
+        return local.exists()
+    return any(entry.name != f"{METADATA_FILE}.partial" for entry in local.iterdir())
 
 
 def stored_files(path: str) -> StoredFiles:

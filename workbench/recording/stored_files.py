@@ -86,14 +86,17 @@ class LocalFiles:
         return [self.read(name, limit) for name in names]
 
     def folders(self, name: str) -> list[str]:
-        """List the folders in a folder."""
+        """List the folders in a folder; a link to one that it lies in is refused, for what is below has no end."""
         found: list[str] = []
+        folder = self._place(name)
         try:
-            with os.scandir(self._place(name)) as entries:
+            with os.scandir(folder) as entries:
                 for number, entry in enumerate(entries):
                     if number == MAXIMUM_ENTRIES:
                         raise StoredFileError(f"{name} holds more than {MAXIMUM_ENTRIES:,} files and folders")
                     if entry.is_dir():
+                        if entry.is_symlink() and _holds(os.path.realpath(entry.path), folder):
+                            raise StoredFileError(f"{name}/{entry.name[:200]} is a link to a folder that it lies in")
                         found.append(entry.name)
         except (FileNotFoundError, NotADirectoryError):
             return []
@@ -104,11 +107,16 @@ class LocalFiles:
     def _place(self, name: str) -> str:
         check_name(name)
         place = os.path.realpath(os.path.join(self._root, name))
-        if place != self._root and not place.startswith(self._root.rstrip(os.sep) + os.sep):
+        if not _holds(self._root, place):
             raise StoredFileError(
                 f"{name} is a link that leads out of the recording, and is not followed: put a copy in its place"
             )
         return place
+
+
+def _holds(folder: str, place: str) -> bool:
+    """Whether a place is a folder or lies in it, both without links."""
+    return place == folder or place.startswith(folder.rstrip(os.sep) + os.sep)
 
 
 def _whole(file: int, size: int) -> bytes:

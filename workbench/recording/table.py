@@ -1,6 +1,6 @@
 """Arrays that grow row by row in a Zarr group; the writer thread alone touches them."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,19 @@ import zarr
 from workbench.recording.array_document import array_document
 from workbench.recording.chunks import encode, place_of
 from workbench.recording.layout import chunk_rows, row_bytes
+
+
+class StoredTail(NamedTuple):
+    """How far an array had come that is now continued."""
+
+    rows: int
+    """How many rows are kept."""
+    length: int
+    """How many rows its metadata say."""
+    values: npt.NDArray[Any]
+    """The rows of its unfinished chunk, `[rows % chunk, ...]`."""
+    non_finite: int
+    """How many of the values that are kept are NaN or infinite."""
 
 
 class GrowingArray:
@@ -26,6 +39,7 @@ class GrowingArray:
         dtype: np.dtype[Any],
         dimensions: tuple[str, ...],
         attributes: dict[str, Any] | None = None,
+        stored: StoredTail | None = None,
     ) -> None:
         rows = chunk_rows(row_bytes(row_shape, dtype.itemsize))
         self.non_finite = 0
@@ -40,7 +54,10 @@ class GrowingArray:
         self._start = 0
         self._dirty = False
         self._counted = dtype.kind in "fc"
-        self._resize(rows)
+        if stored is None:
+            self._resize(rows)
+        else:
+            self._continue(stored)
 
     @property
     def rows(self) -> int:
@@ -84,6 +101,13 @@ class GrowingArray:
         self.flush()
         if self._stored_rows != rows:
             self._resize(rows)
+
+    def _continue(self, stored: StoredTail) -> None:
+        """Go on behind the rows that are stored, without touching them: a chunk is written again when it has grown."""
+        self.non_finite, self._stored_rows = stored.non_finite, stored.length
+        self._filled = len(stored.values)
+        self._start = stored.rows - self._filled
+        self._block[: self._filled] = stored.values
 
     def _resize(self, rows: int) -> None:
         _, *rest = self._block.shape

@@ -48,6 +48,11 @@ class RecordingVecEnv(VecEnvWrapper):
     def step_wait(self) -> VecEnvStepReturn:
         """Wait for the results, and write the rows."""
         observations, rewards, dones, infos = self.venv.step_wait()
+        with self._recorder.uninterrupted:
+            self._write(observations, rewards, dones, infos)
+        return observations, rewards, dones, infos
+
+    def _write(self, observations: VecEnvObs, rewards: Any, dones: Any, infos: list[dict[str, Any]]) -> None:
         truncated = np.array([bool(info.get("TimeLimit.truncated", False)) for info in infos])
         self._recorder.step(
             self._observations,
@@ -73,7 +78,6 @@ class RecordingVecEnv(VecEnvWrapper):
             else:
                 self._recorder.newest[slot] = _row(self._observations, slot)
         self._truth = self._recorder.read_truth(following)
-        return observations, rewards, dones, infos
 
 
 def _copy(observations: Any) -> Any:

@@ -38,25 +38,28 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
         """Step, and write what was seen, done and got."""
         frames = np.array(self.env.render())[None] if self._frames else None
         observation, reward, terminated, truncated, info = self.env.step(action)
-        self._recorder.step(
-            self._observation,
-            np.array(action)[None],
-            np.asarray([reward], np.float64),
-            np.asarray([terminated]),
-            np.asarray([truncated]),
-            truth=self._truth,
-            frames=frames,
-            copy=False,
-        )
-        self._keep(observation, info)
-        if terminated or truncated:
-            self._recorder.finish_episode(
-                0,
-                observation,
-                terminated=bool(terminated),
-                truncated=bool(truncated),
-                final_frame=np.asarray(self.env.render()) if self._frames else None,
+        over = bool(terminated or truncated)
+        final_frame = np.asarray(self.env.render()) if self._frames and over else None
+        with self._recorder.uninterrupted:
+            self._recorder.step(
+                self._observation,
+                np.array(action)[None],
+                np.asarray([reward], np.float64),
+                np.asarray([terminated]),
+                np.asarray([truncated]),
+                truth=self._truth,
+                frames=frames,
+                copy=False,
             )
+            self._keep(observation, info)
+            if over:
+                self._recorder.finish_episode(
+                    0,
+                    observation,
+                    terminated=bool(terminated),
+                    truncated=bool(truncated),
+                    final_frame=final_frame,
+                )
         return observation, reward, terminated, truncated, info
 
     def _keep(self, observation: Any, info: dict[str, Any]) -> None:

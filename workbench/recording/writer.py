@@ -10,23 +10,38 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import zarr
 
 from workbench.errors import WorkbenchError
+from workbench.recording.chunks import write_root
 from workbench.recording.layout import EPISODES, SEGMENTS, segment_rows
+from workbench.recording.lock import WriterLock
 from workbench.recording.segment import ArraySpecification, Segment
-from workbench.recording.table import GrowingArray
+from workbench.recording.stored_rows import StoredRows
+from workbench.recording.table import GrowingArray, StoredTail
 
 logger = logging.getLogger(__name__)
+
+SHARE_OF_WAITING = 0.4
+"""Of the flush interval: so long a row waits for its block, and so long the block for the commit, which takes time."""
 
 
 Episode: TypeAlias = Mapping[str, npt.NDArray[Any]]
 """One row of the episodes' table."""
+
+
+class _Work(NamedTuple):
+    """What is written and committed together, so that no episode ends in committed steps and is not in the table."""
+
+    segment: Segment | None
+    episodes: Sequence[Episode]
+    attributes: Mapping[str, Any]
+    """Of the root, as far as they depend on the rows."""
 
 
 class StoreWriter:
@@ -36,8 +51,13 @@ class StoreWriter:
         root: The recording's root group.
         specifications: Every step array by its path, `steps/value`.
         batch: The most rows that come at once.
-        attributes: Gives the root attributes, without the committed counts; called at each commit on the writer thread.
-        flush_seconds: The longest that a row waits before it is committed, while rows keep coming.
+        attributes: The root's, without the committed counts.
+        flush_seconds: The longest that a row waits to be committed, while rows keep coming and the disk keeps up.
+        lock: Says whether the recording is still where it was.
+        stored: What is there already and is continued.
+
+    Raises:
+        WorkbenchError: What is there does not go on with these arrays.
     """
 
     def __init__(
@@ -46,24 +66,36 @@ class StoreWriter:
         specifications: Mapping[str, ArraySpecification],
         *,
         batch: int,
-        attributes: Callable[[], dict[str, Any]],
+        attributes: Mapping[str, Any],
         flush_seconds: float = 5.0,
+        lock: WriterLock | None = None,
+        stored: StoredRows | None = None,
     ) -> None:
         self._root = root
+        self._lock = lock
         self._attributes = attributes
-        # A row waits for its block at most half of the time, and its block for the commit the other half.
-        self._commit_seconds = flush_seconds / 2
-        self._tables = {name: _create(root, name, spec) for name, spec in specifications.items()}
+        self._commit_seconds = flush_seconds * SHARE_OF_WAITING
+        if stored is not None:
+            stored.check(specifications)
+        self._tables = {
+            path: _create(root, path, spec, stored.tail(path) if stored is not None else None)
+            for path, spec in specifications.items()
+        }
         self._episode_tables: dict[str, GrowingArray] = {}
+        if stored is not None:
+            self._episode_tables = {
+                path.removeprefix(f"{EPISODES}/"): _create(root, path, spec, stored.tail(path))
+                for path, spec in stored.episodes.items()
+            }
         rows = max(batch, segment_rows(sum(spec.row_bytes for spec in specifications.values())))
         self._free: queue.SimpleQueue[Segment] = queue.SimpleQueue()
         for _ in range(SEGMENTS):
             self._free.put(Segment(specifications, rows))
-        self._work: queue.SimpleQueue[Segment | list[Episode] | None] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
         self._final: Mapping[str, Any] = {}
         self._failure: BaseException | None = None
-        self._committed_steps = 0
-        self._committed_episodes = 0
+        self._committed_steps = stored.steps if stored is not None else 0
+        self._committed_episodes = stored.number_of_episodes if stored is not None else 0
         self._last_commit = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="recording-writer", daemon=True)
         self._thread.start()
@@ -81,15 +113,16 @@ class StoreWriter:
                 segment = self._free.get(timeout=0.5)
                 return segment
 
-    def submit(self, segment: Segment) -> None:
-        """Hand over a segment, which the caller no longer touches."""
-        self._raise_failure()
-        self._work.put(segment)
+    def submit(self, segment: Segment | None, episodes: Sequence[Episode], attributes: Mapping[str, Any]) -> None:
+        """Hand over rows, which are committed together.
 
-    def submit_episodes(self, episodes: list[Episode]) -> None:
-        """Hand over the rows of finished episodes; they are committed after all segments submitted before."""
+        Args:
+            segment: Rows of the steps; the caller no longer touches it.
+            episodes: Rows of the episodes that ended in these steps or before.
+            attributes: The root's as they are after these rows, without the committed counts.
+        """
         self._raise_failure()
-        self._work.put(episodes)
+        self._work.put(_Work(segment, episodes, attributes))
 
     def close(self, final: Mapping[str, Any]) -> None:
         """Write everything that was submitted, commit it, and set every array to its exact length.
@@ -106,20 +139,21 @@ class StoreWriter:
         if self._failure is not None:
             raise WorkbenchError(
                 f"The recording could not be written further: {_reason(self._failure)}. "
-                f"The first {self._committed_steps} steps are committed and can be opened; make room or choose "
-                f"another place, and record again."
+                f"The first {self._committed_steps} steps are committed; when that has been mended, what "
+                f"`record` began can be resumed (--resume)."
             ) from self._failure
 
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
-                if isinstance(work, Segment):
-                    for path, rows in work.blocks():
+                if work.segment is not None:
+                    for path, rows in work.segment.blocks():
                         self._tables[path].append(rows)
-                    work.clear()
-                    self._free.put(work)
-                else:
-                    self._append_episodes(work)
+                    work.segment.clear()
+                    self._free.put(work.segment)
+                if work.episodes:
+                    self._append_episodes(work.episodes)
+                self._attributes = work.attributes
                 if time.monotonic() - self._last_commit >= self._commit_seconds:
                     self._commit()
             self._close()
@@ -127,18 +161,21 @@ class StoreWriter:
             logger.debug("writer thread failed", exc_info=True)
             self._failure = failure
 
-    def _next(self) -> Segment | list[Episode] | None:
+    def _next(self) -> _Work | None:
         while True:
+            wait = self._last_commit + self._commit_seconds - time.monotonic()
             try:
-                return self._work.get(timeout=self._commit_seconds)
+                return self._work.get(timeout=max(0.0, wait))
             except queue.Empty:
                 if self._rows() != self._committed_steps:
                     self._commit()
+                else:
+                    self._last_commit = time.monotonic()
 
     def _rows(self) -> int:
         return min((table.rows for table in self._tables.values()), default=0)
 
-    def _append_episodes(self, episodes: list[Episode]) -> None:
+    def _append_episodes(self, episodes: Sequence[Episode]) -> None:
         before = max((table.rows for table in self._episode_tables.values()), default=0)
         for episode in episodes:
             for name, value in episode.items():
@@ -160,16 +197,14 @@ class StoreWriter:
     def _publish(self, final: Mapping[str, Any] | None = None) -> None:
         steps = self._rows()
         episodes = min((table.rows for table in self._episode_tables.values()), default=0)
-        attributes = (
-            self._attributes()
-            | dict(final or {})
-            | {
-                "committed_steps": steps,
-                "committed_episodes": episodes,
-                "non_finite": {path: table.non_finite for path, table in self._tables.items() if table.non_finite},
-            }
-        )
-        self._root.update_attributes(attributes)
+        counts = {
+            "committed_steps": steps,
+            "committed_episodes": episodes,
+            "non_finite": {path: table.non_finite for path, table in self._tables.items() if table.non_finite},
+        }
+        if self._lock is not None:
+            self._lock.check()
+        write_root(self._root.store, {**self._attributes, **(final or {}), **counts})
         self._committed_steps, self._committed_episodes = steps, episodes
         self._last_commit = time.monotonic()
 
@@ -182,11 +217,11 @@ class StoreWriter:
         self._publish(self._final)
 
 
-def _create(root: zarr.Group, path: str, spec: ArraySpecification) -> GrowingArray:
+def _create(root: zarr.Group, path: str, spec: ArraySpecification, stored: StoredTail | None = None) -> GrowingArray:
     group_name, _, name = path.partition("/")
     *parents, leaf = name.split("/")
     group = root.require_group("/".join((group_name, *parents)))
-    return GrowingArray(group, leaf, spec.row_shape, spec.dtype, spec.dimensions, dict(spec.attributes))
+    return GrowingArray(group, leaf, spec.row_shape, spec.dtype, spec.dimensions, dict(spec.attributes), stored)
 
 
 def _reason(failure: BaseException) -> str:
