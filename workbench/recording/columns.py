@@ -27,9 +27,10 @@ def flatten_observation(observation: Any) -> dict[str, npt.NDArray[Any]]:
 
 
 def batch_observations(observations: Sequence[Any]) -> Observations:
-    """One batch `[B, ...]` of single observations, by key where they are dicts."""
+    """One batch `[B, ...]` of single observations, by key where they are dicts (of dicts, where they are nested)."""
     if isinstance(observations[0], Mapping):
-        return {key: np.stack([np.asarray(o[key]) for o in observations]) for key in observations[0]}
+        batch: dict[str, Any] = {key: batch_observations([o[key] for o in observations]) for key in observations[0]}
+        return batch
     return np.stack([np.asarray(observation) for observation in observations])
 
 
