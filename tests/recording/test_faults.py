@@ -63,7 +63,9 @@ def test_a_killed_writer_leaves_whole_rows(tmp_path: Path) -> None:
         for name, array in getattr(recording, group).items():
             np.testing.assert_array_equal(array[:], getattr(undisturbed, group)[name][: len(recording)], err_msg=name)
     assert recording.number_of_episodes >= len(set(recording.steps["episode"][:].tolist()))
-    assert not recording.episode(-1).complete
+    for number in range(-3, 0):
+        episode = recording.episode(number)
+        assert episode.complete == bool(episode.column("terminated")[-1])
     assert len(recording.to_xarray()["steps/value"]) == len(recording)
 
 

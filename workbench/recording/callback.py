@@ -69,7 +69,7 @@ def RecordingCallback(  # noqa: N802 - it stands where stable-baselines3's callb
             record(
                 self.model,
                 env,
-                out=Path(folder) / f"step_{self.num_timesteps:09d}.zarr",
+                out=f"{str(folder).rstrip('/')}/step_{self.num_timesteps:09d}.zarr",
                 episodes=episodes,
                 seed=seed,
                 deterministic=deterministic,

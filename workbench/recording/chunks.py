@@ -19,17 +19,20 @@ import zarr
 from numcodecs.blosc import Blosc
 from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
-from zarr.core.sync import sync
 from zarr.storage import LocalStore
 
 from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR, is_shuffled, row_bytes
+from workbench.recording.object_storage import Upload
 
 
 class Place(Protocol):
     """Where the files of one array go, each whole or not at all."""
 
     def put(self, name: str, content: bytes) -> None:
-        """Store a file of the array by its name, `c/0` or `zarr.json`."""
+        """Store a file of the array by its name, `c/0` or `zarr.json`; it may still be on its way when this returns."""
+
+    def settle(self) -> None:
+        """Come back when all is stored."""
 
 
 class LocalPlace:
@@ -58,18 +61,26 @@ class LocalPlace:
             os.close(file)
         os.replace(beside, path)
 
+    def settle(self) -> None:
+        """Do nothing: it is."""
+
 
 class StorePlace:
-    """A path in any other Zarr store."""
+    """A path in any other Zarr store: one object at a time is on its way, so that those of many arrays are together."""
 
     def __init__(self, store: Store, path: str) -> None:
         self._store = store
         self._path = path
+        self._upload = Upload()
 
     def put(self, name: str, content: bytes) -> None:
-        """Store the object."""
+        """Send the object."""
         path = f"{self._path}/{name}" if self._path else name
-        sync(self._store.set(path, default_buffer_prototype().buffer.from_bytes(content)))
+        self._upload.begin(self._store.set(path, default_buffer_prototype().buffer.from_bytes(content)))
+
+    def settle(self) -> None:
+        """Wait for it."""
+        self._upload.settle()
 
 
 def place_of(group: zarr.Group, name: str) -> Place:
@@ -79,8 +90,15 @@ def place_of(group: zarr.Group, name: str) -> Place:
 
 def write_root(store: Store, attributes: Mapping[str, Any]) -> None:
     """Write the root's metadata in one piece, without a repetition of the arrays': they are about to grow."""
+    place = _place(store, "")
+    place.put("zarr.json", root_document(attributes))
+    place.settle()
+
+
+def root_document(attributes: Mapping[str, Any]) -> bytes:
+    """The root's `zarr.json`."""
     document = {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
-    _place(store, "").put("zarr.json", json.dumps(document, indent=2).encode())
+    return json.dumps(document, indent=2).encode()
 
 
 def _place(store: Store, path: str) -> Place:

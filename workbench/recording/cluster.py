@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import fsspec
 import gymnasium
 import zarr
 
@@ -29,9 +28,10 @@ from workbench.recording.layout import (
     PARTS,
     PARTS_FORMAT_VERSION,
 )
+from workbench.recording.object_storage import StorageError, remove_folders
 from workbench.recording.reader import Recording, open_recording
 from workbench.recording.rollout import make_environments, make_policy
-from workbench.recording.store import create_group, local_path
+from workbench.recording.store import create_group, local_path, written_together
 
 SECONDS_BETWEEN_COMMITS = 2.0
 SECONDS_WITHOUT_WORKERS = 60.0
@@ -147,9 +147,10 @@ def _begin(assignment: Assignment, *, overwrite: bool) -> tuple[zarr.Group, dict
     facts |= {"format_version": PARTS_FORMAT_VERSION}
     try:
         root = create_group(assignment.out, overwrite=overwrite)
-        for group in (AGENT, PARTS):
-            root.require_group(group)
-        write_agent(root, policy)
+        with written_together(root) as begun:
+            for group in (AGENT, PARTS):
+                begun.require_group(group)
+            write_agent(begun, policy)
         root.update_attributes(facts | {"committed_steps": 0, "committed_episodes": 0, "parts": []})
     except OSError as error:
         reason = error.strerror or error
@@ -291,17 +292,13 @@ def remove_uncounted(out: str, counted: Sequence[str]) -> None:
     """
     keep = {path.rpartition("/")[2] for path in counted} | {"zarr.json"}
     local = local_path(out)
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, StorageError):
         if local is not None:
             for entry in os.scandir(local / PARTS):
                 if entry.name not in keep:
                     shutil.rmtree(entry.path, ignore_errors=True)
             return
-        filesystem, root = fsspec.core.url_to_fs(out)
-        filesystem.invalidate_cache()
-        for entry in filesystem.ls(f"{root}/{PARTS}", detail=False):
-            if entry.rstrip("/").rpartition("/")[2] not in keep:
-                filesystem.rm(entry, recursive=True)
+        remove_folders(f"{out.rstrip('/')}/{PARTS}", but=sorted(keep))
 
 
 def _part_in_words(part: Part) -> str:

@@ -3,9 +3,11 @@
 Axis legend: step or episode (one row each), then the axes of the thing recorded.
 """
 
+import contextlib
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -51,6 +53,11 @@ class PartFiles:
         self._files = files
         self._path = path
 
+    @property
+    def at_once(self) -> int:
+        """As for all files of the recording."""
+        return self._files.at_once
+
     def read(self, name: str, limit: int) -> bytes | None:
         """A whole file of at most `limit` bytes; None where there is none."""
         return self._files.read(f"{self._path}/{name}", limit)
@@ -91,31 +98,58 @@ class JoinedArray(LazyArray):
 
     # These two are all that reading needs, and reading neighbours and single rows is all that differs in parts.
 
+    @property
+    def at_once(self) -> int:
+        """One: each is read from many parts side by side."""
+        return 1
+
     def _read_row(self, row: int) -> npt.NDArray[Any]:
         number = bisect_right(self._bounds, row) - 1
         return np.asarray(self._rows_of(number, row - self._bounds[number]))
 
     def _read_range(self, start: int, stop: int, step: int = 1) -> npt.NDArray[Any]:
         values = np.empty((len(range(start, stop, step)), *self.shape[1:]), self.dtype)
-        filled, row = 0, start
+        wanted: list[tuple[int, slice]] = []
+        row = start
         while row < stop:
             number = bisect_right(self._bounds, row) - 1
             first, end = self._bounds[number], min(stop, self._bounds[number + 1])
-            rows = self._rows_of(number, slice(row - first, end - first, step))
-            values[filled : filled + len(rows)] = rows
-            filled += len(rows)
-            row += len(rows) * step
+            wanted.append((number, slice(row - first, end - first, step)))
+            row += len(range(row, end, step)) * step
+        filled, together = 0, max(1, self._files.at_once)
+        with contextlib.ExitStack() as stack:
+            read: Callable[..., Iterable[npt.NDArray[Any]]] = map
+            if together > 1 and len(wanted) > 1:
+                read = stack.enter_context(ThreadPoolExecutor(together)).map
+            for place in range(0, len(wanted), together):
+                for rows in read(lambda one: self._rows_of(*one), wanted[place : place + together]):
+                    values[filled : filled + len(rows)] = rows
+                    filled += len(rows)
         return values
 
+    def find_damage(self) -> Iterator[tuple[int, int, str]]:
+        """Part after part, and the whole of one that cannot be opened."""
+        for number, first in enumerate(self._bounds[:-1]):
+            try:
+                part = self._open_part(number)
+            except StoredFileError as error:
+                yield first, self._bounds[number + 1] - 1, str(error)
+                continue
+            for start, stop, why in part.find_damage():
+                yield first + start, first + stop, f"{part.name.removesuffix(f'/{self.name}')}: {why}"
+
     def _rows_of(self, number: int, rows: int | slice) -> npt.NDArray[Any]:
+        values = self._open_part(number)[rows]
+        return values if self._shifts is None else np.asarray(values + self._shifts[number], self.dtype)
+
+    def _open_part(self, number: int) -> LazyArray:
         part = self._part(number)
         if part.shape[1:] != self.shape[1:] or part.dtype != self.dtype:
             raise StoredFileError(
                 f"{part.name} of part {number} is {part.dtype} {list(part.shape[1:])}, "
                 f"and that of the first part {self.dtype} {list(self.shape[1:])}"
             )
-        values = part[rows]
-        return values if self._shifts is None else np.asarray(values + self._shifts[number], self.dtype)
+        return part
 
 
 class Parts:
@@ -131,6 +165,7 @@ class Parts:
         self._steps = _bounds([part.steps for part in finished])
         self._episodes = _bounds([part.episodes for part in finished])
         self._finished = finished
+        self._metadata = lru_cache(maxsize=OPEN_PARTS)(self._read_metadata)
         self._stored = lru_cache(maxsize=OPEN_PARTS)(self._read_stored)
 
     def arrays(self, group: str) -> LazyArrays:
@@ -166,9 +201,12 @@ class Parts:
         number = bisect_right(self._steps, row) - 1
         return slice(self._steps[number], self._steps[number + 1])
 
+    def _read_metadata(self, number: int) -> Metadata:
+        return read_metadata(self._files[number])
+
     def _read_stored(self, number: int, group: str) -> dict[str, StoredArray]:
         try:
-            return read_metadata(self._files[number]).arrays(group)
+            return self._metadata(number).arrays(group)
         except StoredFileError as error:
             raise StoredFileError(f"the part {self._finished[number].path} cannot be read: {error}") from error
 

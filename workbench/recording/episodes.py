@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.recording.lazy import LazyArrays
+from workbench.recording.lazy import LazyArrays, read_whole
 
 if TYPE_CHECKING:
     from workbench.recording.reader import Recording
@@ -37,7 +37,8 @@ def read_table(arrays: LazyArrays, steps: LazyArrays, number_of_steps: int) -> d
     Raises:
         WorkbenchError: A column is missing or of another type, or the table does not fit the steps.
     """
-    table = {name: arrays[name][:] for name in COLUMNS if name in arrays and arrays[name].ndim == 1}
+    there = [name for name in COLUMNS if name in arrays and arrays[name].ndim == 1]
+    table = dict(zip(there, read_whole([arrays[name] for name in there]), strict=True))
     count = len(table.get("id", ()))
     if count:
         _check(table, number_of_steps)

@@ -1,7 +1,8 @@
 """Arrays of a recording that are read only where they are asked for."""
 
 import operator
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ MAXIMUM_ROWS_BYTES = 32 << 20
 """Largest chunk of several rows that is read; the recorder makes them of about a mebibyte."""
 AT_ONCE_BYTES = 32 << 20
 """How much of an array's chunks is asked for at a time, before they are unpacked one by one."""
+
+CHECKED_TOGETHER = 16
+"""How many chunks are looked at together for damage, and one by one where there is some."""
 
 
 class LazyArray:
@@ -74,6 +78,11 @@ class LazyArray:
         return tuple(name.rsplit(".", 1)[-1] for name in self.stored_dimensions)
 
     @property
+    def at_once(self) -> int:
+        """How many arrays side by side are read quicker than one after another."""
+        return self._files.at_once
+
+    @property
     def attributes(self) -> dict[str, Any]:
         """The array's own attributes."""
         return dict(self._array.attributes)
@@ -131,6 +140,26 @@ class LazyArray:
             yield block, self[block]
             start = block.stop
 
+    def find_damage(self) -> Iterator[tuple[int, int, str]]:
+        """Read every chunk, a few at a time; gives first row, last row and reason of each that cannot be read."""
+        height = self._array.chunk_rows
+        chunks = -(-self._rows // height) if self._array.row_bytes else 0
+        for start in range(0, chunks, CHECKED_TOGETHER):
+            stop = min(chunks, start + CHECKED_TOGETHER)
+            if self._why_bad(start, stop) is None:
+                continue
+            for number in range(start, stop):
+                if (why := self._why_bad(number, number + 1)) is not None:
+                    yield number * height, min(self._rows, (number + 1) * height) - 1, why
+
+    def _why_bad(self, start: int, stop: int) -> str | None:
+        try:
+            for first, content in self._contents(start, stop):
+                self._decode(content, first)
+        except StoredFileError as error:
+            return str(error)
+        return None
+
     def __repr__(self) -> str:
         axes = ", ".join(f"{name}: {size}" for name, size in zip(self.dimensions, self.shape, strict=True))
         return f"<{self.name} ({axes}) {self.dtype}, {self.nbytes / 1e6:.1f} MB>"
@@ -178,11 +207,21 @@ class LazyArray:
             names = [array.chunk_name(number) for number in range(first, min(stop, first + together))]
             for number, content in enumerate(self._files.read_all(names, array.largest_file), first):
                 if content is None:
-                    raise StoredFileError(f"{array.chunk_name(number)} is missing")
+                    raise StoredFileError(f"{array.chunk_name(number)} is missing{self._holding(number)}")
                 yield number * array.chunk_rows, content
 
     def _decode(self, content: bytes, first_row: int, place: npt.NDArray[Any] | None = None) -> npt.NDArray[Any]:
-        return self._array.decode(content, self._array.chunk_name(first_row // self._array.chunk_rows), place)
+        number = first_row // self._array.chunk_rows
+        try:
+            return self._array.decode(content, self._array.chunk_name(number), place)
+        except StoredFileError as error:
+            raise StoredFileError(f"{error}{self._holding(number)}") from error
+
+    def _holding(self, number: int) -> str:
+        """Which rows a chunk holds, in words; nothing where there are no rows."""
+        first = number * self._array.chunk_rows
+        last = min(self._rows, first + self._array.chunk_rows) - 1
+        return f"; it holds rows {first} to {last}" if self._array.shape else ""
 
     def _row_numbers(self, rows: Any) -> npt.NDArray[np.int64]:
         numbers = np.asarray(rows)
@@ -220,6 +259,14 @@ class LazyArray:
             values[order[start:stop]] = block[ordered[start:stop] - low]
             start = stop
         return values
+
+
+def read_whole(arrays: Sequence[LazyArray]) -> list[npt.NDArray[Any]]:
+    """Several whole arrays, side by side where that is quicker."""
+    if len(arrays) < 2 or arrays[0].at_once < 2:
+        return [array[:] for array in arrays]
+    with ThreadPoolExecutor(arrays[0].at_once) as threads:
+        return list(threads.map(lambda array: array[:], arrays))
 
 
 class LazyArrays(Mapping[str, LazyArray]):

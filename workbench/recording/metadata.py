@@ -6,9 +6,8 @@ from typing import Any
 
 from workbench.bounded_json import read_json
 from workbench.recording.stored_array import StoredArray, parse_array
-from workbench.recording.stored_files import AT_ONCE, StoredFileError, StoredFiles, check_name
+from workbench.recording.stored_files import AT_ONCE, METADATA_FILE, StoredFileError, StoredFiles, check_name
 
-METADATA_FILE = "zarr.json"
 MAXIMUM_METADATA_BYTES = 16 << 20
 """Longest metadata that are read; those of a recording with a hundred layers have some hundred kilobytes."""
 MAXIMUM_ARRAY_METADATA_BYTES = 256 << 10

@@ -31,7 +31,14 @@ from workbench.recording.resume import take_up
 from workbench.recording.rows import RowStream
 from workbench.recording.rows import activation_dtype as dtype_of_activations
 from workbench.recording.slots import Slots
-from workbench.recording.store import consolidate, create_group, lock_for_writing, occupied, open_group
+from workbench.recording.store import (
+    consolidate,
+    create_group,
+    lock_for_writing,
+    occupied,
+    open_group,
+    written_together,
+)
 from workbench.recording.stored_rows import StoredRows
 
 logger = logging.getLogger(__name__)
@@ -140,10 +147,11 @@ class Recorder:
     def _create(self, overwrite: bool, keep_agent: bool) -> zarr.Group:
         attributes = self._facts | {"committed_steps": 0, "committed_episodes": 0}
         root = create_group(self.path, overwrite=overwrite, attributes=attributes)
-        for group in GROUPS:
-            root.require_group(group)
-        if self.policy is not None and keep_agent:
-            write_agent(root, self.policy)
+        with written_together(root) as begun:
+            for group in GROUPS:
+                begun.require_group(group)
+            if self.policy is not None and keep_agent:
+                write_agent(begun, self.policy)
         return root
 
     @property

@@ -11,6 +11,9 @@ from zarr.abc.store import RangeByteRequest, Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.core.sync import sync
 
+from workbench.recording.object_storage import StorageError
+
+METADATA_FILE = "zarr.json"
 MAXIMUM_ENTRIES = 100_000
 """Most files and folders in one folder of groups and arrays."""
 AT_ONCE = 16
@@ -23,6 +26,10 @@ class StoredFileError(ValueError):
 
 class StoredFiles(Protocol):
     """What a recording is read from. Names are relative to its folder, with `/` between their parts."""
+
+    @property
+    def at_once(self) -> int:
+        """How many readers side by side are quicker than one after another."""
 
     def read(self, name: str, limit: int) -> bytes | None:
         """A whole file of at most `limit` bytes; None where there is none.
@@ -55,6 +62,8 @@ class LocalFiles:
     Links within the folder are followed; those that lead out of it are refused, for a stranger's recording could hand
     on by them what its reader alone may read.
     """
+
+    at_once = 1
 
     def __init__(self, folder: Path) -> None:
         self._root = os.path.realpath(folder)
@@ -130,6 +139,8 @@ def _whole(file: int, size: int) -> bytes:
 class RemoteFiles:
     """Any other place that Zarr's stores reach."""
 
+    at_once = AT_ONCE
+
     def __init__(self, store: Store) -> None:
         self._store = store
 
@@ -146,6 +157,8 @@ class RemoteFiles:
             some = names[start : start + AT_ONCE]
             try:
                 contents += sync(self._ask(some, limit))
+            except StorageError:
+                raise
             except Exception as error:
                 # Every kind of store fails in its own ways.
                 raise StoredFileError(f"{some[0]} cannot be read ({type(error).__name__}: {error})") from error
@@ -155,11 +168,11 @@ class RemoteFiles:
         return contents
 
     def folders(self, name: str) -> list[str]:
-        """List what is below a prefix."""
+        """List what is below a prefix, but for its own metadata."""
         check_name(name)
         try:
             return sorted(set(sync(self._list(name))))
-        except StoredFileError:
+        except (StoredFileError, StorageError):
             raise
         except Exception as error:
             raise StoredFileError(f"{name} cannot be listed ({type(error).__name__}: {error})") from error
@@ -174,5 +187,7 @@ class RemoteFiles:
         async for entry in self._store.list_dir(name):
             if len(found) == MAXIMUM_ENTRIES:
                 raise StoredFileError(f"{name} holds more than {MAXIMUM_ENTRIES:,} objects")
-            found.append(entry.strip("/").rpartition("/")[2])
+            last = entry.strip("/").rpartition("/")[2]
+            if last != METADATA_FILE:
+                found.append(last)
         return found

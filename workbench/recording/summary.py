@@ -9,6 +9,7 @@ import numpy as np
 
 from workbench.errors import WorkbenchError
 from workbench.recording.mean_in_words import describe_mean
+from workbench.recording.object_storage import bytes_below
 from workbench.recording.statistics import estimate_mean
 from workbench.recording.store import is_recording, local_path
 
@@ -80,10 +81,7 @@ def bytes_on_disk(path: str) -> int:
     """Bytes of all files of a recording (of the objects below a URL)."""
     local = local_path(path)
     if local is None:
-        import fsspec
-
-        filesystem, root = fsspec.core.url_to_fs(path)
-        return int(filesystem.du(root))
+        return bytes_below(path)
     total = 0
     for folder, _, files in os.walk(local):
         for file in files:

@@ -96,6 +96,10 @@ class GrowingArray:
         self._place.put(f"c/{self._start // len(self._block)}{self._rest}", encode(self._block))
         self._dirty = False
 
+    def settle(self) -> None:
+        """Come back when all that was written is stored."""
+        self._place.settle()
+
     def close(self, rows: int) -> None:
         """Write what is left and set the stored length to `rows`."""
         self.flush()

@@ -77,14 +77,15 @@ class StoreWriter:
         self._commit_seconds = flush_seconds * SHARE_OF_WAITING
         if stored is not None:
             stored.check(specifications)
+        self._groups: dict[str, zarr.Group] = {}
         self._tables = {
-            path: _create(root, path, spec, stored.tail(path) if stored is not None else None)
+            path: self._create(path, spec, stored.tail(path) if stored is not None else None)
             for path, spec in specifications.items()
         }
         self._episode_tables: dict[str, GrowingArray] = {}
         if stored is not None:
             self._episode_tables = {
-                path.removeprefix(f"{EPISODES}/"): _create(root, path, spec, stored.tail(path))
+                path.removeprefix(f"{EPISODES}/"): self._create(path, spec, stored.tail(path))
                 for path, spec in stored.episodes.items()
             }
         rows = max(batch, segment_rows(sum(spec.row_bytes for spec in specifications.values())))
@@ -182,7 +183,7 @@ class StoreWriter:
                 if name not in self._episode_tables:
                     axes = (f"{name.replace('/', '.')}.axis_{axis}" for axis in range(value.ndim))
                     spec = ArraySpecification(row_shape=value.shape, dtype=value.dtype, dimensions=("episode", *axes))
-                    table = self._episode_tables[name] = _create(self._root, f"{EPISODES}/{name}", spec)
+                    table = self._episode_tables[name] = self._create(f"{EPISODES}/{name}", spec)
                     # The episodes before had none: a column that comes late begins with gaps.
                     table.append(table.absent_rows(before))
         for name, table in self._episode_tables.items():
@@ -197,6 +198,8 @@ class StoreWriter:
     def _publish(self, final: Mapping[str, Any] | None = None) -> None:
         steps = self._rows()
         episodes = min((table.rows for table in self._episode_tables.values()), default=0)
+        for table in (*self._tables.values(), *self._episode_tables.values()):
+            table.settle()
         counts = {
             "committed_steps": steps,
             "committed_episodes": episodes,
@@ -208,8 +211,23 @@ class StoreWriter:
         self._committed_steps, self._committed_episodes = steps, episodes
         self._last_commit = time.monotonic()
 
+    def _create(self, path: str, spec: ArraySpecification, stored: StoredTail | None = None) -> GrowingArray:
+        name, _, leaf = path.rpartition("/")
+        if name not in self._groups:
+            self._groups[name] = self._root.require_group(name)
+        group = self._groups[name]
+        return GrowingArray(group, leaf, spec.row_shape, spec.dtype, spec.dimensions, dict(spec.attributes), stored)
+
+    def _check_place(self) -> None:
+        if self._lock is not None:
+            self._lock.check()
+
     def _close(self) -> None:
+        self._check_place()
         steps = self._rows()
+        for table in (*self._tables.values(), *self._episode_tables.values()):
+            # All of them before the first is closed: on the way to a store elsewhere they are together.
+            table.flush()
         for table in self._tables.values():
             table.close(steps)
         for table in self._episode_tables.values():
@@ -217,14 +235,9 @@ class StoreWriter:
         self._publish(self._final)
 
 
-def _create(root: zarr.Group, path: str, spec: ArraySpecification, stored: StoredTail | None = None) -> GrowingArray:
-    group_name, _, name = path.partition("/")
-    *parents, leaf = name.split("/")
-    group = root.require_group("/".join((group_name, *parents)))
-    return GrowingArray(group, leaf, spec.row_shape, spec.dtype, spec.dimensions, dict(spec.attributes), stored)
-
-
 def _reason(failure: BaseException) -> str:
+    if isinstance(failure, WorkbenchError):
+        return str(failure).rstrip(".")
     if isinstance(failure, OSError) and failure.strerror:
         return f"{failure.strerror} ({failure.filename})" if failure.filename else failure.strerror
     return f"{type(failure).__name__}: {failure}"
