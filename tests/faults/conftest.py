@@ -59,7 +59,7 @@ def undisturbed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
 @pytest.fixture
 def tell(capfd: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Writes a line for whoever waits for a test that takes minutes, at most every few seconds; `!` before it always."""
+    """Writes a line for whoever waits for a test of minutes, at most every few seconds; with `!` before it always."""
     last = time.monotonic()
 
     def write(line: str) -> None:

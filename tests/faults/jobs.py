@@ -1,4 +1,4 @@
-"""What a forked process does: record a case, with or without a trap on its way, and say how that ended by its status."""
+"""What a forked process does: record a case, with or without a trap on its way; its status says how that ended."""
 
 import sys
 import traceback

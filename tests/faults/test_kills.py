@@ -1,4 +1,4 @@
-"""`kill -9` at any moment leaves whole rows, costs a flush interval at most, and can be resumed as if it had not been."""
+"""`kill -9` at any moment leaves whole rows, costs a flush interval at most, and is made up for by resuming."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,8 +34,8 @@ class Tally:
         slack = [loss.slack for loss in self.losses] or [0.0]
         opening, running, closing = self.by_stage
         return (
-            f"{self.kills} kills ({opening} opening, {running} running, {closing} closing), {self.resumed} resumed; rows "
-            f"lost: median {np.median(rows):.0f}, most {max(rows)}; the oldest of them {max(ages):.3f} s before the kill "
+            f"{self.kills} kills ({opening} opening, {running} running, {closing} closing), {self.resumed} resumed; "
+            f"rows lost: median {np.median(rows):.0f}, most {max(rows)}; the oldest {max(ages):.3f} s before the kill "
             f"(flush interval {FLUSH_SECONDS} s; slack: median {np.median(slack):.3f} s, most {max(slack):.3f} s)"
         )
 

@@ -1,23 +1,56 @@
-"""`workbench info`: what a recording holds."""
+"""`workbench info`: what a recording holds, and what of it is damaged."""
 
 import sys
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import InfoOptions
+from workbench.cli.progress import TerminalProgress
 from workbench.cli.table import format_bytes, format_table, to_json
-from workbench.printable import printable_parts
+from workbench.errors import WorkbenchError
+from workbench.printable import printable, printable_parts
+
+if TYPE_CHECKING:
+    from workbench.recording import Verification
 
 
 def run(options: InfoOptions) -> None:
-    """Print the facts of a recording.
+    """Print the facts of a recording, or what of it is damaged.
 
     Raises:
-        WorkbenchError: There is none, or it cannot be read.
+        WorkbenchError: There is none, or it cannot be read; or it was to be verified, and something is damaged.
     """
     from workbench.recording import open_recording
 
-    facts = open_recording(options.recording).summary()
+    recording = open_recording(options.recording)
+    if options.verify:
+        _verify(recording.verify(TerminalProgress("reading", "bytes")), options)
+        return
+    facts = recording.summary()
     sys.stdout.write(f"{to_json(facts) if options.json else describe(printable_parts(facts))}\n")
+
+
+def _verify(found: "Verification", options: InfoOptions) -> None:
+    if options.json:
+        facts = {"path": options.recording, "whole": found.whole} | asdict(found)
+        sys.stdout.write(f"{to_json(facts)}\n")
+    else:
+        read = f"{found.arrays:,} arrays, {format_bytes(found.bytes_read)}"
+        sys.stdout.write(f"read: {read}\n" if found.damage else f"nothing is damaged: {read}\n")
+    if found.whole:
+        return
+    if not options.json:
+        rows = [
+            (printable(bad.array), f"{bad.first_row:,}", f"{bad.last_row:,}", printable(bad.why))
+            for bad in found.damage
+        ]
+        table = format_table(("damaged", "first row", "last row", "why"), rows, right=(1, 2))
+        sys.stdout.write(f"\n{table}\n")
+    arrays = len({bad.array for bad in found.damage})
+    raise WorkbenchError(
+        f"{options.recording} is damaged in {len(found.damage):,} places of {arrays:,} arrays; other arrays and rows "
+        f"can still be read."
+    )
 
 
 def describe(facts: dict[str, Any]) -> str:

@@ -121,6 +121,8 @@ class InfoOptions:
     """The recording: a folder, or a URL that fsspec reaches."""
     json: Switch = False
     """Print JSON."""
+    verify: Switch = False
+    """Read all of it and say what is damaged, instead."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,11 @@ from workbench.recording.recorder import Recorder
 from workbench.recording.replay import Replay
 from workbench.recording.rollout import record
 from workbench.recording.summary import BrokenRecording, find_recordings, list_recordings
+from workbench.recording.verification import Damage, Verification
 
 __all__ = [
     "BrokenRecording",
+    "Damage",
     "EnvironmentSpecification",
     "Episode",
     "LazyArray",
@@ -20,6 +22,7 @@ __all__ = [
     "Recording",
     "RecordingCallback",
     "Replay",
+    "Verification",
     "find_recordings",
     "list_recordings",
     "make_environment",

@@ -1,8 +1,9 @@
-"""Holding Ctrl-C back for the microseconds in which a row and the bookkeeping of its episode do not agree."""
+"""Holding Ctrl-C back while a row and the bookkeeping of its episode do not agree, and while a recording is closed."""
 
+import contextlib
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -17,6 +18,8 @@ class Interrupts:
     def __init__(self) -> None:
         self._depth = 0
         self._waiting = False
+        self._insisting = False
+        self._installed = False
         self._previous: Callable[[int, FrameType | None], Any] | None = None
 
     def install(self) -> None:
@@ -24,12 +27,29 @@ class Interrupts:
         previous = signal.getsignal(signal.SIGINT)
         if threading.current_thread() is threading.main_thread() and callable(previous):
             self._previous = previous
+            self._installed = True
             signal.signal(signal.SIGINT, self._handle)
 
     def remove(self) -> None:
         """Give Ctrl-C back."""
+        self._installed = False
         if self._previous is not None and signal.getsignal(signal.SIGINT) == self._handle:
             signal.signal(signal.SIGINT, self._previous)
+
+    @contextlib.contextmanager
+    def until_the_second(self) -> Iterator[None]:
+        """As entering it, for what may take a while: who presses Ctrl-C again does not want to wait for it."""
+        installed = self._installed
+        if not installed:
+            self.install()
+        try:
+            with self:
+                self._insisting = True
+                yield
+        finally:
+            self._insisting = False
+            if not installed:
+                self.remove()
 
     def __enter__(self) -> Self:
         self._depth += 1
@@ -45,7 +65,7 @@ class Interrupts:
                 self._previous(signal.SIGINT, None)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        if self._depth:
+        if self._depth and not (self._waiting and self._insisting):
             self._waiting = True
         elif self._previous is not None:
             self._previous(number, frame)

@@ -16,9 +16,9 @@ from workbench.progress import Cancelled, Progress
 from workbench.recording.columns import batch_observations
 from workbench.recording.environment_wrappers import Environment
 from workbench.recording.layout import ENDED_CANCELLED, ENDED_FINISHED
-from workbench.recording.reader import open_recording
+from workbench.recording.reader import Recording, open_recording
 from workbench.recording.recorder import Recorder
-from workbench.recording.resume import read_last_rows, restore_episode
+from workbench.recording.resume import left_out, read_last_rows, restore_episode
 
 
 @dataclass(kw_only=True)
@@ -176,31 +176,27 @@ class Rollout:
                 if self._start_next(slot):
                     kept.append(row)
                 continue
-            seed = self.seed + numbers[row]
-            restored = restore_episode(
-                recording,
-                numbers[row],
-                self.environments[slot],
-                self.policy,
-                seed=seed,
-                deterministic=self.deterministic,
-            )
-            self._observations[slot], self._infos[slot] = restored.observation, restored.info
-            self._streams[slot] = restored.stream
-            self.recorder.restore_episode(
-                slot,
-                episode=numbers[row],
-                t=restored.length,
-                total=restored.total,
-                first_row=restored.first_row,
-                seed=seed,
-            )
+            self._restore(recording, slot, numbers[row])
             kept.append(row)
+        for slot, number in left_out(recording, last, len(self.environments)) if self.steps is not None else ():
+            self._restore(recording, slot, number)
         rows = len(recording) - len(last.slots) + np.array(kept, np.int64)
         state = self.policy.initial_state(len(kept))
         if state is not None:
             state = {name: torch.from_numpy(recording.state[name][rows]).to(like) for name, like in state.items()}
         return [last.slots[row] for row in kept], state, np.array([last.ended[row] for row in kept], np.bool_)
+
+    def _restore(self, recording: Recording, slot: int, number: int) -> None:
+        """Bring an episode that has not ended back to where the recording left it."""
+        seed = self.seed + number
+        restored = restore_episode(
+            recording, number, self.environments[slot], self.policy, seed=seed, deterministic=self.deterministic
+        )
+        self._observations[slot], self._infos[slot] = restored.observation, restored.info
+        self._streams[slot] = restored.stream
+        self.recorder.restore_episode(
+            slot, episode=number, t=restored.length, total=restored.total, first_row=restored.first_row, seed=seed
+        )
 
     def _finish(self, slot: int, terminated: bool, truncated: bool, final_frame: npt.NDArray[np.uint8] | None) -> None:
         self.recorder.finish_episode(

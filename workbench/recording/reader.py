@@ -12,6 +12,7 @@ import numpy.typing as npt
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.printable import printable
+from workbench.progress import Progress, SilentProgress
 from workbench.recording.cluster_reading import read_parts
 from workbench.recording.column_rules import check_final, check_steps
 from workbench.recording.episodes import Episode, read_table, scan_rows
@@ -21,6 +22,7 @@ from workbench.recording.metadata import Metadata
 from workbench.recording.store import read_root
 from workbench.recording.stored_files import StoredFileError
 from workbench.recording.summary import summarise
+from workbench.recording.verification import Verification, verify
 
 MOST_STEPS_IN_ORDER = 8_000_000
 """Up to so many steps, their order by episodes is kept in memory; of more, an episode's rows are looked for."""
@@ -209,6 +211,14 @@ class Recording:
         """The recording in numbers, in plain JSON: what `workbench info --json` prints."""
         return summarise(self)
 
+    def verify(self, progress: Progress | None = None) -> Verification:
+        """Read all of it, chunk by chunk, and list what is damaged: of which array, which rows, and why.
+
+        Args:
+            progress: Is told how many bytes have been read, and may raise `Cancelled`.
+        """
+        return verify(self, progress or SilentProgress())
+
     def agent_arrays(self) -> LazyArrays:
         """What is kept of the agent: `file` (the bytes it came from) or `parameters/<name>`, `normalisation/<name>`."""
         return self._arrays(AGENT, None)
@@ -245,6 +255,15 @@ class Recording:
         )
 
     # --- inside ------------------------------------------------------------------------------------------------------
+
+    def stored_arrays(self, group: str) -> LazyArrays:
+        """The arrays of a group as they are stored, with the rows that are committed, and without further checks.
+
+        Raises:
+            WorkbenchError: The group's metadata are damaged.
+        """
+        rows = {AGENT: None, EPISODES: int(self.attributes["committed_episodes"])}
+        return self._arrays(group, rows.get(group, self.number_of_steps))
 
     def _arrays(self, group: str, rows: int | None) -> LazyArrays:
         try:

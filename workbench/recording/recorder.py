@@ -335,9 +335,16 @@ class Recorder:
     # --- the file ----------------------------------------------------------------------------------------------------
 
     def close(self, ended: str = ENDED_FINISHED) -> None:
-        """Write and commit everything, and say in the recording how it ended; does nothing the second time."""
+        """Write and commit everything, and say in the recording how it ended; does nothing the second time.
+
+        Ctrl-C comes when that is done. A second one comes at once, and leaves what was committed.
+        """
         if self._closed or os.getpid() != self._process:
             return
+        with self.uninterrupted.until_the_second():
+            self._close(ended)
+
+    def _close(self, ended: str) -> None:
         self._closed = True
         if self._capture is not None:
             self._capture.remove()
@@ -353,7 +360,9 @@ class Recorder:
                 f"{self.path} could not be closed: {error.strerror or error}. What was committed can be opened."
             ) from error
         finally:
-            self._release()
+            # A writer that a second Ctrl-C left behind may write until the process ends, and nobody else meanwhile.
+            if not self._rows.alive:
+                self._release()
 
     def _release(self) -> None:
         if self._lock is not None:

@@ -131,6 +131,23 @@ def read_last_rows(recording: Recording, slots: int) -> LastRows:
     return LastRows(slots=numbers[start:], ended=ended[start:].tolist())
 
 
+def left_out(recording: Recording, last: LastRows, slots: int) -> list[tuple[int, int]]:
+    """Which episodes go on though the last step left them out, for no more steps were asked for: slot and number.
+
+    Args:
+        recording: Of a number of steps, so that all environments take part in each step but the last.
+        last: The rows of that one.
+        slots: How many environments there are.
+    """
+    stop = len(recording) - len(last.slots)
+    if len(last.slots) == slots or stop < slots:
+        return []
+    rows = slice(stop - slots, stop)
+    ended = recording.steps["terminated"][rows] | recording.steps["truncated"][rows]
+    numbers = recording.steps["episode"][rows].tolist()
+    return [(slot, numbers[slot]) for slot in range(slots) if slot not in last.slots and not ended[slot]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RestoredEpisode:
     """An episode brought back to where its recording ends."""

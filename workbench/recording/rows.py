@@ -158,6 +158,11 @@ class RowStream:
         finally:
             self._writer.close(final)
 
+    @property
+    def alive(self) -> bool:
+        """Whether anything may still be written."""
+        return self._writer is not None and self._writer.alive
+
     def _current(self) -> Segment:
         assert self._writer is not None
         if self._segment is None:

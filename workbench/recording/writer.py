@@ -136,6 +136,11 @@ class StoreWriter:
         self._thread.join()
         self._raise_failure()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its thread may still write: until it has been closed, or has failed."""
+        return self._thread.is_alive()
+
     def _raise_failure(self) -> None:
         if self._failure is not None:
             raise WorkbenchError(
@@ -147,6 +152,8 @@ class StoreWriter:
     def _run(self) -> None:
         try:
             while (work := self._next()) is not None:
+                # Before, too: chunks would go into whatever recording has taken this one's place.
+                self._check_place()
                 if work.segment is not None:
                     for path, rows in work.segment.blocks():
                         self._tables[path].append(rows)
@@ -191,6 +198,7 @@ class StoreWriter:
             table.append(np.stack([episode.get(name, gap) for episode in episodes]))
 
     def _commit(self) -> None:
+        self._check_place()
         for table in (*self._tables.values(), *self._episode_tables.values()):
             table.flush()
         self._publish()
@@ -205,8 +213,7 @@ class StoreWriter:
             "committed_episodes": episodes,
             "non_finite": {path: table.non_finite for path, table in self._tables.items() if table.non_finite},
         }
-        if self._lock is not None:
-            self._lock.check()
+        self._check_place()
         write_root(self._root.store, {**self._attributes, **(final or {}), **counts})
         self._committed_steps, self._committed_episodes = steps, episodes
         self._last_commit = time.monotonic()
