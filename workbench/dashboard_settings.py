@@ -7,9 +7,17 @@ DEFAULT_ROOT = "runs"
 ADDRESS = "127.0.0.1"
 """Where it listens: this machine alone."""
 DEFAULT_PORT = 8501
+HOSTS = (ADDRESS, "localhost")
+"""By what names a browser may have found it: a page of another site whose name was made to lead here has another."""
 
 SERVER_OPTIONS = (
     *("--server.address", ADDRESS),
+    *(word for host in HOSTS for word in ("--server.allowedHosts", host)),
+    # The library's own choice, which a file in somebody's home or an environment variable could have undone.
+    *("--server.enableCORS", "true"),
+    *("--server.enableXsrfProtection", "true"),
+    *("--server.enableStaticServing", "false"),
+    *("--global.developmentMode", "false"),
     *("--server.headless", "true"),
     *("--server.fileWatcherType", "none"),
     *("--browser.gatherUsageStats", "false"),

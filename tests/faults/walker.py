@@ -1,6 +1,7 @@
 """An environment and an agent that have everything a recording can hold, and whose every number follows from seeds."""
 
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
@@ -27,6 +28,10 @@ class Walk(gymnasium.Env[Any, Any]):
     Args:
         render_mode: As gymnasium has it.
         seconds: How long each step takes.
+        hang_at: The step (of this environment) that never comes back.
+        raise_at: The step that raises.
+        fork_at: The step in which the process is forked, and both go on; the child first sleeps.
+        child_sleeps: How many seconds.
         drift: Two environments of unlike drift do not do the same.
     """
 
@@ -40,10 +45,14 @@ class Walk(gymnasium.Env[Any, Any]):
     )
     action_space = spaces.Discrete(4)
 
-    def __init__(self, render_mode: str | None = None, seconds: float = 0.0, drift: float = 0.02) -> None:
+    def __init__(
+        self, render_mode: str | None = None, seconds: float = 0.0, drift: float = 0.02, **mishaps: Any
+    ) -> None:
         self.render_mode = render_mode
         self.seconds = seconds
         self.drift = drift
+        self.mishaps = mishaps
+        self.total = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
@@ -54,6 +63,8 @@ class Walk(gymnasium.Env[Any, Any]):
     def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         if self.seconds:
             time.sleep(self.seconds)
+        self.total += 1
+        self._mishap()
         self.t += 1
         self.place = (
             self.place + 0.1 * DIRECTIONS[int(action)] + self.np_random.normal(0, self.drift, 2).astype(np.float32)
@@ -61,6 +72,15 @@ class Walk(gymnasium.Env[Any, Any]):
         observation, info = self._observe()
         distance = info["truth"]["distance"]
         return observation, -distance, distance > 1.0, self.t >= 40, info
+
+    def _mishap(self) -> None:
+        if self.total == self.mishaps.get("hang_at"):
+            while True:
+                time.sleep(1)
+        if self.total == self.mishaps.get("raise_at"):
+            raise RuntimeError("the motor is on fire")
+        if self.total == self.mishaps.get("fork_at") and not os.fork():
+            time.sleep(self.mishaps.get("child_sleeps", 0))
 
     def render(self) -> np.ndarray:
         frame = np.full((12, 16, 3), self.t, np.uint8)

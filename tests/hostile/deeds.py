@@ -126,19 +126,29 @@ def refuse(message: str) -> None:
 
 
 def read_recording(path: str) -> dict[str, str]:
-    """Do with a recording all that reads it and writes nothing; tell of each part how it ended."""
+    """Open a recording and look at all of it."""
+    from workbench.recording import open_recording
+
+    return look_at(open_recording(path))
+
+
+def look_at(recording: Any, *, most_arrays: int | None = None) -> dict[str, str]:
+    """Do with a recording all that reads it and writes nothing; tell of each part how it ended.
+
+    Args:
+        recording: An open one.
+        most_arrays: How many arrays of a group are looked at; None for all.
+    """
+    import itertools
     import json
 
     from workbench.cli.info import describe
     from workbench.cli.table import to_json
     from workbench.figures.player import default_layer, episode_payload
-    from workbench.recording import open_recording
-
-    recording = open_recording(path)
 
     def arrays() -> None:
         for group in (recording.steps, recording.activations, recording.state, recording.agent_arrays()):
-            for array in group.values():
+            for array in itertools.islice(group.values(), most_arrays):
                 _try(told, f"array {array.name[:40]}", lambda array=array: _look_at(array))
 
     def episodes() -> None:
@@ -247,3 +257,10 @@ def command_line(words: list[str]) -> list[Any]:
         status = main(words)
     # A terminal takes UTF-8 alone: what cannot be written there is an error here.
     return [status, printed.getvalue().encode().decode(), complained.getvalue().encode().decode()]
+
+
+def fuzz(name: str, seed: int, start: int, count: int, corpus: str, folder: str) -> dict[str, Any]:
+    """Read some files that are changed at random."""
+    from tests.fuzz.batch import run
+
+    return run(name, seed, start, count, corpus, folder)

@@ -7,6 +7,7 @@ Axis legend:
     D  components of a continuous action
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
@@ -122,13 +123,16 @@ def action_distribution(
         The distribution; `kind` is `none` where nothing was recorded about the choice.
 
     Raises:
-        WorkbenchError: If the options of the components do not add up to A, or an action is none of its options.
+        WorkbenchError: If the options of the components do not add up to A, or an action is none of its options, or has
+            another number of components than what was said about it.
     """
     action_array = np.asarray(action)
     steps = len(action_array)
     chosen = action_array.reshape(steps, -1) if steps else action_array.reshape(0, 1)
     if logits is not None and binary:
-        return _bernoulli(np.asarray(logits, dtype=np.float64).reshape(steps, -1), chosen)
+        odds = np.asarray(logits, dtype=np.float64)
+        _check_width(chosen, odds.shape[1:], "log-odds")
+        return _bernoulli(odds.reshape(chosen.shape), chosen)
     if logits is not None:
         scores = np.asarray(logits, dtype=np.float64)
         sizes = _components(components, scores.shape[-1])
@@ -138,7 +142,11 @@ def action_distribution(
         _check_chosen(chosen - first_action, (np.shape(q_values)[-1],))
         return _greedy(np.asarray(q_values, dtype=np.float64), chosen - first_action)
     if mean is not None:
-        return _gaussian(np.asarray(mean, dtype=np.float64).reshape(steps, -1), log_std, chosen, bounds, squashed)
+        centre = np.asarray(mean, dtype=np.float64)
+        _check_width(chosen, centre.shape[1:], "means")
+        if squashed and bounds is not None:
+            _check_width(chosen, np.shape(bounds[0]), "bounds")
+        return _gaussian(centre.reshape(chosen.shape), log_std, chosen, bounds, squashed)
     return ActionDistribution(kind="none", components=tuple(components or ()))
 
 
@@ -157,6 +165,14 @@ def _check_chosen(chosen: npt.NDArray[Any], components: tuple[int, ...]) -> None
         raise WorkbenchError(
             f"expected actions of {len(components)} components with {', '.join(map(str, components))} options; others "
             f"were recorded: the recording's actions and its distribution do not belong together"
+        )
+
+
+def _check_width(chosen: npt.NDArray[Any], shape: Sequence[int], what: str) -> None:
+    if len(chosen) and math.prod(shape) != chosen.shape[1]:
+        raise WorkbenchError(
+            f"expected as many {what} as an action has components, {chosen.shape[1]}, but got {math.prod(shape)}; the "
+            f"recording's actions and what it says about them do not belong together"
         )
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from workbench.cli.options import ExportOptions
 from workbench.cli.progress import TerminalProgress
+from workbench.recording.store import local_path
 
 
 def run(options: ExportOptions) -> None:
@@ -34,6 +35,8 @@ def run(options: ExportOptions) -> None:
 
 
 def _beside(options: ExportOptions, suffix: str) -> Path:
-    stem = Path(options.recording.rstrip("/")).with_suffix("")
+    # Of what is elsewhere it is written into the current folder.
+    name = options.recording.rstrip("/")
+    stem = (Path(name.rpartition("/")[2]) if local_path(name) is None else Path(name)).with_suffix("")
     episode = "" if options.episode is None else f"-episode{options.episode}"
     return stem.with_name(f"{stem.name}{episode}{suffix or '-minari'}")

@@ -1,6 +1,7 @@
 """What a recording can be exported to: one table, and the function that goes by it. Importing this is cheap."""
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,6 +137,10 @@ def export(
         raise WorkbenchError(
             f"The format {format!r} needs {', '.join(missing)}. The layers of this recording are: "
             f"{', '.join(recording.layers) or 'none'}."
+        )
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(out)):
+        raise WorkbenchError(
+            f"An export is written to this machine, and {out} is a URL: give a path, and copy it there."
         )
     path = _named(Path(out), row)
     module, _, function = row.writer.partition(":")

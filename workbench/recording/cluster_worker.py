@@ -15,7 +15,7 @@ from workbench.recording.loop import Rollout
 from workbench.recording.reader import open_recording
 from workbench.recording.recorder import Recorder
 from workbench.recording.rollout import make_environments, make_policy
-from workbench.recording.store import is_recording
+from workbench.recording.store import is_recording, local_path, read_root
 
 SECONDS_BETWEEN_LOOKS = 2.0
 """How often a worker looks whether its part is still wanted."""
@@ -85,8 +85,20 @@ def record_part(assignment: Assignment, part: Part) -> RecordedPart:
         return RecordedPart(number=part.number, failure=why)
 
 
+def _explain_url(url: str) -> None:
+    try:
+        read_root(url)
+    except WorkbenchError as error:
+        raise WorkbenchError(
+            f"This worker does not see the recording that was begun: {error} "
+            f"A worker takes address and credentials from its own environment, and needs the same packages."
+        ) from error
+
+
 def _record(assignment: Assignment, part: Part) -> RecordedPart:
     if not is_recording(assignment.out):
+        if local_path(assignment.out) is None:
+            _explain_url(assignment.out)
         raise WorkbenchError(
             f"This worker does not see the recording that was begun at {assignment.out}: choose a folder that all "
             f"workers share, or a URL (s3://bucket/name.zarr)."

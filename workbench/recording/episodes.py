@@ -37,7 +37,13 @@ def read_table(arrays: LazyArrays, steps: LazyArrays, number_of_steps: int) -> d
     Raises:
         WorkbenchError: A column is missing or of another type, or the table does not fit the steps.
     """
-    there = [name for name in COLUMNS if name in arrays and arrays[name].ndim == 1]
+    there = [name for name in COLUMNS if name in arrays]
+    for name in there:
+        if arrays[name].ndim != 1:
+            raise WorkbenchError(
+                f"The recording is damaged: episodes/{name} should be one {COLUMNS[name]} an episode and is "
+                f"{arrays[name].dtype} {list(arrays[name].shape[1:])}."
+            )
     table = dict(zip(there, read_whole([arrays[name] for name in there]), strict=True))
     count = len(table.get("id", ()))
     if count:

@@ -242,11 +242,13 @@ class Segment:
         rows = (self.filled, batch)
         if rows not in self._places:
             self._places[rows] = self._wide.narrow(0, *rows)
-        with torch.no_grad():
-            if parts[0].is_cpu:
-                torch.cat(parts, 1, out=self._places[rows])
-            else:
-                self._places[rows].copy_(torch.cat(parts, 1))
+        if any(part.requires_grad for part in parts):
+            # A pass that acts takes no gradients, as a rule; switching them off would cost as much as copying.
+            parts = [part.detach() for part in parts]
+        if parts[0].is_cpu:
+            torch.cat(parts, 1, out=self._places[rows])
+        else:
+            self._places[rows].copy_(torch.cat(parts, 1))
 
     def _check(self, known: Sequence[str], names: Sequence[str], shapes: Sequence[tuple[int, ...]], batch: int) -> None:
         for path, shape in zip(names, shapes, strict=True):

@@ -1,6 +1,7 @@
 """A recording in numbers, and all the recordings below a folder."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,12 +10,20 @@ import numpy as np
 
 from workbench.errors import WorkbenchError
 from workbench.recording.mean_in_words import describe_mean
-from workbench.recording.object_storage import bytes_below
+from workbench.recording.object_storage import bytes_below, list_folder
 from workbench.recording.statistics import estimate_mean
 from workbench.recording.store import is_recording, local_path
 
 if TYPE_CHECKING:
     from workbench.recording.reader import Recording
+
+
+MAXIMUM_DEPTH = 8
+"""Of folders below a URL that are looked through for recordings."""
+MAXIMUM_FOLDERS = 1_000
+"""The same of all of them: each is a request."""
+SUMMARIES_AT_ONCE = 4
+"""How many recordings elsewhere are summed up side by side."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +99,9 @@ def bytes_on_disk(path: str) -> int:
 
 
 def find_recordings(folder: str | Path) -> list[str]:
-    """Paths of the recordings at or below a folder, in order; links out of the folder are not followed."""
+    """Paths of the recordings at or below a folder or URL, in order; links out of the folder are not followed."""
+    if local_path(str(folder)) is None:
+        return _find_elsewhere(str(folder))
     root = Path(folder)
     if not root.is_dir():
         raise WorkbenchError(f"There is no folder {folder}; name one that holds recordings.")
@@ -106,14 +117,42 @@ def find_recordings(folder: str | Path) -> list[str]:
     return sorted(found)
 
 
+def _find_elsewhere(url: str) -> list[str]:
+    url = url.rstrip("/")
+    found: list[str] = []
+    level, places = [url], 0
+    for _ in range(MAXIMUM_DEPTH):
+        below: list[str] = []
+        for place in level:
+            entries = list_folder(place)
+            if not entries and place == url:
+                raise WorkbenchError(f"There is nothing at {url}; name a folder that holds recordings.")
+            # A folder of Zarr's is looked into no further: it is a recording, or something else of Zarr's.
+            if ("zarr.json", False) in entries:
+                found += [place] if place.endswith(".zarr") or is_recording(place) else []
+                continue
+            folders = [f"{place}/{name}" for name, is_folder in entries if is_folder and not name.startswith(".")]
+            found += [path for path in folders if path.endswith(".zarr")]
+            below += [path for path in folders if not path.endswith(".zarr")]
+        places += len(below)
+        if places > MAXIMUM_FOLDERS:
+            raise WorkbenchError(f"There are more than {MAXIMUM_FOLDERS:,} folders below {url}; name one of them.")
+        level = below
+    return sorted(found)
+
+
 def list_recordings(folder: str | Path) -> "list[dict[str, Any] | BrokenRecording]":
-    """The summary of each recording at or below a folder, or why it cannot be opened."""
+    """The summary of each recording at or below a folder or URL, or why it cannot be opened."""
     from workbench.recording.reader import open_recording
 
-    listed: list[dict[str, Any] | BrokenRecording] = []
-    for path in find_recordings(folder):
+    def summary(path: str) -> dict[str, Any] | BrokenRecording:
         try:
-            listed.append(open_recording(path).summary())
+            return open_recording(path).summary()
         except Exception as error:
-            listed.append(BrokenRecording(path=path, reason=" ".join(str(error).split())[:300]))
-    return listed
+            return BrokenRecording(path=path, reason=" ".join(str(error).split())[:300])
+
+    found = find_recordings(folder)
+    if local_path(str(folder)) is not None:
+        return [summary(path) for path in found]
+    with ThreadPoolExecutor(SUMMARIES_AT_ONCE) as threads:
+        return list(threads.map(summary, found))

@@ -1,5 +1,6 @@
 """Ways in for one's own loop: an environment and a policy that leave rows behind as they are used."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium
@@ -70,7 +71,7 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
 
 
 def _row(batch: Any) -> Any:
-    return {key: value[0] for key, value in batch.items()} if isinstance(batch, dict) else batch[0]
+    return {key: _row(value) for key, value in batch.items()} if isinstance(batch, Mapping) else batch[0]
 
 
 class RecordingPolicy:

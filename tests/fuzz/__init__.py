@@ -1,0 +1,1 @@
+"""Files that nobody thought of: sound ones changed at random, and programs made up opcode by opcode."""
