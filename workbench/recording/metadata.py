@@ -19,6 +19,10 @@ MAXIMUM_DEPTH = 16
 MAXIMUM_ARRAYS = 10_000
 
 
+class NoMetadataError(StoredFileError):
+    """Nothing of Zarr's is where a recording was looked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Metadata:
     """What the root says: its attributes, and by path the metadata of all below it where it repeats them."""
@@ -89,11 +93,12 @@ def read_metadata(files: StoredFiles) -> Metadata:
     """Read the root's metadata.
 
     Raises:
-        StoredFileError: There are none, or they are not those of a Zarr v3 group.
+        NoMetadataError: There are none.
+        StoredFileError: They are not those of a Zarr v3 group.
     """
     content = files.read(METADATA_FILE, MAXIMUM_METADATA_BYTES)
     if content is None:
-        raise StoredFileError(f"it holds no {METADATA_FILE}")
+        raise NoMetadataError(f"it holds no {METADATA_FILE}")
     root = _document(content, "the root")
     if root.get("node_type") != "group":
         raise StoredFileError(f"it is a Zarr {str(root.get('node_type'))[:40]}, not a group")

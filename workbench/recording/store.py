@@ -24,7 +24,7 @@ from workbench.recording.attributes import check_attributes
 from workbench.recording.chunks import root_document, write_root
 from workbench.recording.layout import FORMAT, GROUPS
 from workbench.recording.lock import WriterLock
-from workbench.recording.metadata import MAXIMUM_METADATA_BYTES, Metadata, read_metadata
+from workbench.recording.metadata import MAXIMUM_METADATA_BYTES, Metadata, NoMetadataError, read_metadata
 from workbench.recording.object_storage import anything_at, in_turn, object_store, put_new, remove_below
 from workbench.recording.stored_files import METADATA_FILE, LocalFiles, RemoteFiles, StoredFiles
 
@@ -39,8 +39,9 @@ def local_path(path: str) -> Path | None:
         raise WorkbenchError(
             f"{path} is a URL that has lost a slash, as pathlib.Path makes it. Give it as a string, with both."
         )
-    if path.startswith("file://"):
-        return Path(path.removeprefix("file://"))
+    for protocol in ("file://", "local://"):
+        if path.startswith(protocol):
+            return Path(path.removeprefix(protocol))
     return None if "://" in path else Path(path)
 
 
@@ -222,6 +223,11 @@ def read_root(path: str) -> Metadata:
     except WorkbenchError:
         raise
     except Exception as error:
+        if local is None and isinstance(error, NoMetadataError):
+            raise WorkbenchError(
+                f"There is no recording at {path}. "
+                f"Where it is a folder of recordings, `workbench list {path}` shows them."
+            ) from error
         raise WorkbenchError(
             f"{path} is not a readable recording: a folder with a Zarr v3 group was expected "
             f"({' '.join(str(error).split())[:160] or type(error).__name__})."

@@ -26,6 +26,10 @@ SUMMARIES_AT_ONCE = 4
 """How many recordings elsewhere are summed up side by side."""
 
 
+class NoFolderError(WorkbenchError):
+    """There is nothing where recordings were looked for."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class BrokenRecording:
     """A recording that cannot be opened, and why."""
@@ -104,7 +108,7 @@ def find_recordings(folder: str | Path) -> list[str]:
         return _find_elsewhere(str(folder))
     root = Path(folder)
     if not root.is_dir():
-        raise WorkbenchError(f"There is no folder {folder}; name one that holds recordings.")
+        raise NoFolderError(f"There is no folder {folder}; name one that holds recordings.")
     if is_recording(root):
         return [str(root)]
     found = []
@@ -126,7 +130,7 @@ def _find_elsewhere(url: str) -> list[str]:
         for place in level:
             entries = list_folder(place)
             if not entries and place == url:
-                raise WorkbenchError(f"There is nothing at {url}; name a folder that holds recordings.")
+                raise NoFolderError(f"There is nothing at {url}; name a folder that holds recordings.")
             # A folder of Zarr's is looked into no further: it is a recording, or something else of Zarr's.
             if ("zarr.json", False) in entries:
                 found += [place] if place.endswith(".zarr") or is_recording(place) else []
