@@ -136,6 +136,23 @@ GROUPS = (
         ),
     ),
     Group(
+        name="cluster",
+        function="clusters:measure",
+        figures=(
+            Figure(
+                name="cluster/two_workers_speedup",
+                unit="times as fast",
+                goal=1.7,
+                better="higher",
+                measured=(
+                    "Steps a second that two workers of a Dask cluster on this machine (one thread each) record "
+                    "together, with the network, environment and layers of `recording/cnn_ratio`, whole episodes, "
+                    "÷ those of one worker."
+                ),
+            ),
+        ),
+    ),
+    Group(
         name="reading",
         function="reading:measure",
         figures=(

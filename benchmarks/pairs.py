@@ -9,19 +9,21 @@ Run = Callable[[], float]
 """One run; gives its own figure (seconds, steps a second …)."""
 
 
-def paired(first: Run, second: Run, runs: int) -> tuple[list[float], list[float]]:
+def paired(first: Run, second: Run, runs: int, *, warm_up: bool = True) -> tuple[list[float], list[float]]:
     """Run both in turn, after one warm-up of each.
 
     Args:
         first: A.
         second: B.
         runs: How many pairs.
+        warm_up: False leaves that out, where the numbers mean nothing.
 
     Returns:
         The figures of A and of B, one a pair.
     """
-    first()
-    second()
+    if warm_up:
+        first()
+        second()
     pairs = []
     for _ in range(runs):
         gc.collect()

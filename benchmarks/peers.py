@@ -37,7 +37,7 @@ def make() -> gymnasium.Env[Any, Any]:
 def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     """`recording/over_append`, `recording/over_minari` and `recording/over_torchlens`."""
     torch.set_num_threads(1)
-    steps, runs = (64, 2) if quick else (4_000, 5)
+    steps, runs = (64, 1) if quick else (4_000, 5)
     policy = untrained_ppo("CnnPolicy", make)
     folder = Path(tempfile.mkdtemp(prefix="rl-workbench-benchmark-"))
     stored: dict[str, float] = {}
@@ -56,9 +56,9 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
 
     try:
         pairs = {
-            "recording/over_append": paired(ours, append, runs),
-            "recording/over_minari": paired(ours, minari, runs),
-            "recording/over_torchlens": paired(ours, torchlens, runs),
+            "recording/over_append": paired(ours, append, runs, warm_up=not quick),
+            "recording/over_minari": paired(ours, minari, runs, warm_up=not quick),
+            "recording/over_torchlens": paired(ours, torchlens, runs, warm_up=not quick),
         }
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,7 +13,13 @@ from benchmarks.results import Figure, Row, load, merge, row, significant
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 FIGURES = {figure.name: figure for group in GROUPS for figure in group.figures}
-SLOW = {"recording a CNN": "ale_py", "reading": "ale_py", "dashboard": "ale_py", "environments": "minigrid"}
+SLOW = {
+    "recording a CNN": "ale_py",
+    "reading": "ale_py",
+    "dashboard": "ale_py",
+    "environments": "minigrid",
+    "cluster": "ale_py",
+}
 
 
 def _figure(name: str = "area/figure", better: str = "higher") -> Figure:

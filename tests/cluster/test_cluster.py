@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distributed import Client, LocalCluster
+from stable_baselines3 import PPO
 
 from tests.cluster.workers import BurningCounter, SlowCounter, same, uncounted, workers
 from tests.recording.toy import Counter, ToyPolicy
@@ -227,6 +228,27 @@ def test_an_environment_that_the_workers_do_not_have(
             ToyPolicy(), "only_on_the_head:OnlyHere-v0", out=tmp_path / "x.zarr", episodes=2, environments=2,
             client=client,
         )  # fmt: skip
+
+
+def test_a_live_algorithm_travels_inside_the_recording(client: Client, tmp_path: Path) -> None:
+    """The workers build it from the file that the recording keeps: nobody pickles it, or needs its file."""
+    agent = PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, seed=1, device="cpu")
+    recording = record(agent, "CartPole-v1", out=tmp_path / "x.zarr", episodes=4, environments=4, client=client)
+    assert recording.complete
+    again = record(recording.policy(), "CartPole-v1", out=tmp_path / "y.zarr", episodes=4, environments=4)
+    for number in range(4):
+        np.testing.assert_array_equal(again.episode(number).observations(), recording.episode(number).observations())
+    assert again.summary()["fingerprint"] == recording.summary()["fingerprint"]
+    assert again.policy().act(np.zeros((1, 4), np.float32), deterministic=True).actions.shape == (1,)
+
+
+def test_an_agent_that_does_not_pickle(client: Client, tmp_path: Path) -> None:
+    policy = ToyPolicy()
+    policy.lock = threading.Lock()  # type: ignore[attr-defined]
+    with pytest.raises(
+        WorkbenchError, match=r"cannot be sent to the workers, since it does not pickle .*Name it instead"
+    ):
+        record(policy, Counter, out=tmp_path / "x.zarr", episodes=2, client=client)
 
 
 def test_one_environment_cannot_be_shared(client: Client, tmp_path: Path) -> None:

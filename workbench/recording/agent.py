@@ -56,6 +56,11 @@ def write_agent(root: zarr.Group, policy: Policy) -> None:
         _write(group, f"{NORMALISATION}/{name}", np.asarray(value))
 
 
+def keeps_file(root: zarr.Group) -> bool:
+    """Whether a recording holds the file that its agent can be loaded from."""
+    return f"{AGENT}/{FILE}" in root
+
+
 def _saved(algorithm: Any) -> bytes:
     """What the library's own `save` writes of a live algorithm, without the state of its optimisers."""
     whole, acting = io.BytesIO(), io.BytesIO()
@@ -78,6 +83,7 @@ def read_agent_policy(
     environment: "gymnasium.Env[Any, Any]",
     *,
     trust_pickle: bool,
+    device: str = "cpu",
 ) -> Policy:
     """Build the recorded policy again from the file inside the recording.
 
@@ -89,6 +95,7 @@ def read_agent_policy(
         attributes: Of the recording's root.
         environment: Where it shall act.
         trust_pickle: Let the agent's file run its code.
+        device: Where its network runs.
 
     Raises:
         WorkbenchError: The agent came from Python code that may not run just because the recording names it; its
@@ -107,7 +114,7 @@ def read_agent_policy(
                 f"(its parameters can be had without: agent/parameters in the recording)."
             )
         if by_factory:
-            policy = load_policy(spec, environment=environment)
+            policy = load_policy(spec, environment=environment, device=device)
             _restore_parameters(arrays, policy)
             _check_fingerprint(described, fingerprint(policy))
             return policy
@@ -132,6 +139,7 @@ def read_agent_policy(
             f"{kind}:{path}",
             environment=environment,
             vec_normalize=_below(arrays, NORMALISATION) or None,
+            device=device,
             trust_pickle=trust_pickle,
         )
     _check_fingerprint(described, fingerprint(policy))

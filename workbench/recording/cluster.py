@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 import shutil
 import time
 import uuid
@@ -16,7 +17,7 @@ from workbench.errors import WorkbenchError
 from workbench.policies.fingerprints import fingerprint
 from workbench.policies.space_checks import check_action_space, check_observation_space
 from workbench.progress import Cancelled, Progress
-from workbench.recording.agent import write_agent
+from workbench.recording.agent import keeps_file, write_agent
 from workbench.recording.cluster_assignment import Assignment, Part, cut
 from workbench.recording.cluster_worker import RecordedPart, record_part
 from workbench.recording.facts import first_facts, now
@@ -155,7 +156,11 @@ def _begin(assignment: Assignment, *, overwrite: bool) -> tuple[zarr.Group, dict
     except OSError as error:
         reason = error.strerror or error
         raise WorkbenchError(f"A recording cannot be written at {assignment.out}: {reason}.") from error
-    return root, facts, replace(assignment, fingerprint=fingerprint(policy))
+    assignment = replace(assignment, fingerprint=fingerprint(policy))
+    if keeps_file(root):
+        # The recording holds all that makes it again: the workers need neither its file nor that it pickles.
+        assignment = replace(assignment, policy=None, vec_normalize=None)
+    return root, facts, assignment
 
 
 class _Head:
@@ -184,9 +189,15 @@ class _Head:
     def run(self) -> None:
         """Until all parts are recorded."""
         shared = self._assignment
-        if not isinstance(shared.policy, str):
-            # Weights travel once to each worker, and not once a part.
+        try:
+            # It travels once to each worker, and not once a part.
             shared = self._client.scatter(shared, broadcast=True, hash=False)
+        except (TypeError, AttributeError, pickle.PicklingError) as error:
+            raise WorkbenchError(
+                f"Agent or environment cannot be sent to the workers, since it does not pickle "
+                f"({' '.join(str(error.__cause__ or error).split())[:160]}). Name it instead: a file that was saved "
+                f"(ppo:agent.zip), a function that all workers can import (module:factory), an environment's name."
+            ) from error
         self._futures = {
             # Not pure: a key of its own for each, whatever was recorded before.
             self._client.submit(record_part, shared, part, pure=False, priority=-part.number): part

@@ -17,7 +17,7 @@ class Assignment:
     """What all parts of a recording have in common; the arguments of `workbench.record`."""
 
     policy: Any
-    """A name, or a live policy that pickles."""
+    """A name, or a live policy that pickles; None where the recording keeps the file that makes it."""
     env: str | Callable[[], Environment] | Environment
     """A name, or a function that makes one; an environment itself cannot be on several workers."""
     out: str

@@ -8,8 +8,10 @@ from typing import Any
 
 from workbench.errors import WorkbenchError
 from workbench.policies.fingerprints import fingerprint
+from workbench.policies.types import Policy
 from workbench.progress import Cancelled
 from workbench.recording.cluster_assignment import Assignment, Part
+from workbench.recording.environment_wrappers import Environment
 from workbench.recording.layout import ENDED_FINISHED, PARTS
 from workbench.recording.loop import Rollout
 from workbench.recording.reader import open_recording
@@ -95,6 +97,19 @@ def _explain_url(url: str) -> None:
         ) from error
 
 
+def _policy(assignment: Assignment, environment: Environment) -> Policy:
+    if assignment.policy is None:
+        recording = open_recording(assignment.out)
+        return recording.policy(environment, trust_pickle=assignment.trust_pickle, device=assignment.device)
+    return make_policy(
+        assignment.policy,
+        environment,
+        assignment.vec_normalize,
+        assignment.device,
+        trust_pickle=assignment.trust_pickle,
+    )
+
+
 def _record(assignment: Assignment, part: Part) -> RecordedPart:
     if not is_recording(assignment.out):
         if local_path(assignment.out) is None:
@@ -110,13 +125,7 @@ def _record(assignment: Assignment, part: Part) -> RecordedPart:
         environments = make_environments(assignment.env, assignment.specification, slots, render=assignment.frames)
         for environment in environments:
             stack.callback(environment.close)
-        policy = make_policy(
-            assignment.policy,
-            environments[0],
-            assignment.vec_normalize,
-            assignment.device,
-            trust_pickle=assignment.trust_pickle,
-        )
+        policy = _policy(assignment, environments[0])
         if fingerprint(policy) != assignment.fingerprint:
             raise WorkbenchError(
                 f"This worker found another agent as {getattr(policy, 'spec', None) or policy.name} than the one that "

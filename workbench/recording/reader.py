@@ -189,12 +189,14 @@ class Recording:
 
         return replay(self, row, environment)
 
-    def policy(self, environment: "Environment | None" = None, *, trust_pickle: bool = False) -> Policy:
+    def policy(
+        self, environment: "Environment | None" = None, *, trust_pickle: bool = False, device: str = "cpu"
+    ) -> Policy:
         """The agent that acted, built again from the file inside the recording and checked by its fingerprint."""
         from workbench.recording.agent import read_agent_policy
 
         made = environment or self.make_environment()
-        return read_agent_policy(self.agent_arrays(), self.attributes, made, trust_pickle=trust_pickle)
+        return read_agent_policy(self.agent_arrays(), self.attributes, made, trust_pickle=trust_pickle, device=device)
 
     def make_environment(self, *, render: bool = False) -> "Environment":
         """Make the recorded environment again, by name."""
