@@ -13,9 +13,9 @@ NUMBERS = (0, 1, 2, 7, 127, 128, 255, 256, 32767, 65535, 1 << 20, (1 << 31) - 1,
 VALUES: Sequence[Any] = (
     None, True, False, 0, -0.0, 0.5, 1e308, -1e308, 5e-324, float("nan"), float("inf"), float("-inf"), *NUMBERS,
     *(-number for number in NUMBERS[1:]), 10**30, "", "a", " ", "\0", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b",
-    "\ud800", "\u202e", "é" * 50, "a" * 3000, "float32", "float64", "int64", "bool", "uint8", "object", "O", "|O", "<U8",
-    "complex64", "array", "group", "inf", "nan", "varied", "discrete", "box", "Tuple", "1e999", [], {}, [[]], [{}],
-    [0], [1, 2, 3], [-1], [None], ["a"], [1.5], [[1, 2], [3]], [0] * 40, [1 << 40, 1 << 40], {"a": 1}, {"": None},
+    "\ud800", "\u202e", "é" * 50, "a" * 3000, "float32", "float64", "int64", "bool", "uint8", "object", "O", "|O",
+    "<U8", "complex64", "array", "group", "inf", "nan", "varied", "discrete", "box", "Tuple", "1e999", [], {}, [[]],
+    [{}], [0], [1, 2, 3], [-1], [None], ["a"], [1.5], [[1, 2], [3]], [0] * 40, [1 << 40, 1 << 40], {"a": 1}, {"": None},
     {"a": {"b": {"c": [1]}}}, [[[[[[[[[[1]]]]]]]]]],
 )  # fmt: skip
 """JSON in the place of other JSON."""
@@ -33,7 +33,7 @@ def mutated(content: bytes, random: Random, others: Sequence[bytes] = ()) -> byt
             case 1 if changed:
                 changed[place % len(changed)] = random.randrange(256)
             case 2:
-                form = random.choice("<B <H <I <Q >H >I >Q".split())
+                form = random.choice(("<B", "<H", "<I", "<Q", ">H", ">I", ">Q"))
                 number = random.choice(NUMBERS) % (1 << 8 * struct.calcsize(form))
                 if place + struct.calcsize(form) <= len(changed):
                     struct.pack_into(form, changed, place, number)

@@ -14,7 +14,20 @@ from tests.fuzz.corpus import Corpus
 from tests.fuzz.mutation import NUMBERS, json_bytes, mutated, mutated_json
 from tests.hostile.tampering import checked, header
 
-DTYPES = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64")
+DTYPES = (
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+)
 
 
 class MemoryFiles:
@@ -49,6 +62,16 @@ class MemoryFiles:
         return sorted({file[len(below) :].split("/")[0] for file in self._files if file.startswith(below)})
 
 
+SPACES: Sequence[dict[str, Any]] = (
+    {"kind": "MultiBinary", "shape": [2], "n": 2}, {"kind": "MultiDiscrete", "shape": [2], "nvec": [1, 1]},
+    {"kind": "MultiDiscrete", "shape": [1], "nvec": [3]}, {"kind": "Discrete", "n": 2, "start": -1}, {"kind": "Tuple"},
+    {"kind": "Box", "shape": [1], "low": [-2.0], "high": [2.0], "dtype": "float32"},
+    {"kind": "Box", "shape": [2], "low": -1, "high": 1}, {"kind": "Box", "shape": [1], "low": "-inf", "high": "inf"},
+    {},
+)  # fmt: skip
+"""Action spaces that a recording may be said to have."""
+
+
 # --- single chunks ---------------------------------------------------------------------------------------------------
 
 
@@ -66,8 +89,10 @@ def make_chunk(random: Random, corpus: Corpus) -> tuple[dict[str, Any], bytes]:
     }  # fmt: skip
     content = values.tobytes()
     if "blosc" in names:
-        library = random.choice("lz4 lz4hc blosclz zstd zlib".split())
-        packer = Blosc(cname=library, clevel=random.randrange(10), shuffle=random.randrange(3), blocksize=random.choice((0, 0, 64)))
+        library = random.choice(("lz4", "lz4hc", "blosclz", "zstd", "zlib"))
+        packer = Blosc(
+            cname=library, clevel=random.randrange(10), shuffle=random.randrange(3), blocksize=random.choice((0, 0, 64))
+        )
         content = packer.encode(values if random.random() < 0.7 else np.zeros_like(values))
         if random.random() < 0.5:
             field = random.choice(("version", "flags", "typesize", "unpacked", "block", "packed"))
@@ -150,6 +175,8 @@ def make_tables(random: Random, corpus: Corpus) -> dict[str, bytes]:
         stored = _arrays(files)
         favoured = [one for one in stored if "/steps/" in f"/{one.path}" or "episodes/" in one.path]
         _rewrite(files, random.choice(favoured if random.random() < 0.85 else stored), random)
+    if random.random() < 0.4:
+        _describe_otherwise(files, random)
     return files
 
 
@@ -170,6 +197,16 @@ def make_files(random: Random, corpus: Corpus) -> dict[str, bytes]:
             case 4:
                 _unconsolidate(files)
     return files
+
+
+def _describe_otherwise(files: dict[str, bytes], random: Random) -> None:
+    """Say that other actions were taken, or by another algorithm: what is drawn and computed depends on both."""
+    root = json.loads(files["zarr.json"])
+    facts = root["attributes"]
+    facts["policy"] = (facts.get("policy") or {}) | {"name": random.choice(("SAC", "TQC", "PPO", "DQN"))}
+    if random.random() < 0.7:
+        facts["environment"] = (facts.get("environment") or {}) | {"action_space": random.choice(SPACES)}
+    files["zarr.json"] = json.dumps(root).encode()
 
 
 def _unconsolidate(files: dict[str, bytes]) -> None:
@@ -247,5 +284,3 @@ def read_files(files: dict[str, bytes], folder: Path) -> dict[str, str]:
     told = look_at(Recording(metadata, "memory"), most_arrays=3)
     # Sound ones are refused these, too: they have no such observations, and environments without a name.
     return {part: said for part, said in told.items() if part != "replay" and not part.startswith("observations")}
-
-

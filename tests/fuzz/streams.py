@@ -20,8 +20,8 @@ NAMES = (
     ("torch._utils", "_rebuild_tensor_v2"), ("torch._utils", "_rebuild_parameter"), ("", ""), ("a" * 300, "b"),
 )  # fmt: skip
 TEXTS = ("low", "high", "dtype", "n", "start", "nvec", "spaces", "shape", "obs_rms", "mean", "var", "count", "epsilon",
-         "clip_obs", "norm_obs", "norm_obs_keys", "f4", "u1", "O8", "<", "storage", "cpu", "0", "C", "F", "é", "", "net_arch",
-         "pi", "vf", "activation_fn", "weight")  # fmt: skip
+         "clip_obs", "norm_obs", "norm_obs_keys", "f4", "u1", "O8", "<", "storage", "cpu", "0", "C", "F", "é", "",
+         "net_arch", "pi", "vf", "activation_fn", "weight")  # fmt: skip
 _CODES = [code for code in pickletools.opcodes if code.name not in ("STOP", "PROTO")]
 _PLAIN = [b"N", b"\x88", b"\x89", b")", b"]", b"}", b"\x8f", b"("]
 _ACTING = [b"R", b"\x81", b"b", b"s", b"u", b"a", b"e", b"t", b"\x85", b"\x86", b"\x87", b"d", b"l", b"o", b"\x90",

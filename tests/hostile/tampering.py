@@ -162,7 +162,8 @@ def values(path: str, make: Callable[[np.ndarray], Any]) -> Change:
             path,
             data_type=str(new.dtype),
             shape=[count, *new.shape[1:]],
-            chunk_grid={"name": "regular", "configuration": {"chunk_shape": [rows, *new.shape[1:]]}},
+            chunk_grid={"name": "regular", "configuration": {"chunk_shape": [rows, *(max(1, n) for n in new.shape[1:])]}},
+            dimension_names=document["dimension_names"] if new.ndim == len(document["shape"]) else [None] * new.ndim,
         )(folder)
 
     return change

@@ -128,7 +128,7 @@ def action_distribution(
     """
     action_array = np.asarray(action)
     steps = len(action_array)
-    chosen = action_array.reshape(steps, -1) if steps else action_array.reshape(0, 1)
+    chosen = action_array.reshape(steps, math.prod(action_array.shape[1:]))
     if logits is not None and binary:
         odds = np.asarray(logits, dtype=np.float64)
         _check_width(chosen, odds.shape[1:], "log-odds")
@@ -169,7 +169,7 @@ def _check_chosen(chosen: npt.NDArray[Any], components: tuple[int, ...]) -> None
 
 
 def _check_width(chosen: npt.NDArray[Any], shape: Sequence[int], what: str) -> None:
-    if len(chosen) and math.prod(shape) != chosen.shape[1]:
+    if math.prod(shape) != chosen.shape[1]:
         raise WorkbenchError(
             f"expected as many {what} as an action has components, {chosen.shape[1]}, but got {math.prod(shape)}; the "
             f"recording's actions and what it says about them do not belong together"

@@ -65,7 +65,7 @@ class BoundedZip:
                     place[filled : filled + len(block)] = block
                     filled += len(block)
         except Exception as error:  # BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, …
-            raise BoundedZipError(f"'{_short(name)}' is damaged ({error})") from error
+            raise BoundedZipError(f"'{_short(name)}' is damaged ({_short(str(error), 200)})") from error
         if filled != len(place):
             raise BoundedZipError(f"'{_short(name)}' is cut short")
 
@@ -117,10 +117,10 @@ def open_zip(file: BinaryIO) -> Iterator[BoundedZip]:
     except BoundedZipError:
         raise
     except Exception as error:  # BadZipFile, UnicodeDecodeError, struct.error, OSError, …
-        raise BoundedZipError(str(error)) from error
+        raise BoundedZipError(_short(str(error), 200)) from error
     with members:
         yield BoundedZip(members)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 80 else f"{name[:80]}…"
+def _short(text: str, most: int = 80) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"

@@ -1,0 +1,54 @@
+"""What fuzzing has found, made small."""
+
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.hostile.containers import Entry, written
+from tests.hostile.tampering import make_sound, values
+from workbench import open_recording
+from workbench.analyses.distributions import action_distribution
+from workbench.errors import WorkbenchError
+from workbench.policies.archive import read_archive
+from workbench.policies.bounded_zip import BoundedZipError, open_zip
+
+
+def test_actions_of_another_width_than_what_is_said_of_them() -> None:
+    actions = np.zeros((3, 4))
+    with pytest.raises(WorkbenchError, match=r"as many means as an action has components, 4, but got 1"):
+        action_distribution(actions, mean=np.zeros((3, 1)), log_std=np.zeros((3, 1)))
+    with pytest.raises(WorkbenchError, match=r"as many log-odds"):
+        action_distribution(actions, logits=np.zeros((3, 2)), binary=True)
+    bounds = (np.zeros(2), np.ones(2))
+    with pytest.raises(WorkbenchError, match=r"as many bounds"):
+        action_distribution(actions, mean=actions, log_std=actions, bounds=bounds, squashed=True)
+
+
+def test_an_episode_of_no_steps_has_a_distribution() -> None:
+    empty = np.zeros((0, 2))
+    assert action_distribution(empty, logits=empty, binary=True).kind == "bernoulli"
+    assert action_distribution(empty, mean=empty, log_std=empty).kind == "gaussian"
+
+
+def test_numbers_of_episodes_that_are_a_table(tmp_path: Path) -> None:
+    """They were passed over, and where a final observation is was looked up in them all the same."""
+    recording = make_sound(tmp_path)
+    values("episodes/id", lambda old: np.stack([old, old + 9], 1))(recording)
+    with pytest.raises(WorkbenchError, match=r"episodes/id should be one int32 an episode and is int32 \[2\]"):
+        open_recording(recording).final_observation(0)
+
+
+def test_a_member_called_otherwise_in_the_directory_is_quoted_in_short(tmp_path: Path) -> None:
+    entries = [Entry(name=b"\xff" * 3000, content=b"{}"), Entry(name=b"policy.pth", content=b"", begins=0)]
+    (tmp_path / "agent.zip").write_bytes(written([*entries, Entry(name=b"data", content=b"", begins=0)]))
+    with pytest.raises(WorkbenchError) as raised:
+        read_archive(tmp_path / "agent.zip")
+    assert len(str(raised.value)) < 600
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a", b"")
+    with open_zip(BytesIO(file.getvalue())) as members, pytest.raises(BoundedZipError, match="lacks"):
+        members.read("b", 1)
