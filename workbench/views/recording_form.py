@@ -8,6 +8,7 @@ import streamlit as st
 
 from workbench.errors import WorkbenchError
 from workbench.policies.kinds import KIND_NAMES
+from workbench.recording.named_modules import may_use
 from workbench.recording.store import is_recording
 from workbench.views.background import RecordingRequest
 from workbench.views.catalogue import AgentChoice
@@ -45,7 +46,7 @@ def recording_form() -> None:
         with errors_in_a_box():
             request = RecordingRequest(
                 policy=_checked_policy(policy, shipped is not None),
-                environment=_required(environment, "an environment's name, such as CartPole-v1"),
+                environment=_checked_environment(environment, shipped is not None),
                 out=_place(name or _default_name(title, shipped, policy, environment, int(seed))),
                 episodes=int(episodes),
                 seed=int(seed),
@@ -94,6 +95,19 @@ def _checked_policy(policy: str, shipped: bool) -> str:
         if candidate.is_file():
             return f"{kind}:{candidate.resolve()}"
     raise WorkbenchError(f"There is no file {path!r}; looked for {' and '.join(str(c) for c in candidates)}.")
+
+
+def _checked_environment(environment: str, shipped: bool) -> str:
+    environment = _required(environment, "an environment's name, such as CartPole-v1")
+    module, colon, _ = environment.partition(":")
+    # `module:Name` imports the module, which would run code as `module:factory` does.
+    if colon and not shipped and not may_use(module):
+        raise WorkbenchError(
+            f"The environment {environment!r} is of the module {module!r}, which this dashboard has not imported, and "
+            f"which it does not import because a page names it. Record it on the command line: "
+            f"workbench record ... {environment}"
+        )
+    return environment
 
 
 def _default_name(title: str, shipped: AgentChoice | None, policy: str, environment: str, seed: int) -> str:

@@ -7,6 +7,8 @@ from workbench.dashboard_settings import DEFAULT_ROOT, ROOT_VARIABLE
 from workbench.errors import WorkbenchError
 from workbench.recording.store import is_recording
 
+LONGEST_NAME = 200
+"""Letters of a name that are quoted."""
 MAXIMUM_ENTRIES = 1_000_000
 """Most files and folders of a recording that are looked at for links."""
 
@@ -26,18 +28,21 @@ def below_root(name: str) -> Path:
         WorkbenchError: It leads out of the root, by `..`, by an absolute path or by a link; or nothing is there.
     """
     root = root_folder()
+    there = False
     try:
         path = (root / name).resolve()
         inside = path.is_relative_to(root) and (path != root or is_recording(root))
-    except (OSError, ValueError):
+        # A name that is too long for any file is an error of the system's, and not a file that is not there.
+        there = inside and path.exists()
+    except (OSError, ValueError, RuntimeError):
         inside = False
     if not inside:
         raise WorkbenchError(
-            f"{name!r} is not below the folder {root}, and the dashboard opens nothing else. "
+            f"{_short(name)!r} is not below the folder {root}, and the dashboard opens nothing else. "
             f"Start it on the folder that holds this recording: workbench app FOLDER."
         )
-    if not path.exists():
-        raise WorkbenchError(f"There is no recording {name!r} in {root}.")
+    if not there:
+        raise WorkbenchError(f"There is no recording {_short(name)!r} in {root}.")
     return path
 
 
@@ -62,7 +67,9 @@ def refuse_links_out(path: str | Path) -> None:
         WorkbenchError: It is, or holds, a symbolic link to something outside of the root.
     """
     root = os.path.realpath(root_folder())
-    folders = [_inside(os.fspath(path), root)]
+    place = _inside(os.fspath(path), root)
+    # A file is no recording, which is for the reader to say.
+    folders = [place] if os.path.isdir(place) else []
     seen, entries = set(folders), 0
     while folders:
         with os.scandir(folders.pop()) as listed:
@@ -74,6 +81,10 @@ def refuse_links_out(path: str | Path) -> None:
                 if entry.is_dir() and place not in seen:
                     seen.add(place)
                     folders.append(place)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"
 
 
 def _inside(path: str, root: str) -> str:
