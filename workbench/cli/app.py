@@ -20,10 +20,7 @@ def run(options: AppOptions) -> None:
     """
     if importlib.util.find_spec("streamlit") is None:
         raise MissingExtraError("streamlit", "app", "The dashboard")
-    if not options.folder.is_dir():
-        raise WorkbenchError(
-            f"There is no folder {options.folder}; make a recording there first, or name the folder that holds yours."
-        )
+    root = _root(options.folder)
     if options.script is not None and not options.script.is_file():
         raise WorkbenchError(f"There is no script {options.script}.")
     _check_port(options.port)
@@ -34,7 +31,23 @@ def run(options: AppOptions) -> None:
     ]
     sys.stdout.write(f"Dashboard of {options.folder}: http://{ADDRESS}:{options.port}   (Ctrl-C stops it)\n")
     sys.stdout.flush()
-    os.execve(sys.executable, command, {**os.environ, ROOT_VARIABLE: str(options.folder.resolve())})
+    os.execve(sys.executable, command, {**os.environ, ROOT_VARIABLE: root})
+
+
+def _root(folder: str) -> str:
+    from workbench.recording.object_storage import list_folder
+    from workbench.recording.store import local_path
+
+    local = local_path(folder)
+    if local is None:
+        # Whether it answers is found out here, and not by each page.
+        list_folder(folder)
+        return folder
+    if not local.is_dir():
+        raise WorkbenchError(
+            f"There is no folder {folder}; make a recording there first, or name the folder that holds yours."
+        )
+    return str(local.resolve())
 
 
 def _script() -> Path:

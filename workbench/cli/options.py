@@ -154,8 +154,8 @@ class ExportOptions:
 class AppOptions:
     """Serve the dashboard on this machine's loopback address."""
 
-    folder: Annotated[conf.Positional[Path], conf.arg(metavar="DIR")] = Path(DEFAULT_ROOT)
-    """The folder of recordings; nothing outside it can be opened."""
+    folder: Annotated[conf.Positional[str], conf.arg(metavar="DIR")] = DEFAULT_ROOT
+    """The folder of recordings, or a URL that fsspec reaches; nothing outside it can be opened."""
     port: Annotated[int, conf.arg(metavar="PORT")] = DEFAULT_PORT
     """The port."""
     script: Annotated[Path | None, _argument("FILE", "none")] = None

@@ -20,7 +20,8 @@ class RecordingRequest:
 
     policy: str
     environment: str
-    out: Path
+    out: Path | str
+    """Path or URL."""
     episodes: int
     seed: int
     deterministic: bool
@@ -79,7 +80,6 @@ class RecordingJob:
     def _run(self) -> None:
         request = self.request
         try:
-            request.out.parent.mkdir(parents=True, exist_ok=True)
             workbench.record(
                 request.policy,
                 request.environment,

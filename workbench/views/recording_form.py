@@ -9,12 +9,12 @@ import streamlit as st
 from workbench.errors import WorkbenchError
 from workbench.policies.kinds import KIND_NAMES
 from workbench.recording.named_modules import may_use
-from workbench.recording.store import is_recording
+from workbench.recording.store import is_recording, occupied
 from workbench.views.background import RecordingRequest
 from workbench.views.catalogue import AgentChoice
 from workbench.views.errors import errors_in_a_box
 from workbench.views.recording_progress import recording_queue
-from workbench.views.root import root_folder
+from workbench.views.root import root_folder, root_in_words, root_url
 
 OWN = "An agent of your own"
 
@@ -90,7 +90,9 @@ def _checked_policy(policy: str, shipped: bool) -> str:
             f"An agent that needs code of its own is recorded on the command line: workbench record module:factory ..."
         )
     file = Path(path).expanduser()
-    candidates = [file] if file.is_absolute() else [root_folder() / file, Path.cwd() / file]
+    candidates = [Path.cwd() / file]
+    if root_url() is None and not file.is_absolute():
+        candidates.insert(0, root_folder() / file)
     for candidate in candidates:
         if candidate.is_file():
             return f"{kind}:{candidate.resolve()}"
@@ -117,17 +119,22 @@ def _default_name(title: str, shipped: AgentChoice | None, policy: str, environm
 
 def _unused(name: str) -> str:
     number, candidate = 2, name
-    while (root_folder() / f"{candidate}.zarr").exists():
+    while occupied(str(_below_root(candidate))):
         candidate, number = f"{name}-{number}", number + 1
     return candidate
 
 
-def _place(name: str) -> Path:
+def _below_root(name: str) -> Path | str:
+    name = name if name.endswith(".zarr") else f"{name}.zarr"
+    return root_folder() / name if (url := root_url()) is None else f"{url}/{name}"
+
+
+def _place(name: str) -> Path | str:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}", name):
         raise WorkbenchError(f"The name {name!r} should be of letters, digits, dots, dashes and underscores only.")
-    if is_recording(root_folder()):
+    if is_recording(root_in_words()):
         raise WorkbenchError(
-            f"The dashboard was started on one recording, {root_folder()}, and another cannot go into it. "
+            f"The dashboard was started on one recording, {root_in_words()}, and another cannot go into it. "
             f"Start it on the folder that holds your recordings: workbench app FOLDER."
         )
-    return root_folder() / (name if name.endswith(".zarr") else f"{name}.zarr")
+    return _below_root(name)

@@ -11,7 +11,7 @@ from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.recording_form import recording_form
 from workbench.views.recording_progress import recording_progress
 from workbench.views.recordings_table import recordings_table
-from workbench.views.root import name_below_root, root_folder
+from workbench.views.root import name_below_root, root_in_words
 
 
 def page() -> None:
@@ -19,15 +19,15 @@ def page() -> None:
     st.title("Recordings")
     with errors_in_a_box():
         recording_progress()
-        listing = cached_listing(root_folder())
+        listing = cached_listing()
         usable = [entry for entry in listing if isinstance(entry, dict)]
         broken = [entry for entry in listing if isinstance(entry, BrokenRecording)]
         if usable:
             _table(usable)
         elif not broken:
             st.info(
-                f"There are no recordings in `{root_folder()}` yet. Record one of the agents below, or on the command "
-                "line: `workbench record ppo:AGENT.zip CartPole-v1 --episodes 10 --out runs/first.zarr`",
+                f"There are no recordings in `{root_in_words()}` yet. Record one of the agents below, or on the "
+                "command line: `workbench record ppo:AGENT.zip CartPole-v1 --episodes 10 --out runs/first.zarr`",
                 icon=":material/info:",
             )
         for entry in broken:

@@ -11,7 +11,7 @@ from workbench.views.caching import cached_listing, cached_opening, cached_paylo
 from workbench.views.downloads import downloads
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.player import player
-from workbench.views.root import name_below_root, root_folder
+from workbench.views.root import name_below_root
 from workbench.views.selection import Selection, change_selection, read_selection
 from workbench.views.short_facts import short_options
 
@@ -21,7 +21,7 @@ ACTING = {"True": "mode of the policy", "False": "sampled"}
 def page() -> None:
     """Draw the page."""
     with errors_in_a_box():
-        names = [name_below_root(entry["path"]) for entry in cached_listing(root_folder()) if isinstance(entry, dict)]
+        names = [name_below_root(entry["path"]) for entry in cached_listing() if isinstance(entry, dict)]
         selected = read_selection()
         if not names and selected.recording is None:
             st.title("Replay")

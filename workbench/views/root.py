@@ -1,11 +1,13 @@
-"""The folder that the dashboard was started on: nothing outside it is opened, whatever the address bar says."""
+"""The folder or URL that the dashboard was started on: nothing outside is opened, whatever the address bar says."""
 
 import os
 from pathlib import Path
 
 from workbench.dashboard_settings import DEFAULT_ROOT, ROOT_VARIABLE
 from workbench.errors import WorkbenchError
-from workbench.recording.store import is_recording
+from workbench.recording.object_storage import stamps
+from workbench.recording.store import is_recording, local_path
+from workbench.recording.stored_files import METADATA_FILE
 
 LONGEST_NAME = 200
 """Letters of a name that are quoted."""
@@ -15,11 +17,23 @@ MAXIMUM_ENTRIES = 1_000_000
 
 def root_folder() -> Path:
     """The folder of recordings, all links resolved: `WORKBENCH_ROOT`, or `runs` where that is not set."""
-    return Path(os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT).resolve()
+    given = os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT
+    return (local_path(given) or Path(given)).resolve()
 
 
-def below_root(name: str) -> Path:
-    """The path that a name below the root stands for.
+def root_url() -> str | None:
+    """The URL that holds the recordings, without a slash at its end; None where that is a folder of this machine."""
+    given = os.environ.get(ROOT_VARIABLE) or DEFAULT_ROOT
+    return None if local_path(given) is not None else given.rstrip("/")
+
+
+def root_in_words() -> str:
+    """The folder or URL of recordings, as messages say it."""
+    return root_url() or str(root_folder())
+
+
+def below_root(name: str) -> Path | str:
+    """The path or URL that a name below the root stands for.
 
     Args:
         name: As in the address bar, relative to the root; `.` where the root is itself a recording.
@@ -27,6 +41,8 @@ def below_root(name: str) -> Path:
     Raises:
         WorkbenchError: It leads out of the root, by `..`, by an absolute path or by a link; or nothing is there.
     """
+    if (url := root_url()) is not None:
+        return _below_url(url, name)
     root = root_folder()
     there = False
     try:
@@ -48,17 +64,20 @@ def below_root(name: str) -> Path:
 
 def name_below_root(path: str | Path) -> str:
     """The name of a path below the root, as the address bar has it."""
+    if (url := root_url()) is not None:
+        return str(path).removeprefix(url).removeprefix("/") or "."
     return Path(path).relative_to(root_folder()).as_posix()
 
 
 def file_name(path: str | Path) -> str:
     """What a download from a recording is called, without an ending."""
     name = name_below_root(path)
-    return (root_folder().name if name == "." else name).removesuffix(".zarr").replace("/", "-")
+    root = root_in_words().rstrip("/").rpartition("/")[2]
+    return (root if name == "." else name).removesuffix(".zarr").replace("/", "-")
 
 
 def refuse_links_out(path: str | Path) -> None:
-    """Check that nothing in a recording leads out of the root.
+    """Check that nothing in a recording leads out of the root; below a URL there are no links.
 
     Args:
         path: The recording's folder.
@@ -66,6 +85,8 @@ def refuse_links_out(path: str | Path) -> None:
     Raises:
         WorkbenchError: It is, or holds, a symbolic link to something outside of the root.
     """
+    if root_url() is not None:
+        return
     root = os.path.realpath(root_folder())
     place = _inside(os.fspath(path), root)
     # A file is no recording, which is for the reader to say.
@@ -81,6 +102,23 @@ def refuse_links_out(path: str | Path) -> None:
                 if entry.is_dir() and place not in seen:
                     seen.add(place)
                     folders.append(place)
+
+
+def _below_url(root: str, name: str) -> str:
+    parts = name.split("/")
+    # Of a URL, too, `fsspec` makes more than a name: a chain of filesystems (::), a query, letters behind a per cent.
+    whole = not any(part in ("", "..") or part.strip() == "." for part in parts) and name.isprintable()
+    if name == "." and is_recording(root):
+        return root
+    if not whole or any(sign in name for sign in ("\\", "::", "://", "?", "#", "%")):
+        raise WorkbenchError(
+            f"{_short(name)!r} is not a name below {root}, and the dashboard opens nothing else. "
+            f"Start it on the folder that holds this recording: workbench app FOLDER."
+        )
+    url = f"{root}/{name}"
+    if not stamps([url], METADATA_FILE)[0]:
+        raise WorkbenchError(f"There is no recording {_short(name)!r} in {root}.")
+    return url
 
 
 def _short(name: str) -> str:
