@@ -16,12 +16,13 @@ export PYGAME_HIDE_SUPPORT_PROMPT ?= 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo test lint types contracts pytest format benchmark clean
+.PHONY: help setup demo test lint types contracts pytest torture format benchmark clean
 
 help:
 	@echo "make setup                    make $(VENV) and install the workbench with everything it can use"
 	@echo "make demo [PORT=8501]         record the agents that ship, then serve the dashboard on the loopback"
 	@echo "make test                     all that CI runs: lint, types, import contracts, tests"
+	@echo "make torture                  the long forms of the tests: hundreds of kills, much damage; minutes"
 	@echo "make benchmark [ONLY=name]    measure, and write benchmarks/results.json"
 	@echo "make format                   format the sources"
 	@echo "make clean                    remove what the tools leave behind (not $(VENV), not runs/)"
@@ -54,6 +55,10 @@ contracts: setup
 
 pytest: setup
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+# Whichever worker is free takes the next: they are few, and each takes minutes. They tell how far they are.
+torture: setup
+	$(BIN)/pytest -m torture -n $(WORKERS) --dist worksteal
 
 format: setup
 	$(BIN)/ruff check --fix .

@@ -55,7 +55,10 @@ def assert_begins_as(path: Path, whole: dict[str, np.ndarray]) -> int:
     """
     recording = open_recording(path)
     rows = read_rows(path)
+    # Episodes that were cut off are at the end of the table, and are not what they would have become.
+    ended = int(np.count_nonzero(rows.get("episodes/complete", np.empty(0))))
     for name, values in rows.items():
+        values = values[:ended] if name.startswith("episodes/") else values
         if not len(values):
             continue
         expected = whole[name][: len(values)]

@@ -1,5 +1,6 @@
 """What a forked process does: record a case, with or without a trap on its way; its status says how that ended."""
 
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -37,6 +38,7 @@ def record_case(order: dict[str, Any]) -> None:
 def run(order: dict[str, Any]) -> int:
     """Do what was ordered; gives the exit status, and prints a `WorkbenchError`'s message."""
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
         record_case(order)
     except WorkbenchError as error:
         sys.stderr.write(f"{error}\n")

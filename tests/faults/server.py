@@ -5,6 +5,24 @@ import os
 import signal
 import sys
 import threading
+import time
+
+HUNG = 99
+"""The status of what had to be killed."""
+
+
+def wait(process: int, seconds: float) -> int:
+    """The exit status of a fork, which is killed when that takes too long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        gone, status = os.waitpid(process, os.WNOHANG)
+        if gone:
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() > deadline:
+            os.kill(process, signal.SIGKILL)
+            os.waitpid(process, 0)
+            return HUNG
+        time.sleep(0.002)
 
 
 def serve() -> None:
@@ -19,9 +37,11 @@ def serve() -> None:
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:
-            answer = {"status": os.waitstatus_to_exitcode(os.waitpid(order["wait"], 0)[1])}
+            answer = {"status": wait(order["wait"], order["seconds"])}
         else:
             assert threading.active_count() == 1, "a fork takes no thread along, and would miss what it holds"
+            # A Ctrl-C while modules tidy up after the fork would leave their locks taken: it waits until that is done.
+            signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
             process = os.fork()
             if not process:
                 signal.signal(signal.SIGINT, signal.default_int_handler)

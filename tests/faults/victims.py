@@ -31,10 +31,10 @@ class Victim:
     """CLOCK_MONOTONIC in nanoseconds, right after the signal was sent."""
     status: int | None = None
 
-    def wait(self) -> int:
-        """Its exit status, negative for a signal."""
+    def wait(self, seconds: float = 60) -> int:
+        """Its exit status, negative for a signal; `server.HUNG` where it does not end in time."""
         if self.status is None:
-            self.status = self.server.ask({"wait": self.process})["status"]
+            self.status = self.server.ask({"wait": self.process, "seconds": seconds})["status"]
             self.killed_at = self.ledger.died_at or self.killed_at
         return self.status
 

@@ -36,7 +36,7 @@ def _verify(found: "Verification", options: InfoOptions) -> None:
         sys.stdout.write(f"{to_json(facts)}\n")
     else:
         read = f"{found.arrays:,} arrays, {format_bytes(found.bytes_read)}"
-        sys.stdout.write(f"read: {read}\n" if found.damage else f"nothing is damaged: {read}\n")
+        sys.stdout.write(f"read: {read}\n" if found.damage else f"nothing is damaged in {read}\n")
     if found.whole:
         return
     if not options.json:

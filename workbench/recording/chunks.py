@@ -4,6 +4,7 @@ The writer thread shares the interpreter with the acting thread: every Python in
 waits for. What is stored is byte for byte what Zarr's own codecs would store, and the tests read it with plain Zarr.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -43,16 +44,21 @@ class LocalPlace:
 
     def put(self, name: str, content: bytes) -> None:
         """Write the file and rename it into its place."""
+        try:
+            try:
+                self._put(name, content)
+            except FileNotFoundError:
+                self._make_folders(name)
+                self._put(name, content)
+        except FileNotFoundError:
+            if os.path.isdir(self._folder):
+                raise
+            raise FileNotFoundError(errno.ENOENT, "its folder is no longer there", self._folder) from None
+
+    def _put(self, name: str, content: bytes) -> None:
         path = f"{self._folder}/{name}"
         beside = f"{path}.partial"
-        try:
-            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        except FileNotFoundError:
-            if not os.path.isdir(self._folder):
-                # Somebody has removed or moved it: making it anew would leave half a recording in its place.
-                raise FileNotFoundError(errno.ENOENT, "its folder is no longer there", self._folder) from None
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             view = memoryview(content)
             while view:
@@ -60,6 +66,14 @@ class LocalPlace:
         finally:
             os.close(file)
         os.replace(beside, path)
+
+    def _make_folders(self, name: str) -> None:
+        """Make those below the array's own folder; that one is not made anew, where somebody has moved it away."""
+        path = self._folder
+        for part in name.split("/")[:-1]:
+            path = f"{path}/{part}"
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path)
 
     def settle(self) -> None:
         """Do nothing: it is."""
