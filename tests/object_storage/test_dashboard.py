@@ -33,7 +33,13 @@ def set_root(url: str, patch: pytest.MonkeyPatch) -> None:
 def full(server: Server, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A folder with a recording, one of an unknown format, and one that lies deeper; and another folder beside it."""
     folder = f"s3://{BUCKET}/dashboard/{time.time_ns()}"
-    settings = {"episodes": 2, "environments": 2, "layers": ["mlp_extractor.policy_net.*"], "frames": True}
+    settings = {
+        "episodes": 2,
+        "environments": 2,
+        "layers": ["mlp_extractor.policy_net.*"],
+        "frames": True,
+        "env_kwargs": {"max_episode_steps": 25},
+    }
     made = tmp_path_factory.mktemp("made") / "cartpole.zarr"
     record(AGENT, "CartPole-v1", out=made, **settings)
     filesystem = fsspec.filesystem("s3")
@@ -155,6 +161,7 @@ def test_an_empty_folder_says_what_to_do_and_takes_a_recording(
     app.text_input(key="recording.policy").set_value(AGENT)
     app.text_input(key="recording.environment").set_value("CartPole-v1")
     app.number_input(key="recording.episodes").set_value(1)
+    app.toggle(key="recording.frames").set_value(False)
     app.text_input(key="recording.layers").set_value("mlp_extractor.policy_net.0")
     app.text_input(key="recording.name").set_value("mine")
     next(button for button in app.button if button.label == "Record").click().run()

@@ -86,11 +86,15 @@ def test_a_recording_by_the_command_line_can_be_replayed_and_exported(
 ) -> None:
     url = f"{folder}/cartpole.zarr"
     command = [sys.executable, "-m", "workbench", "record", AGENT, "CartPole-v1", "--episodes", "2", "--out", url]
+    command += ["--env-kwargs", "max_episode_steps=60"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{url}: 2 episodes")
     recording = open_recording(url)
-    same(recording, record(AGENT, "CartPole-v1", out=tmp_path / "x.zarr", episodes=2))
+    same(
+        recording,
+        record(AGENT, "CartPole-v1", out=tmp_path / "x.zarr", episodes=2, env_kwargs={"max_episode_steps": 60}),
+    )
     assert recording.replay(40).exact
     assert recording.policy().spec == AGENT
     for format, layer in (("html", None), ("npz", ["mlp*"]), ("csv", None)):
