@@ -207,3 +207,28 @@ def test_a_recording_of_ones_own_loop_is_refused(tmp_path: Path) -> None:
         recorder.close("cancelled")
     with pytest.raises(WorkbenchError, match="was not made by `record`, so that nobody knows how to bring"):
         resume(out)
+
+
+class Undefined(Walk):
+    """Gives what is not a number, as an observation and as a reward, in the third step of each episode and later."""
+
+    def step(self, action: int) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        observation, reward, terminated, truncated, info = super().step(action)
+        if self.t >= 3:
+            observation["place"][:] = np.nan
+            reward = np.nan
+        return observation, reward, terminated, truncated, info
+
+
+@pytest.mark.parametrize("enough", [10, 50])
+def test_what_is_not_a_number_is_counted_once(tmp_path: Path, enough: int) -> None:
+    """From there on the network gives nothing else: values, logits and memory are not numbers either."""
+    play(tmp_path / "stopped.zarr", env=Undefined, progress=StopAt(enough))
+    play(tmp_path / "stopped.zarr", env=Undefined, resume=True)
+    play(tmp_path / "whole.zarr", env=Undefined)
+    assert_same(tmp_path / "stopped.zarr", tmp_path / "whole.zarr")
+    recording = open_recording(tmp_path / "whole.zarr")
+    counted = recording.summary()["non_finite"]
+    for name in ("steps/reward", "steps/value", "steps/logits", "activations/first", "state/hidden"):
+        group, _, leaf = name.partition("/")
+        assert counted[name] == np.count_nonzero(~np.isfinite(getattr(recording, group)[leaf][:])) > 0
