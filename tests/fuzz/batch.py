@@ -39,13 +39,13 @@ TARGETS = {
     "pickle, changed": Target(make=agents.make_pickle, read=agents.read_pickle, short=300, long=30_000),
     "weights": Target(make=agents.make_weights, read=agents.read_weights, short=300, long=20_000),
     "container": Target(make=agents.make_container, read=agents.read_container, short=200, long=10_000),
-    "agent": Target(make=agents.make_agent, read=agents.read_agent, short=150, long=5_000),
+    "agent": Target(make=agents.make_agent, read=agents.read_agent, short=80, long=5_000),
     "statistics": Target(make=agents.make_statistics, read=agents.read_statistics, short=300, long=15_000),
     "json": Target(make=agents.make_json, read=agents.read_json, short=300, long=15_000),
     "chunk": Target(make=recordings.make_chunk, read=recordings.read_chunk, short=300, long=20_000),
-    "metadata": Target(make=recordings.make_metadata, read=recordings.read_files, short=150, long=3_000),
-    "tables": Target(make=recordings.make_tables, read=recordings.read_files, short=150, long=3_000),
-    "files": Target(make=recordings.make_files, read=recordings.read_files, short=100, long=2_000),
+    "metadata": Target(make=recordings.make_metadata, read=recordings.read_files, short=100, long=3_000),
+    "tables": Target(make=recordings.make_tables, read=recordings.read_files, short=60, long=3_000),
+    "files": Target(make=recordings.make_files, read=recordings.read_files, short=50, long=2_000),
 }
 
 

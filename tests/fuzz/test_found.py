@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.figures.example_recordings import record_example
 from tests.hostile.containers import Entry, written
-from tests.hostile.tampering import make_sound, values
+from tests.hostile.tampering import values
 from workbench import open_recording
 from workbench.analyses.distributions import action_distribution
 from workbench.errors import WorkbenchError
@@ -35,7 +36,8 @@ def test_an_episode_of_no_steps_has_a_distribution() -> None:
 
 def test_numbers_of_episodes_that_are_a_table(tmp_path: Path) -> None:
     """They were passed over, and where a final observation is was looked up in them all the same."""
-    recording = make_sound(tmp_path)
+    recording = tmp_path / "x.zarr"
+    record_example("vector", recording, episodes=2)
     values("episodes/id", lambda old: np.stack([old, old + 9], 1))(recording)
     with pytest.raises(WorkbenchError, match=r"episodes/id should be one int32 an episode and is int32 \[2\]"):
         open_recording(recording).final_observation(0)
