@@ -13,6 +13,7 @@ from tests.hostile.tampering import values
 from workbench import open_recording
 from workbench.analyses.distributions import action_distribution
 from workbench.errors import WorkbenchError
+from workbench.figures.player.layers import describe_layer
 from workbench.policies.archive import read_archive
 from workbench.policies.bounded_zip import BoundedZipError, open_zip
 
@@ -41,6 +42,12 @@ def test_numbers_of_episodes_that_are_a_table(tmp_path: Path) -> None:
     values("episodes/id", lambda old: np.stack([old, old + 9], 1))(recording)
     with pytest.raises(WorkbenchError, match=r"episodes/id should be one int32 an episode and is int32 \[2\]"):
         open_recording(recording).final_observation(0)
+
+
+@pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 2, 2), (3, 0, 0)])
+def test_a_layer_without_units_is_not_drawn(shape: tuple[int, ...]) -> None:
+    with pytest.raises(WorkbenchError, match="no units to draw"):
+        describe_layer("trunk", "ReLU", np.zeros((20, *shape), np.float32))
 
 
 def test_a_member_called_otherwise_in_the_directory_is_quoted_in_short(tmp_path: Path) -> None:

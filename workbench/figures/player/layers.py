@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.errors import WorkbenchError
 from workbench.figures.player.encoding import quantise
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ def describe_layer(name: str, module: str, values: npt.NDArray[Any], *, unit: st
     """Feature maps for `[T, K, H, W]`, one map for `[T, H, W]`, otherwise a vector of units.
 
     Where a layer is too large to draw whole, the units that vary most over these steps are kept and the label says so.
+
+    Raises:
+        WorkbenchError: It has no units.
     """
+    if not values.size:
+        raise WorkbenchError(f"The layer {name} has no units to draw: its rows are of shape {list(values.shape[1:])}.")
     if values.ndim == 3 and min(values.shape[1:]) > 1:
         values = values[:, None]
     if values.ndim == 4:
