@@ -16,6 +16,11 @@ def printable(text: str) -> str:
     )
 
 
+def spreadsheet_text(text: str) -> str:
+    """A text as the cell of a table: a spreadsheet takes one that begins with certain signs for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
 def printable_parts(value: Any) -> Any:
     """Plain JSON with every text in it, names included, as `printable` has it."""
     if isinstance(value, str):

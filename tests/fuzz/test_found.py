@@ -1,5 +1,6 @@
 """What fuzzing has found, made small."""
 
+import shutil
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -9,13 +10,15 @@ import pytest
 
 from tests.figures.example_recordings import record_example
 from tests.hostile.containers import Entry, written
-from tests.hostile.tampering import values
+from tests.hostile.tampering import named, values
 from workbench import open_recording
 from workbench.analyses.distributions import action_distribution
 from workbench.errors import WorkbenchError
+from workbench.exports import export
 from workbench.figures.player.layers import describe_layer
 from workbench.policies.archive import read_archive
 from workbench.policies.bounded_zip import BoundedZipError, open_zip
+from workbench.recording.stored_files import StoredFileError, check_name
 
 
 def test_actions_of_another_width_than_what_is_said_of_them() -> None:
@@ -48,6 +51,24 @@ def test_numbers_of_episodes_that_are_a_table(tmp_path: Path) -> None:
 def test_a_layer_without_units_is_not_drawn(shape: tuple[int, ...]) -> None:
     with pytest.raises(WorkbenchError, match="no units to draw"):
         describe_layer("trunk", "ReLU", np.zeros((20, *shape), np.float32))
+
+
+@pytest.mark.parametrize("name", ["\ud800", "tru\udcffth"])
+def test_a_name_that_is_no_text_is_said_to_be_none(name: str) -> None:
+    """It was read, and then could not be written into a table."""
+    with pytest.raises(StoredFileError, match="is no name that an array can have"):
+        check_name(f"steps/{name}")
+
+
+def test_a_name_that_a_spreadsheet_would_compute_is_written_as_text(tmp_path: Path) -> None:
+    recording = tmp_path / "x.zarr"
+    record_example("vector", recording, episodes=1)
+    named("steps/=1+1")(recording)
+    shutil.copytree(recording / "steps" / "value", recording / "steps" / "=1+1")
+    export(open_recording(recording), "csv", tmp_path / "x.csv")
+    titles = (tmp_path / "x.csv").read_text().splitlines()[0].split(",")
+    assert "'=1+1" in titles
+    assert "=1+1" not in titles
 
 
 def test_a_member_called_otherwise_in_the_directory_is_quoted_in_short(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ import numpy as np
 
 from workbench import open_recording
 from workbench.analyses import summarise_recorded_episode
-from workbench.views.downloads import _harmless, episode_table, layer_table
+from workbench.printable import spreadsheet_text
+from workbench.views.downloads import episode_table, layer_table
 
 
 def test_the_episode_as_a_table_is_exact(recorded):
@@ -26,4 +27,4 @@ def test_the_layer_as_a_table_is_exact(recorded):
 
 
 def test_names_cannot_be_formulas():
-    assert _harmless("=HYPERLINK()") == "'=HYPERLINK()"
+    assert spreadsheet_text("=HYPERLINK()") == "'=HYPERLINK()"

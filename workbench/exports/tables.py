@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.exports.selection import select_episode, select_layers
+from workbench.printable import spreadsheet_text
 from workbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -93,7 +94,9 @@ def write_csv(recording: "Recording", path: Path, *, episode: int | None = None,
     block_rows = max(1, BLOCK_BYTES // (64 * max(1, len(columns))))
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow([title for name in ordered for title in _titles(recording, name, columns[name].shape[1:])])
+        titles = [title for name in ordered for title in _titles(recording, name, columns[name].shape[1:])]
+        # Names come from strangers' recordings.
+        writer.writerow(map(spreadsheet_text, titles))
         for start in range(0, total, block_rows):
             stop = min(total, start + block_rows)
             chosen = slice(start, stop) if rows is None else rows[start:stop]

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,10 @@ MAXIMUM_ENTRIES = 100_000
 """Most files and folders in one folder of groups and arrays."""
 AT_ONCE = 16
 """How many objects of a store elsewhere are asked for at the same time."""
+
+
+# Halves of characters come from names on a disk that are not UTF-8, and can be written to no file of text.
+_REFUSED_SIGN = re.compile(r"[\\\0\ud800-\udfff]")
 
 
 class StoredFileError(ValueError):
@@ -49,11 +54,10 @@ def check_name(name: str) -> None:
     """Refuse a name that could lead out of the folder, or that no file has.
 
     Raises:
-        StoredFileError: A part of it is empty, `.` or `..`, or holds a backslash or a NUL.
+        StoredFileError: A part of it is empty, `.` or `..`, or holds a backslash, a NUL or half a character.
     """
-    for part in name.split("/"):
-        if part in ("", ".", "..") or "\\" in part or "\0" in part:
-            raise StoredFileError(f"{name[:200]!r} is no name that an array can have")
+    if _REFUSED_SIGN.search(name) or any(part in ("", ".", "..") for part in name.split("/")):
+        raise StoredFileError(f"{name[:200]!r} is no name that an array can have")
 
 
 class LocalFiles:

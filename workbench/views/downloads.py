@@ -9,6 +9,7 @@ import streamlit as st
 
 from workbench.figures.png import png_bytes
 from workbench.figures.step import step_figure
+from workbench.printable import spreadsheet_text
 from workbench.recording import Recording
 from workbench.views.caching import cached_episode, stamp
 from workbench.views.root import file_name
@@ -85,11 +86,6 @@ def _flat(name: str, values: Any) -> dict[str, Any]:
 def _write(columns: dict[str, Any]) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(_harmless(name) for name in columns)
+    writer.writerow(map(spreadsheet_text, columns))
     writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
     return buffer.getvalue()
-
-
-def _harmless(text: str) -> str:
-    # A spreadsheet takes a cell that begins so for a formula, and names come from strangers' recordings.
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
