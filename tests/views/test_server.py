@@ -59,6 +59,11 @@ def test_its_own_page_opens_a_session(host: str, server: Server) -> None:
     assert server.open_session(f"{host}:{server.port}", f"http://{host}:{server.port}") == 101
 
 
+def test_a_page_of_another_server_of_this_machine_is_taken_for_its_own(server: Server) -> None:
+    """Streamlit has it so, and no setting for it; `docs/security.md` says that."""
+    assert server.open_session(f"127.0.0.1:{server.port}", "http://localhost:9") == 101
+
+
 @pytest.mark.parametrize(
     "origin",
     [
