@@ -158,11 +158,12 @@ def values(path: str, make: Callable[[np.ndarray], Any]) -> Change:
         whole = np.zeros((rows, *new.shape[1:]), new.dtype)
         whole[: len(new)] = new
         file.write_bytes(checked(Blosc(cname="lz4").encode(np.ascontiguousarray(whole))))
+        chunk_shape = [rows, *(max(1, size) for size in new.shape[1:])]
         array(
             path,
             data_type=str(new.dtype),
             shape=[count, *new.shape[1:]],
-            chunk_grid={"name": "regular", "configuration": {"chunk_shape": [rows, *(max(1, n) for n in new.shape[1:])]}},
+            chunk_grid={"name": "regular", "configuration": {"chunk_shape": chunk_shape}},
             dimension_names=document["dimension_names"] if new.ndim == len(document["shape"]) else [None] * new.ndim,
         )(folder)
 
