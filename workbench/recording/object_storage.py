@@ -1,6 +1,8 @@
 """Places that `fsspec` reaches (`s3://bucket/x.zarr`): they answer in time, and what goes wrong is said in words."""
 
 import asyncio
+import atexit
+import contextlib
 import inspect
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -18,6 +20,8 @@ SECONDS_FOR_ONE = 60.0
 """How long one object is waited for, all attempts together; s3fs alone would try for many minutes."""
 SECONDS_FOR_MANY = 600.0
 """The same of a listing or a removal, which takes one request for a thousand objects."""
+SECONDS_TO_CLOSE = 1.0
+"""How long the end of the process waits for its connections to be closed."""
 _OF_ONE = frozenset({"_cat_file", "_pipe_file", "_info", "_exists"})
 _LEFT_ALONE = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError)
 """What says that something is not there, or is: no failure."""
@@ -308,5 +312,17 @@ def _shared(found: Any) -> Any:
             from fsspec.implementations.asyn_wrapper import AsyncFileSystemWrapper
 
             found = AsyncFileSystemWrapper(found, asynchronous=True)
+        if not _known:
+            atexit.register(_close_connections)
         _known[key] = found
     return _known[key]
+
+
+def _close_connections() -> None:
+    """At the end of the process: a connection that is left open would be complained of on standard error."""
+    for (process, *_), filesystem in _known.items():
+        client = getattr(filesystem, "_s3", None)
+        if client is not None and process == os.getpid():
+            # The loop may be gone, and so may the server: there is nobody left to tell.
+            with contextlib.suppress(Exception):
+                sync(asyncio.wait_for(client.__aexit__(None, None, None), SECONDS_TO_CLOSE), timeout=SECONDS_TO_CLOSE)
