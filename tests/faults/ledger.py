@@ -10,7 +10,7 @@ from pathlib import Path
 
 OPENING, RUNNING, CLOSING, LEFT = range(4)
 """Before the first step, between the first and the last, after the last; and when `record` has come back."""
-_HEADER = struct.Struct("<qqqqqqq")
+_HEADER = struct.Struct("<qqqqqqqq")
 _ENTRY = struct.Struct("<qq")
 _ROOM = 100_000
 
@@ -56,6 +56,14 @@ class Ledger:
     def longest_stall(self) -> float:
         """Seconds: how late a thread of that process came to its turn, at most."""
         return self._field(3) / 1e9
+
+    @property
+    def longest_commit(self) -> float:
+        """Seconds from the first file of a commit to the root, at most; of those that came to their end."""
+        return self._field(7) / 1e9
+
+    def note_commit(self, nanoseconds: int) -> None:
+        self._set(7, max(self._field(7), nanoseconds))
 
     def file_operations(self, stage: int) -> int:
         """How many files were opened, renamed, made or removed in a stage."""
@@ -108,14 +116,23 @@ def set_trap(ledger: Ledger, folder: str, stage: int | None, number: int | None)
         stage: In which stage it dies; None for never.
         number: Before which operation of that stage, from 1.
     """
+    begun = 0
     kinds = ("open", "os.rename", "os.mkdir", "os.remove", "os.rmdir", "os.truncate", "os.scandir", "os.listdir")
 
     def hook(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal begun
         if event not in kinds or not arguments or not isinstance(arguments[0], str | os.PathLike):
             return
-        if not os.fspath(arguments[0]).startswith(folder):
+        # What the writer opens by the folder's descriptor has a name that is relative to it.
+        name = os.fspath(arguments[0])
+        if os.path.isabs(name) and not name.startswith(folder):
             return
         now = ledger.stage
+        if now >= RUNNING:
+            begun = begun or time.monotonic_ns()
+            if event == "os.rename" and arguments[0] == f"{folder}/zarr.json.partial":
+                ledger.note_commit(time.monotonic_ns() - begun)
+                begun = 0
         if now <= CLOSING and ledger.count_file_operation(min(now, 2)) == number and now == stage:
             ledger.died_at = time.monotonic_ns()
             os.kill(os.getpid(), 9)

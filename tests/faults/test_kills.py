@@ -31,12 +31,14 @@ class Tally:
     def __str__(self) -> str:
         rows = [loss.rows for loss in self.losses] or [0]
         ages = [loss.oldest for loss in self.losses] or [0.0]
+        commits = [loss.commit for loss in self.losses] or [0.0]
         slack = [loss.slack for loss in self.losses] or [0.0]
         opening, running, closing = self.by_stage
         return (
             f"{self.kills} kills ({opening} opening, {running} running, {closing} closing), {self.resumed} resumed; "
             f"rows lost: median {np.median(rows):.0f}, most {max(rows)}; the oldest {max(ages):.3f} s before the kill "
-            f"(flush interval {FLUSH_SECONDS} s; slack: median {np.median(slack):.3f} s, most {max(slack):.3f} s)"
+            f"(flush interval {FLUSH_SECONDS} s; slack: median {np.median(slack):.3f} s, most {max(slack):.3f} s; "
+            f"commits: median {np.median(commits):.3f} s, most {max(commits):.3f} s)"
         )
 
 

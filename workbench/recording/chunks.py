@@ -37,10 +37,17 @@ class Place(Protocol):
 
 
 class LocalPlace:
-    """A folder of this machine: files are written beside their place, then renamed into it."""
+    """A folder of this machine: files are written beside their place, then renamed into it.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Where; below `inside`, where that is given.
+        inside: A descriptor of the recording's folder. What is written by it stays in that folder when it is renamed,
+            and does not land in another recording that takes its place.
+    """
+
+    def __init__(self, folder: Path, inside: int | None = None) -> None:
         self._folder = str(folder)
+        self._inside = inside
 
     def put(self, name: str, content: bytes) -> None:
         """Write the file and rename it into its place."""
@@ -51,21 +58,23 @@ class LocalPlace:
                 self._make_folders(name)
                 self._put(name, content)
         except FileNotFoundError:
-            if os.path.isdir(self._folder):
-                raise
-            raise FileNotFoundError(errno.ENOENT, "its folder is no longer there", self._folder) from None
+            try:
+                os.stat(self._folder, dir_fd=self._inside)
+            except FileNotFoundError:
+                raise FileNotFoundError(errno.ENOENT, "its folder is no longer there", self._folder) from None
+            raise
 
     def _put(self, name: str, content: bytes) -> None:
         path = f"{self._folder}/{name}"
         beside = f"{path}.partial"
-        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        file = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=self._inside)
         try:
             view = memoryview(content)
             while view:
                 view = view[os.write(file, view) :]
         finally:
             os.close(file)
-        os.replace(beside, path)
+        os.replace(beside, path, src_dir_fd=self._inside, dst_dir_fd=self._inside)
 
     def _make_folders(self, name: str) -> None:
         """Make those below the array's own folder; that one is not made anew, where somebody has moved it away."""
@@ -73,7 +82,7 @@ class LocalPlace:
         for part in name.split("/")[:-1]:
             path = f"{path}/{part}"
             with contextlib.suppress(FileExistsError):
-                os.mkdir(path)
+                os.mkdir(path, dir_fd=self._inside)
 
     def settle(self) -> None:
         """Do nothing: it is."""
@@ -97,9 +106,17 @@ class StorePlace:
         self._upload.settle()
 
 
-def place_of(group: zarr.Group, name: str) -> Place:
-    """Where the files of an array in a group go."""
-    return _place(group.store, f"{group.path}/{name}" if group.path else name)
+def place_of(group: zarr.Group, name: str, inside: int | None = None) -> Place:
+    """Where the files of an array in a group go.
+
+    Args:
+        group: The group.
+        name: Of the array.
+        inside: A descriptor of the recording's folder, where it has one.
+    """
+    path = f"{group.path}/{name}" if group.path else name
+    place = _place(group.store, path)
+    return place if inside is None else LocalPlace(Path(path), inside)
 
 
 def write_root(store: Store, attributes: Mapping[str, Any]) -> None:

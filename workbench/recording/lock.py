@@ -47,6 +47,11 @@ class WriterLock:
         except OSError as error:
             logger.info("%s cannot be locked (%s): nothing keeps two writers apart there", folder, error.strerror)
 
+    @property
+    def descriptor(self) -> int | None:
+        """Of the folder, for writing into it wherever it is; None where files are not opened so, or after release."""
+        return self._file if os.open in os.supports_dir_fd else None
+
     def check(self) -> None:
         """Make sure that the folder is still where it was.
 

@@ -40,11 +40,12 @@ class GrowingArray:
         dimensions: tuple[str, ...],
         attributes: dict[str, Any] | None = None,
         stored: StoredTail | None = None,
+        inside: int | None = None,
     ) -> None:
         rows = chunk_rows(row_bytes(row_shape, dtype.itemsize))
         self.non_finite = 0
         """Values so far that are NaN or infinite."""
-        self._place = place_of(group, name)
+        self._place = place_of(group, name, inside)
         self._dimensions = dimensions
         self._attributes = attributes or {}
         self._block = np.empty((rows, *row_shape), dtype)

@@ -223,7 +223,16 @@ class StoreWriter:
         if name not in self._groups:
             self._groups[name] = self._root.require_group(name)
         group = self._groups[name]
-        return GrowingArray(group, leaf, spec.row_shape, spec.dtype, spec.dimensions, dict(spec.attributes), stored)
+        return GrowingArray(
+            group,
+            leaf,
+            spec.row_shape,
+            spec.dtype,
+            spec.dimensions,
+            dict(spec.attributes),
+            stored,
+            self._lock.descriptor if self._lock is not None else None,
+        )
 
     def _check_place(self) -> None:
         if self._lock is not None:
