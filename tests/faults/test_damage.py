@@ -3,8 +3,6 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from tests.faults.walker import Walk, Walker
+from workbench.cli import main
 from workbench.errors import WorkbenchError
 from workbench.recording import LazyArray, Recording, open_recording, record
 
@@ -164,21 +163,17 @@ def test_a_table_that_does_not_fit_the_steps_is_damage(copy: Path) -> None:
     assert "the table of episodes does not fit its 800 steps" in bad.why
 
 
-def verify(path: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "workbench", "info", str(path), "--verify", *options], capture_output=True, text=True
-    )
-
-
-def test_the_command_prints_what_is_damaged_and_fails(copy: Path) -> None:
-    assert verify(copy).stdout.startswith("nothing is damaged in ")
+def test_the_command_prints_what_is_damaged_and_fails(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(copy), "--verify"]) == 0
+    assert capsys.readouterr().out.startswith("nothing is damaged in ")
     flip(chunk(copy, "activations/wide", 1), 200)
     chunk(copy, "steps/reward", 0).unlink()
-    told = verify(copy)
-    assert told.returncode == 1
-    assert re.search(r"steps/reward +0 +799 +steps/reward/c/0 is missing", told.stdout)
-    assert re.search(r"activations/wide +238 +475 +the checksum of activations/wide/c/1/0 is wrong", told.stdout)
-    assert told.stderr == (f"{copy} is damaged in 2 places of 2 arrays; other arrays and rows can still be read.\n")
-    facts = json.loads(verify(copy, "--json").stdout)
+    assert main(["info", str(copy), "--verify"]) == 1
+    told = capsys.readouterr()
+    assert re.search(r"steps/reward +0 +799 +steps/reward/c/0 is missing", told.out)
+    assert re.search(r"activations/wide +238 +475 +the checksum of activations/wide/c/1/0 is wrong", told.out)
+    assert told.err == f"{copy} is damaged in 2 places of 2 arrays; other arrays and rows can still be read.\n"
+    assert main(["info", str(copy), "--verify", "--json"]) == 1
+    facts = json.loads(capsys.readouterr().out)
     assert facts["whole"] is False
     assert [bad["first_row"] for bad in facts["damage"]] == [0, 238]
