@@ -20,7 +20,7 @@ pytestmark = pytest.mark.browser
 def test_a_recording_below_a_url_is_listed_and_replayed(browser: Any, server: Server, tmp_path: Any) -> None:
     root, port = f"s3://{BUCKET}/browser/{time.time_ns()}", free_port()
     settings = {"episodes": 2, "environments": 2, "layers": ["mlp*"], "env_kwargs": {"max_episode_steps": 25}}
-    record("ppo:agents/cartpole/weights.zip", "CartPole-v1", out=f"{root}/cartpole.zarr", frames=True, **settings)
+    record("ppo:agents/cartpole/weights.zip", "CartPole-v1", out=f"{root}/cartpole.zarr", **settings)
     with (tmp_path / "log").open("w") as log:
         command = [sys.executable, "-m", "workbench", "app", root, "--port", str(port)]
         process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"OMP_NUM_THREADS": "1"})

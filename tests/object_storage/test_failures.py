@@ -1,8 +1,8 @@
 """A storage that is not there, refuses, or goes away: one clear sentence, within bounds, and never a traceback."""
 
-import os
+import contextlib
+import io
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -15,18 +15,18 @@ import pytest
 
 from tests.object_storage.conftest import BUCKET, Server, free_port
 from tests.object_storage.test_recording import begin, toy
+from workbench.cli import main
 from workbench.errors import MissingExtraError, WorkbenchError
 from workbench.recording import Recording, list_recordings, object_storage, open_recording
 
 
-def run(*words: str, **environment: str) -> tuple[int, str]:
+def run(*words: str) -> tuple[int, str]:
     """A command's exit status, and the one line that it complains with."""
-    done = subprocess.run(
-        [sys.executable, "-m", "workbench", *words],
-        capture_output=True, text=True, timeout=120, env=os.environ | environment,
-    )  # fmt: skip
-    assert done.stderr.count("\n") == (1 if done.returncode else 0), done.stderr
-    return done.returncode, done.stderr
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        status = main(words)
+    assert said.getvalue().count("\n") == (1 if status else 0), said.getvalue()
+    return status, said.getvalue()
 
 
 @pytest.fixture(scope="module")
@@ -100,10 +100,10 @@ def test_wrong_credentials_and_then_right_ones(
     assert len(open_recording(recording.path)) == len(recording)
 
 
-def test_the_command_line_says_it_in_one_line(server: Server) -> None:
-    gone = f"http://127.0.0.1:{free_port()}"
+def test_the_command_line_says_it_in_one_line(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
     began = time.monotonic()
-    status, line = run("info", f"s3://{BUCKET}/x.zarr", AWS_ENDPOINT_URL=gone)
+    status, line = run("info", f"s3://{BUCKET}/x.zarr")
     assert (status, "the storage does not answer" in line, "(AWS_ENDPOINT_URL)" in line) == (1, True, True)
     assert time.monotonic() - began < 60
 
