@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from benchmarks.results import Figure, Row, load, merge, row, significant
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 FIGURES = {figure.name: figure for group in GROUPS for figure in group.figures}
+LONG = {"recording frames", "peers", "cluster", "reading"}
+"""Groups whose short form takes half a minute and more."""
 SLOW = {
     "recording a CNN": "ale_py",
     "reading": "ale_py",
@@ -26,7 +29,12 @@ def _figure(name: str = "area/figure", better: str = "higher") -> Figure:
     return Figure(name=name, unit="steps/s", goal=10, better=better, measured="A number.")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name.replace(" ", "-"))
+def _in_ci(group: Group) -> Any:
+    marks = [pytest.mark.torture] if group.name in LONG else []
+    return pytest.param(group, marks=marks, id=group.name.replace(" ", "-"))
+
+
+@pytest.mark.parametrize("group", map(_in_ci, GROUPS))
 def test_each_measurement_runs_in_its_short_form(group: Group) -> None:
     if group.name in SLOW:
         pytest.importorskip(SLOW[group.name])

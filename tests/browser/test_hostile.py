@@ -92,7 +92,7 @@ def test_the_page_of_a_replay_shows_them_as_texts(which, page, server, folder):
     page.locator(".rlw-moment").first.click()
     unharmed(page)
     page.get_by_role("combobox", name="Layer").click()
-    page.get_by_role("option").first.wait_for()
+    page.locator("li[role=option]").first.wait_for()
     unharmed(page)
     page.keyboard.press("End")
     page.keyboard.press("Enter")

@@ -40,7 +40,7 @@ def recorded(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Record
 def test_any_number_of_workers_makes_the_same_recording(tmp_path: Path, checkout: Path) -> None:
     agent = f"ppo:{checkout / 'agents/cartpole/weights.zip'}"
     made = []
-    for count in (1, 2, 3):
+    for count in (1, 3):
         with workers(count) as client:
             out = tmp_path / f"{count}.zarr"
             made.append(
@@ -54,7 +54,7 @@ def test_any_number_of_workers_makes_the_same_recording(tmp_path: Path, checkout
         same(made[0], other)
     assert made[0].replay(len(made[0]) - 1).exact
     assert made[0].policy().spec == agent
-    assert made[0].summary()["fingerprint"] == made[2].summary()["fingerprint"]
+    assert made[0].summary()["fingerprint"] == made[1].summary()["fingerprint"]
 
 
 def test_episodes_are_those_of_one_process(recorded: Recording, tmp_path: Path) -> None:

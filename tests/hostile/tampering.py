@@ -205,8 +205,8 @@ def sparse(size: int) -> Callable[[Path], None]:
     return make
 
 
-def billion_steps(folder: Path) -> None:
-    """All step columns of a billion rows, in chunks of 32 MiB that 130 kB unpack to; the files are linked."""
+def many_steps(folder: Path) -> None:
+    """All step columns of two hundred million rows, in chunks of 32 MiB that 130 kB unpack to; the files are linked."""
     document = json.loads((folder / "zarr.json").read_text())
     for path, facts in document["consolidated_metadata"]["metadata"].items():
         if facts["node_type"] != "array" or not path.startswith(("steps/", "activations/")):
@@ -220,20 +220,20 @@ def billion_steps(folder: Path) -> None:
         first = chunks.joinpath("0", *["0"] * (len(facts["shape"]) - 1))
         first.parent.mkdir(parents=True)
         first.write_bytes(packed)
-        for number in range(1, min(1000, -(-(10**9) // rows))):
+        for number in range(1, min(1000, -(-2 * 10**8 // rows))):
             file = chunks.joinpath(str(number), *["0"] * (len(facts["shape"]) - 1))
             file.parent.mkdir(parents=True, exist_ok=True)
             os.link(first, file)
-        facts["shape"][0] = 10**9
+        facts["shape"][0] = 2 * 10**8
         facts["chunk_grid"]["configuration"]["chunk_shape"][0] = rows
-    document["attributes"] |= {"committed_steps": 10**9}
+    document["attributes"] |= {"committed_steps": 2 * 10**8}
     (folder / "zarr.json").write_text(json.dumps(document))
 
 
 def one_long_episode(folder: Path) -> None:
     """The same, all in one episode."""
-    billion_steps(folder)
-    values("episodes/length", lambda old: np.array([10**9] + [0] * (len(old) - 1), np.int32))(folder)
+    many_steps(folder)
+    values("episodes/length", lambda old: np.array([2 * 10**8] + [0] * (len(old) - 1), np.int32))(folder)
 
 
 def two_loops(folder: Path) -> None:

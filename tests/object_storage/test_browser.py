@@ -14,7 +14,7 @@ import pytest
 from tests.object_storage.conftest import BUCKET, Server, free_port
 from workbench.recording import record
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.torture]
 
 
 def test_a_recording_below_a_url_is_listed_and_replayed(browser: Any, server: Server, tmp_path: Any) -> None:

@@ -15,6 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.recording import open_recording, record
 
 
+@pytest.mark.torture
 def test_two_workers_write_what_they_write_on_the_disk(server: Server, tmp_path: Path) -> None:
     url = f"s3://{BUCKET}/cluster/{time.time_ns()}/x.zarr"
     settings = {"episodes": 2, "environments": 1, "seed": 11, "deterministic": False, "layers": ["first"]}

@@ -18,6 +18,7 @@ from workbench.policies.fingerprints import fingerprint
 from workbench.policies.space_checks import check_action_space, check_observation_space
 from workbench.progress import Cancelled, Progress
 from workbench.recording.agent import keeps_file, write_agent
+from workbench.recording.chunks import write_root
 from workbench.recording.cluster_assignment import Assignment, Part, cut
 from workbench.recording.cluster_worker import RecordedPart, record_part
 from workbench.recording.facts import first_facts, now
@@ -147,12 +148,13 @@ def _begin(assignment: Assignment, *, overwrite: bool) -> tuple[zarr.Group, dict
         environment.close()
     facts |= {"format_version": PARTS_FORMAT_VERSION}
     try:
-        root = create_group(assignment.out, overwrite=overwrite)
+        # In one piece with the root: whoever dies now leaves an empty recording, or none.
+        counts = {"committed_steps": 0, "committed_episodes": 0, "parts": []}
+        root = create_group(assignment.out, overwrite=overwrite, attributes=facts | counts)
         with written_together(root) as begun:
             for group in (AGENT, PARTS):
                 begun.require_group(group)
             write_agent(begun, policy)
-        root.update_attributes(facts | {"committed_steps": 0, "committed_episodes": 0, "parts": []})
     except OSError as error:
         reason = error.strerror or error
         raise WorkbenchError(f"A recording cannot be written at {assignment.out}: {reason}.") from error
@@ -257,7 +259,8 @@ class _Head:
         if final is None and time.monotonic() - self._last_commit < SECONDS_BETWEEN_COMMITS:
             return
         counted = [self._finished[number] for number in sorted(self._finished)]
-        self._root.update_attributes(
+        write_root(
+            self._root.store,
             self._facts
             | summed_up([part.facts or {} for part in counted])
             | {
@@ -265,7 +268,7 @@ class _Head:
                 "committed_steps": sum(part.steps for part in counted),
                 "committed_episodes": sum(part.episodes for part in counted),
             }
-            | dict(final or {})
+            | dict(final or {}),
         )
         self._last_commit = time.monotonic()
 
