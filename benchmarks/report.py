@@ -43,10 +43,8 @@ def table(content: dict[str, Any]) -> str:
     Args:
         content: What `results.json` holds.
     """
-    lines = [
-        "| figure | measured | goal | | runs (least to largest) | against | reason, where the goal is missed |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    heads = ("figure", "measured", "goal", "", "runs (least to largest)", "against", "processor")
+    lines = ["| " + " | ".join((*heads, "reason, where the goal is missed")) + " |", "|" + "---|" * (len(heads) + 1)]
     for entry in content["rows"]:
         row = Row(**{**entry, "spread": tuple(entry["spread"])})
         sign = "≥" if row.better == "higher" else "≤"
@@ -58,6 +56,7 @@ def table(content: dict[str, Any]) -> str:
             "met" if row.met else "**missed**",
             f"{row.runs} ({low} to {high})",
             row.against,
+            row.processor,
             "" if row.met else REASONS.get(row.name, "not yet known"),
         )
         lines.append("| " + " | ".join(cells) + " |")
@@ -70,7 +69,7 @@ def machine_sentence(machine: dict[str, Any]) -> str:
         return "Not measured yet."
     versions = ", ".join(f"{name} {found}" for name, found in machine["versions"].items())
     return (
-        f"Measured on {machine['cores']} cores ({machine['processor']}, {machine['system']}), "
+        f"Last measured on {machine['cores']} cores ({machine['processor']}, {machine['system']}), "
         f"Python {machine['python']}, "
         f"{versions}, {machine['torch_threads']} torch thread{'s' if machine['torch_threads'] != 1 else ''}."
     )

@@ -43,6 +43,8 @@ class Row:
     runs: int
     spread: tuple[float, float]
     """Least and largest of the runs."""
+    processor: str = ""
+    """What it was measured on: rows of one file may come from several machines."""
 
     @property
     def met(self) -> bool:
@@ -102,7 +104,8 @@ def merge(path: Path, rows: Sequence[Row], machine: dict[str, Any]) -> None:
     """Put rows in the place of those of the same name; the file is replaced whole."""
     content = load(path)
     kept = {entry["name"]: entry for entry in content["rows"]}
-    kept |= {entry.name: asdict(entry) for entry in rows}
+    processor = machine.get("processor", "")
+    kept |= {entry.name: asdict(entry) | {"processor": processor} for entry in rows}
     content = {"machine": machine, "rows": [kept[name] for name in sorted(kept)]}
     with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".json", delete=False, encoding="utf-8") as file:
         file.write(json.dumps(content, indent=2, ensure_ascii=False) + "\n")

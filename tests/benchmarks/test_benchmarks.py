@@ -34,7 +34,7 @@ def _in_ci(group: Group) -> Any:
     return pytest.param(group, marks=marks, id=group.name.replace(" ", "-"))
 
 
-@pytest.mark.parametrize("group", map(_in_ci, GROUPS))
+@pytest.mark.parametrize("group", [_in_ci(group) for group in GROUPS])
 def test_each_measurement_runs_in_its_short_form(group: Group) -> None:
     if group.name in SLOW:
         pytest.importorskip(SLOW[group.name])
