@@ -14,7 +14,7 @@ from benchmarks.results import Figure, Row, load, merge, row, significant
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 FIGURES = {figure.name: figure for group in GROUPS for figure in group.figures}
-LONG = {"recording frames", "peers", "cluster", "reading"}
+LONG = {"recording a CNN", "recording frames", "growth", "peers", "cluster", "reading", "dashboard"}
 """Groups whose short form takes half a minute and more."""
 SLOW = {
     "recording a CNN": "ale_py",

@@ -120,6 +120,7 @@ def test_another_layer_keeps_the_step(page, server):
     wait_for_step(page, 20)
     page.keyboard.press("ArrowRight")
     wait_for_step(page, 21)
+    page.wait_for_url(re.compile("step=21"))
     page.get_by_role("combobox", name=re.compile("Layer")).click()
     page.get_by_role("option", name=re.compile("trunk.3")).click()
     page.get_by_text(re.compile(r"trunk\.3 · Tanh")).wait_for()
@@ -151,8 +152,7 @@ def test_playing_goes_on_into_the_next_window(page, server):
     page.wait_for_url(re.compile(f"step={last - 5}"))
     page.get_by_role("button", name="Play").click()
     page.get_by_text(f"Loaded: steps {last + 1} to").wait_for()
-    page.wait_for_timeout(500)
-    assert player.get_attribute("data-playing") == "true"
+    page.wait_for_function("player => player.dataset.playing === 'true'", arg=player.element_handle())
     assert step_of(player) > last
 
 
