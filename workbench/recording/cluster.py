@@ -184,7 +184,6 @@ class _Head:
         self._parts = parts
         self._progress = progress
         self._finished: dict[int, RecordedPart] = {}
-        self._committed = 0
         self._last_commit = float("-inf")
         self._futures: dict[Any, Part] = {}
 
