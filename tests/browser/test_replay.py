@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.browser.player_page import open_replay, step_of, wait_for_step
 
 
@@ -126,6 +128,27 @@ def test_another_layer_keeps_the_step(page, server):
     page.get_by_text(re.compile(r"trunk\.3 · Tanh")).wait_for()
     wait_for_step(page, 21)
     page.wait_for_url(re.compile("layer=trunk.3"))
+
+
+@pytest.mark.parametrize(("key", "step"), [("Shift+ArrowLeft", 410), ("Shift+ArrowRight", 440)])
+def test_another_layer_keeps_a_step_that_the_server_has_not_heard_of(page, server, key, step):
+    """Of another layer a window holds more steps; it has step 410 and not 440."""
+    open_replay(page, server, "spotlight.zarr", layer="trunk.1", step=430 if step > 420 else 420)
+    loaded = page.get_by_text(re.compile(r"Loaded: steps 397 to \d+ of"))
+    loaded.wait_for()
+    # The player reports a step once it has rested there for a moment: here for longer than this test lasts.
+    page.evaluate("""() => {
+        const plain = window.setTimeout;
+        window.setTimeout = (call, wait, ...rest) => plain(call, wait === 350 ? 1e6 : wait, ...rest);
+    }""")
+    page.keyboard.press(key)
+    wait_for_step(page, step)
+    page.get_by_role("combobox", name=re.compile("Layer")).click()
+    page.get_by_role("option", name=re.compile("trunk.5")).click()
+    page.get_by_text(re.compile(r"trunk\.5 · ReLU|trunk\.5 · Linear")).wait_for()
+    loaded.wait_for(state="detached")
+    page.wait_for_timeout(1000)
+    wait_for_step(page, step)
 
 
 def test_a_long_episode_comes_in_windows_and_loses_nothing(page, server):

@@ -5,17 +5,18 @@
  *
  * It is used in two places:
  *   - Streamlit: `st.components.v2.component(..., html='<div class="rlw-player"></div>', css=<its style>, js=<the module>)`;
- *     the default export below is what Streamlit calls, again and again, with `data = {payload, seek: {step, token}}`.
+ *     the default export below is what Streamlit calls, again and again, with `data = {payload, seek: {step, token, own}}`.
  *   - a static page: player.css in a style element, an empty div, and a script element of type "module" that holds the
  *     module followed by mountPlayer(document.getElementById("player"), payload). It needs no network and works from file://.
  *     (Write every "<" inside an embedded payload as \u003c, as for any JSON inside a script element.)
  *     `mountPlayer` is also put on `globalThis`.
  *
- * mountPlayer(root, payload, {onStep, seek}) -> {seek(step), update(payload, onStep), play(), pause(), destroy(), position()}
+ * mountPlayer(root, payload, {onStep, seek}) -> {seek(step), update(payload, onStep), play(), pause(), destroy(), wish()}
  *     payload   what `workbench.figures.player.payload.episode_payload` builds: JSON, arrays as {dtype, shape, data: base64}
  *     onStep    called with the step of the episode shortly after the player comes to rest, and with a step outside the
  *               payload's window when the reader asks for one; leave it out where nobody can answer
  *     seek      the step of the episode to start at
+ *     wish()    {episode, step}: where the reader is, or has asked to be
  * While it shows step t, `root.dataset.step` is t and `root.dataset.playing` is "true" or "false".
  *
  * Recordings come from strangers: every text enters the page through textContent, and only data:image URLs become images.
@@ -25,6 +26,7 @@ function mountPlayer(root, payload, options = {}) {
   let onStep = options.onStep || null;
   let position = 0, playing = false, speed = 20, owed = 0, previous = 0, request = 0, timer = 0, wantPlay = false;
   let panels = [], controls = null, theme = null, alive = true, drawn = 0, across = 0;
+  let wanted = 0; // the step that the reader is at, or has asked for
   root.classList.add("rlw-player");
   if (!root.hasAttribute("tabindex")) root.tabIndex = 0;
   root.setAttribute("aria-label", "Episode player");
@@ -36,7 +38,12 @@ function mountPlayer(root, payload, options = {}) {
 
   function report() {
     clearTimeout(timer);
-    if (onStep) timer = setTimeout(() => { if (alive && !playing) onStep(step()); }, 350);
+    if (onStep) timer = setTimeout(() => { if (alive && !playing) tell(step()); }, 350);
+  }
+
+  function tell(target) {
+    wanted = target;
+    onStep(target);
   }
 
   function draw() {
@@ -48,17 +55,18 @@ function mountPlayer(root, payload, options = {}) {
   }
 
   function seek(target) {
-    const wanted = Math.max(0, Math.min(Math.round(target), payload.episode.last));
-    const inside = wanted - payload.window.start;
+    const goal = Math.max(0, Math.min(Math.round(target), payload.episode.last));
+    const inside = goal - payload.window.start;
     if (inside < 0 || inside >= positions()) {
       pause();
       clearTimeout(timer); // a report of the step that is being left must not overtake the wish for another
-      controls.message(onStep ? `Fetching step ${wanted} …` : `This page holds steps ${payload.window.start} to ${payload.window.stop - 1} of the episode; step ${wanted} is not among them.`);
-      if (onStep) onStep(wanted);
+      controls.message(onStep ? `Fetching step ${goal} …` : `This page holds steps ${payload.window.start} to ${payload.window.stop - 1} of the episode; step ${goal} is not among them.`);
+      if (onStep) tell(goal);
       return;
     }
     controls.message("");
     position = inside;
+    wanted = goal;
     draw();
     if (!playing) report();
   }
@@ -73,12 +81,14 @@ function mountPlayer(root, payload, options = {}) {
       const next = position + Math.min(steps, Math.max(1, Math.ceil(speed / 10)));
       if (next >= positions()) {
         position = positions() - 1;
+        wanted = step();
         draw();
-        if (payload.window.stop < payload.episode.length && onStep) { pause(); wantPlay = true; onStep(payload.window.stop); controls.message("Fetching the next steps …"); return; }
+        if (payload.window.stop < payload.episode.length && onStep) { pause(); wantPlay = true; clearTimeout(timer); tell(payload.window.stop); controls.message("Fetching the next steps …"); return; }
         pause();
         return;
       }
       position = next;
+      wanted = step();
       draw();
     }
     request = requestAnimationFrame(tick);
@@ -86,7 +96,7 @@ function mountPlayer(root, payload, options = {}) {
 
   function play() {
     if (playing) return;
-    if (position >= positions() - 1) position = 0;
+    if (position >= positions() - 1) { position = 0; wanted = step(); }
     playing = true; owed = 1; previous = performance.now();
     root.dataset.playing = "true";
     controls.update();
@@ -200,11 +210,12 @@ function mountPlayer(root, payload, options = {}) {
 
   root.dataset.playing = "false";
   position = Math.max(0, Math.min((options.seek || 0) - payload.window.start, positions() - 1));
+  wanted = step();
   build();
 
   return {
     seek, play, pause,
-    position: step,
+    wish: () => ({ episode: payload.episode_key, step: wanted }),
     update(next, answer) {
       onStep = answer || null;
       if (next.key === payload.key) { const now = readTheme(root); if (now.key !== theme.key) { theme = now; redraw(); } return; }
@@ -214,6 +225,7 @@ function mountPlayer(root, payload, options = {}) {
       wantPlay = false;
       payload = next;
       position = sameEpisode ? Math.max(0, Math.min(at - payload.window.start, positions() - 1)) : 0;
+      if (!sameEpisode) wanted = step();
       root.dataset.playing = "false";
       build();
       if (resume) play();
@@ -230,28 +242,35 @@ function mountPlayer(root, payload, options = {}) {
 globalThis.mountPlayer = mountPlayer;
 
 /* Streamlit calls this on every change of its data and theme; the player of the first call lives on. Streamlit may also
- * take the element away and put a new one in its place: the step is remembered for the next one with the same token. */
-const remembered = { token: null, step: 0 };
+ * take the element away and put a new one in its place: what its reader wished is remembered for the next one. */
+const remembered = { token: null, wish: null };
 let reports = 0;
+
+/* Where the server's `seek` leads. Where it is only what this player said last (`own`), the player knows better: its reader
+ * may have gone on since. */
+const whereTo = (seek, wish, episode) => ((seek.own || seek.token === remembered.token) && wish && wish.episode === episode ? wish.step : seek.step);
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
   const root = parentElement.querySelector(".rlw-player");
   const answer = (step) => setStateValue("step", { step, count: ++reports });
+  const episode = data.payload.episode_key;
   if (!root.player) {
-    const step = remembered.token === data.seek.token ? remembered.step : data.seek.step;
-    root.player = mountPlayer(root, data.payload, { onStep: answer, seek: step });
+    const step = whereTo(data.seek, remembered.wish, episode);
+    root.player = mountPlayer(root, data.payload, { onStep: answer, seek: data.seek.step });
+    if (step !== data.seek.step) root.player.seek(step);
     root.seekToken = data.seek.token;
   } else {
+    const wish = root.player.wish();
     root.player.update(data.payload, answer);
     if (root.seekToken !== data.seek.token) {
       root.seekToken = data.seek.token;
-      root.player.seek(data.seek.step);
+      root.player.seek(whereTo(data.seek, wish, episode));
     }
   }
   return () => {
     if (!root.player) return;
-    Object.assign(remembered, { token: root.seekToken, step: root.player.position() });
+    Object.assign(remembered, { token: root.seekToken, wish: root.player.wish() });
     root.player.destroy();
     root.player = null;
   };
