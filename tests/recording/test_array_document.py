@@ -1,5 +1,6 @@
-"""An array's metadata are byte for byte those that Zarr writes for the same array."""
+"""An array's metadata are those that Zarr writes for the same array, in the same order."""
 
+import json
 import math
 from pathlib import Path
 
@@ -30,4 +31,6 @@ def test_as_zarr_writes_it(tmp_path: Path, dtype: str, row: tuple[int, ...]) -> 
         fill_value=np.nan if dtype in FLOATS else np.dtype(dtype).type(0),
     )
     ours = array_document((10, *row), (4, *row), np.dtype(dtype), dimensions=dimensions, attributes=attributes)
-    assert ours == (tmp_path / "x" / "zarr.json").read_bytes()
+    theirs = (tmp_path / "x" / "zarr.json").read_text()
+    # Without indentation, which Python writes several times as slowly.
+    assert ours.decode() == json.dumps(json.loads(theirs))

@@ -56,4 +56,4 @@ def array_document(
         "node_type": "array",
         "storage_transformers": [],
     }
-    return json.dumps(document, indent=2).encode()
+    return json.dumps(document).encode()

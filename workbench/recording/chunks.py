@@ -129,7 +129,7 @@ def write_root(store: Store, attributes: Mapping[str, Any]) -> None:
 def root_document(attributes: Mapping[str, Any]) -> bytes:
     """The root's `zarr.json`."""
     document = {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
-    return json.dumps(document, indent=2).encode()
+    return json.dumps(document).encode()
 
 
 def _place(store: Store, path: str) -> Place:

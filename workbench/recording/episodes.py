@@ -8,16 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
+from workbench.recording.layout import EPISODE_COLUMNS
 from workbench.recording.lazy import LazyArrays, read_whole
 
 if TYPE_CHECKING:
     from workbench.recording.reader import Recording
 
-COLUMNS: Mapping[str, str] = {
-    "id": "int32", "return": "float64", "length": "int32", "seed": "int64", "first_step": "int64", "slot": "int16",
-    "terminated": "bool", "truncated": "bool", "complete": "bool",
-}  # fmt: skip
-"""What is known of an episode, and how it is stored."""
 MAXIMUM_OPEN = 2**16
 """Most episodes whose end was not committed: there is one a slot."""
 LARGEST_TABLE = 2**26
@@ -37,11 +33,11 @@ def read_table(arrays: LazyArrays, steps: LazyArrays, number_of_steps: int) -> d
     Raises:
         WorkbenchError: A column is missing or of another type, or the table does not fit the steps.
     """
-    there = [name for name in COLUMNS if name in arrays]
+    there = [name for name in EPISODE_COLUMNS if name in arrays]
     for name in there:
         if arrays[name].ndim != 1:
             raise WorkbenchError(
-                f"The recording is damaged: episodes/{name} should be one {COLUMNS[name]} an episode and is "
+                f"The recording is damaged: episodes/{name} should be one {EPISODE_COLUMNS[name]} an episode and is "
                 f"{arrays[name].dtype} {list(arrays[name].shape[1:])}."
             )
     table = dict(zip(there, read_whole([arrays[name] for name in there]), strict=True))
@@ -49,10 +45,10 @@ def read_table(arrays: LazyArrays, steps: LazyArrays, number_of_steps: int) -> d
     if count:
         _check(table, number_of_steps)
     else:
-        table = {name: np.empty(0, dtype) for name, dtype in COLUMNS.items()}
+        table = {name: np.empty(0, dtype) for name, dtype in EPISODE_COLUMNS.items()}
     if number_of_steps and int(table["length"].sum(dtype=np.int64)) != number_of_steps:
         made_up = _open_episodes(table["id"], steps)
-        table = {name: np.concatenate([table[name], made_up[name]]) for name in COLUMNS}
+        table = {name: np.concatenate([table[name], made_up[name]]) for name in EPISODE_COLUMNS}
     order = np.argsort(table["id"], kind="stable")
     for name, column in table.items():
         table[name] = column[order]
@@ -61,7 +57,7 @@ def read_table(arrays: LazyArrays, steps: LazyArrays, number_of_steps: int) -> d
 
 
 def _check(table: Mapping[str, npt.NDArray[Any]], number_of_steps: int) -> None:
-    for name, dtype in COLUMNS.items():
+    for name, dtype in EPISODE_COLUMNS.items():
         if name not in table or table[name].dtype.kind != np.dtype(dtype).kind:
             raise WorkbenchError(
                 f"The recording is damaged: episodes/{name} should be one {dtype} an episode and "
@@ -105,7 +101,9 @@ def _open_episodes(ended: npt.NDArray[Any], steps: LazyArrays) -> dict[str, npt.
         "first_step": [fact[2] for fact in facts],
         "slot": [fact[3] for fact in facts],
     }
-    return {name: np.array(known.get(name, [False] * len(facts))).astype(dtype) for name, dtype in COLUMNS.items()}
+    return {
+        name: np.array(known.get(name, [False] * len(facts))).astype(dtype) for name, dtype in EPISODE_COLUMNS.items()
+    }
 
 
 def _contains(ordered: npt.NDArray[Any], values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:

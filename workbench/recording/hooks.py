@@ -14,6 +14,7 @@ recorded as absent in that pass, and reported.
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -22,6 +23,8 @@ from workbench.errors import WorkbenchError
 
 Reader: TypeAlias = Callable[[Any], list[tuple[str, Tensor]]]
 """Module output → suffix and tensor `[B, ...]` for each part of the output."""
+
+_version_of = attrgetter("_version")
 
 MORE_THAN_ONCE = "it ran more than once in a later pass, though not in the first"
 
@@ -85,6 +88,8 @@ class ActivationCapture:
         self._settled = False
         self._outputs: dict[str, Tensor] = {}
         self._versions: dict[str, int] = {}
+        self._some_changed = False
+        """Whether one of the modules gives an output that it has changed itself."""
         self._calls: list[tuple[str, Any, Any, int]] = []
         self._modules = select_modules(module, patterns) if patterns is None or len(patterns) else {}
         self._readers = {path: _reader(child) for path, child in self._modules.items()}
@@ -102,7 +107,8 @@ class ActivationCapture:
         """End the pass; gives each layer's output, `[batch, ...]`, by name with the prefix."""
         self._active = False
         outputs, versions = self._outputs, self._versions
-        if self._settled:
+        # As a rule nothing was changed since it was made: that is seen at once.
+        if self._settled and (self._some_changed or any(map(_version_of, outputs.values()))):
             changed = [name for name, output in outputs.items() if output._version != versions[name]]
             for name in changed:
                 self._skip(name, "something overwrote its output in this pass, though not in the first")
@@ -211,6 +217,7 @@ class ActivationCapture:
                 self._wrap_sequence(sequence, [(child, *copied.pop(child)) for child in children])
         for child, (path, copy) in copied.items():
             self._wrap_forward(child, path, copy=copy)
+        self._some_changed = any(self._versions.values())
         self._settled = True
         self._first = {}
 

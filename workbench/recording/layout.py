@@ -4,6 +4,7 @@ Axis legend: step (one row a recorded step), episode (one row an episode), then 
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 from zarr.codecs import BloscCodec, Crc32cCodec
@@ -19,6 +20,11 @@ STATE = "state"
 EPISODES = "episodes"
 AGENT = "agent"
 PARTS = "parts"
+EPISODE_COLUMNS: Mapping[str, str] = {
+    "id": "int32", "return": "float64", "length": "int32", "seed": "int64", "first_step": "int64", "slot": "int16",
+    "terminated": "bool", "truncated": "bool", "complete": "bool",
+}  # fmt: skip
+"""What is known of every episode, and how it is stored."""
 GROUPS = (STEPS, ACTIVATIONS, STATE, EPISODES, AGENT)
 
 CHUNK_BYTES = 1 << 20

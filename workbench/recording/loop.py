@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,16 @@ from workbench.recording.recorder import Recorder
 from workbench.recording.resume import left_out, read_last_rows, restore_episode
 
 
+class _Steps(NamedTuple):
+    """What one step of all environments gave, one a row."""
+
+    after: tuple[Any, ...]
+    rewards: npt.NDArray[np.float64]
+    terminated: npt.NDArray[np.bool_]
+    truncated: npt.NDArray[np.bool_]
+    infos: tuple[dict[str, Any], ...]
+
+
 @dataclass(kw_only=True)
 class Rollout:
     """Environments side by side, each with its own episode, until enough has been recorded."""
@@ -36,7 +46,7 @@ class Rollout:
     first_episode: int = 0
     """Number of the first episode; episode k is reset with seed + k."""
     _observations: dict[int, Any] = field(default_factory=dict)
-    _infos: list[Mapping[str, Any]] = field(default_factory=list)
+    _infos: dict[int, Mapping[str, Any]] = field(default_factory=dict)
     _streams: list[EpisodeRandom] = field(default_factory=list)
     _started: int = 0
     _finished: int = 0
@@ -55,7 +65,6 @@ class Rollout:
     def _run(self, progress: Progress, total: int) -> None:
         slots = len(self.environments)
         self.recorder.newest = self._observations
-        self._infos = [{}] * slots
         self._streams = [EpisodeRandom(0)] * slots
         if self.recorder.stored is None:
             for slot in range(slots):
@@ -77,9 +86,9 @@ class Rollout:
                 active = active[: self.steps - self.recorder.number_of_steps]
                 starts = starts[: len(active)]
                 state = {name: tensor[: len(active)] for name, tensor in state.items()} if state is not None else None
-            state, starts, going_on = self._step(active, state, starts, takes_masks=takes_masks)
-            if not all(going_on):
-                keep = [row for row, stays in enumerate(going_on) if stays]
+            state, starts, done_with = self._step(active, state, starts, takes_masks=takes_masks)
+            if done_with:
+                keep = [row for row in range(len(active)) if row not in done_with]
                 active = [active[row] for row in keep]
                 starts = starts[keep]
                 state = {name: tensor[keep] for name, tensor in state.items()} if state is not None else None
@@ -88,9 +97,11 @@ class Rollout:
 
     def _step(
         self, active: list[int], state: State | None, starts: npt.NDArray[np.bool_], *, takes_masks: bool
-    ) -> tuple[State | None, npt.NDArray[np.bool_], list[bool]]:
+    ) -> tuple[State | None, npt.NDArray[np.bool_], list[int]]:
+        """Act and step once; gives the state after, whose episodes are over, and the rows whose slots are done."""
         observations = batch_observations([self._observations[slot] for slot in active])
-        truth = self.recorder.read_truth([self._infos[slot] for slot in active])
+        infos = [self._infos[slot] for slot in active]
+        truth = self.recorder.read_truth(infos) if "truth" in infos[0] else None
         frames = np.stack([self._frame(slot) for slot in active]) if self.frames else None
         masks = (
             np.stack([action_mask(self.environments[slot], self._infos[slot]) for slot in active])
@@ -106,49 +117,46 @@ class Rollout:
             action_masks=masks,
             copy=False,
         )
-        count = len(active)
-        rewards: list[float] = []
-        terminated: list[bool] = []
-        truncated: list[bool] = []
-        after: list[Any] = []
-        infos: list[dict[str, Any]] = []
-        actions = choice.actions.copy()
-        for row, slot in enumerate(active):
-            try:
-                observation, reward, ended, cut_off, info = self.environments[slot].step(actions[row])
-            except Exception as error:
-                raise self._environment_failed(slot, "step", error) from error
-            rewards.append(float(reward))
-            terminated.append(bool(ended))
-            truncated.append(bool(cut_off))
-            after.append(observation)
-            infos.append(info)
-        over = [ended or cut_off for ended, cut_off in zip(terminated, truncated, strict=True)]
-        ending = [row for row, ends in enumerate(over) if ends] if True in over else []
+        actions = choice.actions
+        after, rewards, terminated, truncated, infos_after = self._step_environments(active, actions)
+        over = terminated | truncated
+        ending = np.flatnonzero(over).tolist() if over.any() else []
         last_frames = [self._frame(active[row]) if self.frames else None for row in ending]
         # Ctrl-C comes before all of this or after it: rows, the ends of their episodes and what follows them agree.
         with self.recorder.uninterrupted:
             self.recorder.step(
                 observations,
-                choice.actions,
-                np.array(rewards, np.float64),
-                np.array(terminated, np.bool_),
-                np.array(truncated, np.bool_),
+                actions,
+                rewards,
+                terminated,
+                truncated,
                 truth=truth,
                 frames=frames,
                 action_masks=masks,
-                slots=None if count == len(self.environments) else np.asarray(active, np.int16),
+                slots=None if len(active) == len(self.environments) else np.asarray(active, np.int16),
                 copy=False,
             )
             # Only now: where one of the environments raised, the others' rows were not written either.
-            for slot, observation, info in zip(active, after, infos, strict=True):
-                self._observations[slot], self._infos[slot] = observation, info
+            self._observations.update(zip(active, after, strict=True))
+            self._infos.update(zip(active, infos_after, strict=True))
             for row, frame in zip(ending, last_frames, strict=True):
-                self._finish(active[row], terminated[row], truncated[row], frame)
-        going_on = [True] * count
-        for row in ending:
-            going_on[row] = self._start_next(active[row])
-        return choice.output.state, np.array(over, np.bool_), going_on
+                self._finish(active[row], bool(terminated[row]), bool(truncated[row]), frame)
+        return choice.output.state, over, [row for row in ending if not self._start_next(active[row])]
+
+    def _step_environments(self, active: Sequence[int], actions: npt.NDArray[Any]) -> _Steps:
+        """One step of each; what this does for each environment is what a loop that records nothing does, or less."""
+        steps: list[tuple[Any, ...]] = []
+        # An environment may write into the action that it is given, if that is an array.
+        given = actions if actions.ndim == 1 else actions.copy()
+        try:
+            for slot, action in zip(active, given, strict=True):
+                steps.append(self.environments[slot].step(action))
+            after, rewards, terminated, truncated, infos = zip(*steps, strict=True)
+            return _Steps(
+                after, as_rewards(rewards), np.array(terminated, np.bool_), np.array(truncated, np.bool_), infos
+            )
+        except Exception as error:
+            raise self._environment_failed(active[min(len(steps), len(active) - 1)], "step", error) from error
 
     def _start(self, slot: int) -> None:
         seed = self.seed + self.first_episode + self._started
@@ -230,6 +238,12 @@ class Rollout:
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}. "
             f"The steps before it are kept in {self.recorder.path}."
         )
+
+
+def as_rewards(rewards: Sequence[Any]) -> npt.NDArray[np.float64]:
+    """One number each, `[B]`; environments also give arrays that hold one."""
+    values = np.array(rewards, np.float64)
+    return values if values.ndim == 1 else np.array([float(np.asarray(reward).item()) for reward in rewards])
 
 
 def action_mask(environment: Environment, info: Mapping[str, Any]) -> npt.NDArray[np.bool_]:

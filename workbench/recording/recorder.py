@@ -194,7 +194,8 @@ class Recorder:
         """
         if self.policy is None or self._capture is None:
             raise WorkbenchError("This recorder was given no policy, so it cannot act; pass policy=... to Recorder.")
-        self._hand_over()
+        if self._due:
+            self._hand_over()
         self._capture.begin()
         choice = self.policy.act(
             observations,
@@ -205,7 +206,9 @@ class Recorder:
             action_masks=action_masks,
         )
         batch = len(choice.actions)
-        self._rows.take(self._capture.end(batch) | _outputs(choice.output, copy=copy), batch)
+        tensors = self._capture.end(batch)
+        _add_outputs(tensors, choice.output, copy=copy)
+        self._rows.take(tensors, batch)
         return choice
 
     def step(
@@ -241,7 +244,8 @@ class Recorder:
                 f"This recorder belongs to process {self._process}, and was taken along into process {os.getpid()}, "
                 f"which cannot write to it. Record in the process that made it, or make a recorder here."
             )
-        self._hand_over()
+        if self._due:
+            self._hand_over()
         columns = self._slots.columns(slots)
         columns["steps/action"] = actions
         columns["steps/reward"] = rewards
@@ -267,11 +271,10 @@ class Recorder:
             self._slots.advance(slots, rewards, first)
 
     def _hand_over(self) -> None:
-        """Give the rows to the writer, if it is time: before the next ones, when ends that came with them are known."""
-        if self._due:
-            with self.uninterrupted:
-                self._due = False
-                self._rows.submit(self._slots.take_finished())
+        """Give the rows to the writer: before the next ones, when ends that came with them are known."""
+        with self.uninterrupted:
+            self._due = False
+            self._rows.submit(self._slots.take_finished())
 
     def read_truth(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
         """The labels in `info["truth"]`, copied into one column each; to be read before the environments are stepped.
@@ -419,14 +422,15 @@ class Recorder:
         self._rows.drop()
 
 
-def _outputs(output: PolicyOutput, *, copy: bool) -> dict[str, Tensor]:
-    """The tensors of a policy's output, by the path of their array."""
-    tensors = {f"{STEPS}/{name}": tensor for name, tensor in output.distribution.items()}
+def _add_outputs(tensors: dict[str, Tensor], output: PolicyOutput, *, copy: bool) -> None:
+    """Add the tensors of a policy's output, by the path of their array."""
+    for name, tensor in output.distribution.items():
+        tensors[f"{STEPS}/{name}"] = tensor.detach().clone() if copy else tensor
     if output.value is not None:
-        tensors[f"{STEPS}/value"] = output.value
+        tensors[f"{STEPS}/value"] = output.value.detach().clone() if copy else output.value
     if output.state:
-        tensors |= {f"{STATE}/{name}": tensor for name, tensor in output.state.items()}
-    return {path: tensor.detach().clone() for path, tensor in tensors.items()} if copy else tensors
+        for name, tensor in output.state.items():
+            tensors[f"{STATE}/{name}"] = tensor.detach().clone() if copy else tensor
 
 
 def _as_policy(policy: Any) -> Policy | None:

@@ -68,7 +68,7 @@ class RowStream:
         Raises:
             WorkbenchError: What is there cannot be written.
         """
-        if self._writer is not None:
+        if self._segment is None and self._writer is not None:
             self._current()
 
     def take(self, tensors: Mapping[str, Tensor], batch: int) -> None:
@@ -81,7 +81,7 @@ class RowStream:
             self._first = tensors
             return
         try:
-            self._current().take(tensors, batch)
+            (self._segment or self._current()).take(tensors, batch)
         except (ValueError, KeyError) as error:
             raise self._changed(error) from error
 
@@ -103,7 +103,7 @@ class RowStream:
         """
         if self._writer is None:
             self._begin(columns, batch)
-        segment = self._current()
+        segment = self._segment or self._current()
         try:
             absent = segment.put(columns, batch)
         except (ValueError, KeyError) as error:

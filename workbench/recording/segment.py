@@ -14,8 +14,9 @@ was changed is recorded as absent, and reported.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -27,6 +28,8 @@ from workbench.recording.layout import MAXIMUM_SMALL_BYTES, row_bytes
 
 JOINED_STEPS = 32
 """How many steps wait to be joined at once."""
+
+_shape_of, _version_of = attrgetter("shape"), attrgetter("_version")
 
 Rows: TypeAlias = npt.NDArray[Any] | Tensor
 """`[batch, ...]`, one row an environment."""
@@ -70,7 +73,7 @@ class _Pass(NamedTuple):
     """What a network gave for the next rows, as far as it is kept by reference."""
 
     batch: int
-    kept: list[Tensor]
+    kept: Sequence[Tensor]
     versions: list[int]
     """How often each of them had been changed."""
     absent: list[str]
@@ -124,6 +127,7 @@ class Segment:
         self._columns = [path for path, spec in specifications.items() if not spec.tensor]
         self._tensors = [path for path, spec in specifications.items() if spec.tensor]
         self._kept = [path for path in self._tensors if path not in self._packed]
+        self._pick_packed, self._pick_kept = _picking(self._packed), _picking(self._kept)
         self._column_shapes: list[tuple[int, ...]] = []
         self._tensor_shapes: list[tuple[int, ...]] = []
         self._pass: _Pass | None = None
@@ -142,17 +146,18 @@ class Segment:
             KeyError: There is one that was not specified.
         """
         absent: list[str] = []
-        names, shapes = list(tensors), [tensor.shape for tensor in tensors.values()]
-        if shapes != self._tensor_shapes or names != self._tensors:
+        if list(map(_shape_of, tensors.values())) != self._tensor_shapes or list(tensors) != self._tensors:
             # Not as the pass before: nearly always the first one. Copying would not notice, but broadcast.
-            self._check(self._tensors, names, shapes, batch)
+            self._check(self._tensors, list(tensors), list(map(_shape_of, tensors.values())), batch)
             absent = [path for path in self._tensors if path not in tensors]
-            tensors = {**tensors, **{path: self._absent_tensor(path, batch) for path in absent}}
-            self._tensor_shapes = [tensors[path].shape for path in self._tensors]
+            tensors = {
+                path: tensors[path] if path in tensors else self._absent_tensor(path, batch) for path in self._tensors
+            }
+            self._tensor_shapes = list(map(_shape_of, tensors.values()))
         if self._packed:
-            self._pack([tensors[path] for path in self._packed], batch)
-        kept = [tensors[path] for path in self._kept]
-        self._pass = _Pass(batch, kept, [tensor._version for tensor in kept], absent)
+            self._pack(self._pick_packed(tensors), batch)
+        kept = self._pick_kept(tensors)
+        self._pass = _Pass(batch, kept, list(map(_version_of, kept)), absent)
 
     def drop(self) -> None:
         """Forget what was taken."""
@@ -177,15 +182,15 @@ class Segment:
         network = self._pass
         assert network is not None
         absent = network.absent
-        names, values = list(columns), list(columns.values())
-        shapes = [rows.shape for rows in values]
-        if shapes != self._column_shapes or names != self._columns:
-            self._check(self._columns, names, shapes, batch)
+        values = list(columns.values())
+        shapes = list(map(_shape_of, values))
+        if shapes != self._column_shapes or list(columns) != self._columns:
+            self._check(self._columns, list(columns), shapes, batch)
             missing = [path for path in self._columns if path not in columns]
             absent = [*missing, *absent]
             columns = {**columns, **{path: self._specifications[path].absent_rows(batch) for path in missing}}
             values = [columns[path] for path in self._columns]
-            self._column_shapes = [rows.shape for rows in values]
+            self._column_shapes = list(map(_shape_of, values))
         self._waiting.append(_Step(self.filled, self.filled + batch, values, network))
         # Last, so that a put that fails or is interrupted leaves nothing behind.
         self.filled += batch
@@ -209,7 +214,7 @@ class Segment:
         large: dict[str, Sequence[Rows]] = {}
         for path, pieces in parts.items():
             if path in self._small:
-                arrays = [to_numpy(piece) for piece in pieces]
+                arrays = [to_numpy(piece) for piece in pieces] if path in self._kept else pieces
                 np.concatenate(arrays, out=self._small[path][joined:stop], casting="unsafe")
             else:
                 large[path] = pieces
@@ -236,19 +241,20 @@ class Segment:
         self._waiting = []
         self._joined = []
 
-    def _pack(self, parts: list[Tensor], batch: int) -> None:
-        for place in self._loose:
-            parts[place] = parts[place].reshape(batch, -1)
+    def _pack(self, tensors: Sequence[Tensor], batch: int) -> None:
+        parts = list(tensors)
+        for part in self._loose:
+            parts[part] = parts[part].reshape(batch, -1)
         rows = (self.filled, batch)
-        if rows not in self._places:
-            self._places[rows] = self._wide.narrow(0, *rows)
-        if any(part.requires_grad for part in parts):
-            # A pass that acts takes no gradients, as a rule; switching them off would cost as much as copying.
-            parts = [part.detach() for part in parts]
-        if parts[0].is_cpu:
-            torch.cat(parts, 1, out=self._places[rows])
-        else:
-            self._places[rows].copy_(torch.cat(parts, 1))
+        try:
+            place = self._places[rows]
+        except KeyError:
+            place = self._places[rows] = self._wide.narrow(0, *rows)
+        try:
+            torch.cat(parts, 1, out=place)
+        except RuntimeError:
+            # They are not on the CPU, or belong to a graph of gradients: rare, and looking every time costs as much.
+            place.copy_(torch.cat([part.detach() for part in parts], 1))
 
     def _check(self, known: Sequence[str], names: Sequence[str], shapes: Sequence[tuple[int, ...]], batch: int) -> None:
         for path, shape in zip(names, shapes, strict=True):
@@ -262,10 +268,10 @@ class Segment:
         rows = torch.from_numpy(self._specifications[path].absent_rows(batch))
         return rows.float() if path in self._packed else rows
 
-    def _without_overwritten(self, step: _Step) -> list[Tensor]:
+    def _without_overwritten(self, step: _Step) -> Sequence[Tensor]:
         """The tensors that were kept, with what somebody has changed since as absent."""
         kept = step.network.kept
-        if [tensor._version for tensor in kept] == step.network.versions:
+        if list(map(_version_of, kept)) == step.network.versions:
             return kept
         changed = [
             path
@@ -278,6 +284,13 @@ class Segment:
             self._absent_tensor(path, rows) if path in changed else tensor
             for path, tensor in zip(self._kept, kept, strict=True)
         ]
+
+
+def _picking(paths: Sequence[str]) -> Callable[[Mapping[str, Tensor]], Sequence[Tensor]]:
+    """What takes these out of tensors by path, in this order."""
+    if len(paths) > 1:
+        return itemgetter(*paths)
+    return lambda tensors: [tensors[path] for path in paths]
 
 
 def to_numpy(values: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from workbench.recording.columns import flatten_observation
 
 NO_SEED = -1
+NO_EPISODE = -1
+_ONE = np.int32(1)
 
 
 class Slots:
@@ -23,10 +25,11 @@ class Slots:
         self.count = count
         self.number_of_episodes = first_episode
         """Number of the next episode to begin."""
-        self.finished: list[Mapping[str, npt.NDArray[Any]]] = []
+        self.finished: list[Mapping[str, Any]] = []
         """Rows of the episodes' table that have not been handed to the writer yet."""
         self._numbers = np.arange(count, dtype=np.int16)
-        self._episode = np.full(count, -1, np.int32)
+        # Rows hold these two as they are: they are replaced, and never changed.
+        self._episode = np.full(count, NO_EPISODE, np.int32)
         self._t = np.zeros(count, np.int32)
         self._return = np.zeros(count, np.float64)
         self._first = np.zeros(count, np.int64)
@@ -39,9 +42,8 @@ class Slots:
 
     def start(self, slot: int, seed: int | None) -> int:
         """Begin an episode; gives its number."""
-        self._episode[slot] = self.number_of_episodes
+        self._set(slot, episode=self.number_of_episodes, t=0)
         self.number_of_episodes += 1
-        self._t[slot] = 0
         self._return[slot] = 0.0
         self._starting.add(slot)
         self._seed[slot] = NO_SEED if seed is None else seed
@@ -49,13 +51,14 @@ class Slots:
 
     def restore(self, slot: int, *, episode: int, t: int, total: float, first_row: int, seed: int) -> None:
         """Take up an episode of which `t` steps are recorded, with a return of `total` so far."""
-        self._episode[slot], self._t[slot], self._return[slot] = episode, t, total
+        self._set(slot, episode=episode, t=t)
+        self._return[slot] = total
         self._first[slot], self._seed[slot] = first_row, seed
 
     def columns(self, slots: npt.NDArray[np.int16] | None) -> dict[str, npt.NDArray[Any]]:
-        """`episode`, `t` and `slot` of the rows to come, as arrays of their own; None means all slots."""
+        """`episode`, `t` and `slot` of the rows to come, which do not change later; None means all slots."""
         if slots is None:
-            return {"steps/episode": self._episode.copy(), "steps/t": self._t.copy(), "steps/slot": self._numbers}
+            return {"steps/episode": self._episode, "steps/t": self._t, "steps/slot": self._numbers}
         return {"steps/episode": self._episode[slots], "steps/t": self._t[slots], "steps/slot": slots}
 
     def advance(self, slots: npt.NDArray[np.int16] | None, rewards: npt.NDArray[np.float64], first_row: int) -> None:
@@ -72,13 +75,14 @@ class Slots:
                     self._first[slot] = first_row + row
                     self._starting.discard(slot)
         if slots is None:
-            self._t += 1
+            self._t = self._t + _ONE
             self._return += rewards
         else:
+            self._t = self._t.copy()
             self._t[slots] += 1
             self._return[slots] += rewards
 
-    def take_finished(self) -> list[Mapping[str, npt.NDArray[Any]]]:
+    def take_finished(self) -> list[Mapping[str, Any]]:
         """The rows of the episodes that have ended since the last call."""
         finished, self.finished = self.finished, []
         return finished
@@ -95,16 +99,16 @@ class Slots:
     ) -> None:
         """End the slot's episode; one without a step leaves no row."""
         if self._episode[slot] >= 0 and self._t[slot] > 0:
-            row = {
-                "id": np.asarray(self._episode[slot], np.int32),
-                "return": np.asarray(self._return[slot]),
-                "length": np.asarray(self._t[slot], np.int32),
-                "seed": np.asarray(self._seed[slot]),
-                "first_step": np.asarray(self._first[slot]),
-                "slot": np.asarray(slot, np.int16),
-                "terminated": np.asarray(terminated),
-                "truncated": np.asarray(truncated),
-                "complete": np.asarray(complete),
+            row: dict[str, Any] = {
+                "id": self._episode[slot],
+                "return": self._return[slot],
+                "length": self._t[slot],
+                "seed": self._seed[slot],
+                "first_step": self._first[slot],
+                "slot": slot,
+                "terminated": terminated,
+                "truncated": truncated,
+                "complete": complete,
             }
             if final_observation is not None:
                 for key, value in flatten_observation(final_observation).items():
@@ -112,4 +116,8 @@ class Slots:
             if final_frame is not None:
                 row["final_frame"] = np.array(final_frame)
             self.finished.append(row)
-        self._episode[slot] = -1
+        self._set(slot, episode=NO_EPISODE, t=0)
+
+    def _set(self, slot: int, *, episode: int, t: int) -> None:
+        self._episode, self._t = self._episode.copy(), self._t.copy()
+        self._episode[slot], self._t[slot] = episode, t

@@ -14,12 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import zarr
 
 from workbench.errors import WorkbenchError
 from workbench.recording.chunks import write_root
-from workbench.recording.layout import EPISODES, SEGMENTS, segment_rows
+from workbench.recording.layout import EPISODE_COLUMNS, EPISODES, SEGMENTS, segment_rows
 from workbench.recording.lock import WriterLock
 from workbench.recording.segment import ArraySpecification, Segment
 from workbench.recording.stored_rows import StoredRows
@@ -31,8 +30,8 @@ SHARE_OF_WAITING = 0.4
 """Of the flush interval: so long a row waits for its block, and so long the block for the commit, which takes time."""
 
 
-Episode: TypeAlias = Mapping[str, npt.NDArray[Any]]
-"""One row of the episodes' table."""
+Episode: TypeAlias = Mapping[str, Any]
+"""One row of the episodes' table: numbers for `EPISODE_COLUMNS`, and arrays."""
 
 
 class _Work(NamedTuple):
@@ -186,16 +185,17 @@ class StoreWriter:
     def _append_episodes(self, episodes: Sequence[Episode]) -> None:
         before = max((table.rows for table in self._episode_tables.values()), default=0)
         for episode in episodes:
-            for name, value in episode.items():
-                if name not in self._episode_tables:
-                    axes = (f"{name.replace('/', '.')}.axis_{axis}" for axis in range(value.ndim))
-                    spec = ArraySpecification(row_shape=value.shape, dtype=value.dtype, dimensions=("episode", *axes))
-                    table = self._episode_tables[name] = self._create(f"{EPISODES}/{name}", spec)
-                    # The episodes before had none: a column that comes late begins with gaps.
-                    table.append(table.absent_rows(before))
+            for name in [name for name in episode if name not in self._episode_tables]:
+                value = np.asarray(episode[name], EPISODE_COLUMNS.get(name))
+                axes = (f"{name.replace('/', '.')}.axis_{axis}" for axis in range(value.ndim))
+                spec = ArraySpecification(row_shape=value.shape, dtype=value.dtype, dimensions=("episode", *axes))
+                table = self._episode_tables[name] = self._create(f"{EPISODES}/{name}", spec)
+                # The episodes before had none: a column that comes late begins with gaps.
+                table.append(table.absent_rows(before))
         for name, table in self._episode_tables.items():
             gap = table.absent_rows(1)[0]
-            table.append(np.stack([episode.get(name, gap) for episode in episodes]))
+            values = [episode.get(name, gap) for episode in episodes]
+            table.append(np.array(values, EPISODE_COLUMNS.get(name)))
 
     def _commit(self) -> None:
         self._check_place()
