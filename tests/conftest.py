@@ -27,6 +27,15 @@ def checkout() -> Path:
     return Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(scope="session")
+def arena() -> Iterator[Any]:
+    """A process apart, in which each file from a stranger is read in a child that is watched; its start takes long."""
+    from tests.hostile.arena import Arena
+
+    with Arena() as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A headless Chromium; one at a time, for Playwright runs one event loop a process."""

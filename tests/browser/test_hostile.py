@@ -117,7 +117,16 @@ def test_what_an_address_says_is_shown_as_text(key, page, server, folder):
 
 
 @pytest.mark.parametrize(
-    "name", ["%2e%2e%2f%2e%2e%2fetc", "..%2Fsecret", "%00", "%ff%fe", "%ed%a0%80", "file:///etc", "a" * 9000]
+    "name",
+    [
+        "%2e%2e%2f%2e%2e%2fetc",
+        "%00",
+        "%ff%fe",
+        *(
+            pytest.param(name, marks=pytest.mark.torture)
+            for name in ("..%2Fsecret", "%ed%a0%80", "file:///etc", "a" * 9000)
+        ),
+    ],
 )
 def test_an_address_as_it_is_encoded_leads_nowhere(name, page, server):
     page.goto(f"{server}/replay?recording={name}")

@@ -4,7 +4,6 @@ A failure names its case; `make_case(name, seed, number, Corpus(folder))` makes 
 """
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from tests.hostile.arena import LARGEST, Arena
 SEED = 20_250_731
 BATCH = 1000
 """Cases that one process reads."""
-
-
-@pytest.fixture(scope="module")
-def arena() -> Iterator[Arena]:
-    """A watched process for each batch."""
-    with Arena() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -1,22 +1,13 @@
-"""What the tests of hostile files share: an arena, and a sound agent's members."""
+"""What the tests of hostile files share: a sound recording, and a sound agent's members."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from stable_baselines3 import PPO
 
 from tests.hostile.agents import members_of
-from tests.hostile.arena import Arena
 from tests.hostile.tampering import make_sound
 from tests.policies.toy import make_agent, save
-
-
-@pytest.fixture(scope="session")
-def arena() -> Iterator[Arena]:
-    """A watched process for each file."""
-    with Arena() as running:
-        yield running
 
 
 @pytest.fixture(scope="session")

@@ -13,33 +13,22 @@ from typing import Any, Self
 import gymnasium
 import numpy as np
 import numpy.typing as npt
-import zarr
 from torch import Tensor
 
 from workbench.errors import WorkbenchError
 from workbench.policies.types import ActionChoice, EpisodeRandom, Observations, Policy, PolicyOutput, State
-from workbench.recording.agent import write_agent
 from workbench.recording.columns import flatten_observation, truth_columns
 from workbench.recording.environment_wrappers import Environment
 from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.facts import first_facts, now
 from workbench.recording.hooks import ActivationCapture
 from workbench.recording.interrupts import Interrupts
-from workbench.recording.layout import ACTIVATIONS, ENDED_FINISHED, GROUPS, STATE, STEPS
-from workbench.recording.lock import WriterLock
-from workbench.recording.resume import take_up
+from workbench.recording.layout import ACTIVATIONS, ENDED_FINISHED, STATE, STEPS
+from workbench.recording.opening import open_to_write
 from workbench.recording.rows import RowStream
 from workbench.recording.rows import activation_dtype as dtype_of_activations
 from workbench.recording.slots import Slots
-from workbench.recording.store import (
-    consolidate,
-    create_group,
-    lock_for_writing,
-    occupied,
-    open_group,
-    written_together,
-)
-from workbench.recording.stored_rows import StoredRows
+from workbench.recording.store import consolidate
 
 logger = logging.getLogger(__name__)
 
@@ -97,9 +86,6 @@ class Recorder:
         self._capture = (
             ActivationCapture(self.policy.module, layers, prefix=f"{ACTIVATIONS}/") if self.policy is not None else None
         )
-        self._lock: WriterLock | None = None
-        self.stored: StoredRows | None = None
-        """What was there and is continued; None where this is a new recording."""
         try:
             settings: dict[str, Any] = {
                 "seed": seed,
@@ -111,20 +97,20 @@ class Recorder:
             }
             if asked is not None:
                 settings["asked"] = dict(asked)
-            self._facts = first_facts(self.policy, environment, specification, settings)
-            self._lock = lock_for_writing(self.path)
-            if resume and occupied(self.path):
-                self.stored, self._facts = take_up(self.path, self._facts)
-                overwrite = True
-            self._root = self._create(overwrite, keep_agent) if self.stored is None else open_group(self.path)
-        except BaseException as error:
+            opened = open_to_write(
+                self.path,
+                first_facts(self.policy, environment, specification, settings),
+                overwrite=overwrite,
+                resume=resume,
+                agent=self.policy if keep_agent else None,
+            )
+        except BaseException:
             if self._capture is not None:
                 self._capture.remove()
-            self._release()
-            if isinstance(error, OSError):
-                reason = error.strerror or error
-                raise WorkbenchError(f"A recording cannot be written at {self.path}: {reason}.") from error
             raise
+        self._root, self._facts, self._lock = opened.root, opened.facts, opened.lock
+        self.stored = opened.stored
+        """What was there and is continued; None where this is a new recording."""
         self._rows = RowStream(
             self._root,
             self._facts,
@@ -132,8 +118,8 @@ class Recorder:
             flush_seconds=flush_seconds,
             activation_dtype=stored_dtype,
             capture=self._capture,
-            lock=self._lock,
-            stored=self.stored,
+            lock=opened.lock,
+            stored=opened.stored,
         )
         self.uninterrupted = Interrupts()
         """Entered by a loop for what must be done together: Ctrl-C comes when it is left."""
@@ -143,16 +129,6 @@ class Recorder:
         self._slots = Slots(slots, first_episode)
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
-
-    def _create(self, overwrite: bool, keep_agent: bool) -> zarr.Group:
-        attributes = self._facts | {"committed_steps": 0, "committed_episodes": 0}
-        root = create_group(self.path, overwrite=overwrite, attributes=attributes)
-        with written_together(root) as begun:
-            for group in GROUPS:
-                begun.require_group(group)
-            if self.policy is not None and keep_agent:
-                write_agent(begun, self.policy)
-        return root
 
     @property
     def number_of_steps(self) -> int:
