@@ -384,6 +384,8 @@ def test_ctrl_c_keeps_what_was_recorded(place: Path) -> None:
         cwd=place,
         stderr=subprocess.PIPE,
         text=True,
+        # Whatever started the tests in the background may have had it ignored, which a process inherits.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     metadata = place / "runs" / "i.zarr" / "zarr.json"
     deadline = time.monotonic() + 60

@@ -107,7 +107,9 @@ def test_the_page_of_a_replay_shows_them_as_texts(which, page, server, folder):
     page.keyboard.press("Enter")
 
 
-@pytest.mark.parametrize("key", ["recording", "episode", "step", "layer"])
+@pytest.mark.parametrize(
+    "key", ["recording", "layer", *(pytest.param(key, marks=pytest.mark.torture) for key in ("episode", "step"))]
+)
 def test_what_an_address_says_is_shown_as_text(key, page, server, folder):
     from urllib.parse import quote, urlencode
 

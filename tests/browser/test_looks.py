@@ -7,6 +7,7 @@ import pytest
 from tests.browser.player_page import PLAYER, open_replay, step_of, wait_for_step
 
 
+@pytest.mark.torture
 def test_true_places_are_drawn_over_the_pictures_when_asked_for(page, server):
     open_replay(page, server, "maze.zarr")
     marks = page.locator(".rlw-overlay").first
@@ -27,6 +28,7 @@ def test_true_places_are_drawn_over_the_pictures_when_asked_for(page, server):
     assert not any(mark.is_visible() for mark in page.locator(".rlw-action .rlw-truths svg").all())
 
 
+@pytest.mark.torture
 def test_truth_is_told_in_words(page, server):
     open_replay(page, server, "maze.zarr")
     truth = page.locator(".rlw-truth")
@@ -68,6 +70,7 @@ def test_at_900_pixels_the_panels_stand_in_two_columns(page, server):
     assert len(left) == 2
 
 
+@pytest.mark.torture
 def test_a_change_of_width_keeps_the_step(page, server):
     open_replay(page, server, "maze.zarr", step=3)
     wait_for_step(page, 3)
@@ -89,6 +92,7 @@ def test_the_controls_stay_in_sight(page, server):
     assert controls["y"] + controls["height"] < 900
 
 
+@pytest.mark.torture
 def test_observations_have_names_a_scale_and_digits(page, server):
     open_replay(page, server, "pendulum.zarr", step=3)
     wait_for_step(page, 3)
@@ -104,6 +108,7 @@ def test_observations_have_names_a_scale_and_digits(page, server):
         assert label.evaluate("node => node.scrollWidth <= node.clientWidth + 1")
 
 
+@pytest.mark.torture
 def test_the_entropy_is_told_once_with_its_share_of_the_most(page, server):
     open_replay(page, server, "maze.zarr")
     tile = page.locator(".rlw-readout", has_text="Entropy")
@@ -112,6 +117,7 @@ def test_the_entropy_is_told_once_with_its_share_of_the_most(page, server):
     assert float(percent) == pytest.approx(100 * float(nats) / 1.38629, abs=0.2)
 
 
+@pytest.mark.torture
 def test_the_position_is_told_without_doubt(page, server):
     player = open_replay(page, server, "pendulum.zarr", step=199)
     page.get_by_text("of 0 to 199").wait_for()

@@ -15,6 +15,7 @@ def test_the_list_leads_to_the_player(page, server):
     page.get_by_text("opened on episode").wait_for()
 
 
+@pytest.mark.torture
 def test_the_link_in_the_list_can_be_opened_elsewhere(page, server):
     page.goto(server)
     address = page.get_by_role("link", name="maze.zarr").get_attribute("href")
@@ -22,6 +23,7 @@ def test_the_link_in_the_list_can_be_opened_elsewhere(page, server):
     page.wait_for_selector(PLAYER)
 
 
+@pytest.mark.torture
 def test_the_list_is_sorted_by_its_headings(page, server):
     page.goto(server)
     names = page.locator(".rlw-recordings a.rlw-name")

@@ -83,6 +83,7 @@ def test_a_notice_says_that_a_step_does_not_exist_and_goes_with_the_next_move(pa
     assert player.evaluate("node => node.mark")
 
 
+@pytest.mark.torture
 def test_a_step_that_is_typed_and_does_not_exist_is_said(page, server):
     open_replay(page, server, "pendulum.zarr")
     page.get_by_label("Jump to step").fill("999")
@@ -179,6 +180,7 @@ def test_playing_goes_on_into_the_next_window(page, server):
     assert step_of(player) > last
 
 
+@pytest.mark.torture
 def test_the_maps_of_a_layer_change_with_the_step(page, server):
     open_replay(page, server, "spotlight.zarr", layer="trunk.1")
     page.wait_for_timeout(500)

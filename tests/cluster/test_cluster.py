@@ -181,6 +181,7 @@ def test_stopping_keeps_the_finished_parts(
     assert uncounted(out) == set()
 
 
+@pytest.mark.torture
 def test_a_killed_head_leaves_the_finished_parts(client: Client, tmp_path: Path, checkout: Path) -> None:
     out = tmp_path / "x.zarr"
     program = (

@@ -9,6 +9,24 @@ from tests.hostile.agents import members_of
 from tests.hostile.tampering import make_sound
 from tests.policies.toy import make_agent, save
 
+FEW = 30
+"""Cases of a test up to which all are run at each change."""
+EVERY = 3
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with many cases every third is run at each change, and the others with `make torture`."""
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("torture") is None:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for some in cases.values():
+        if len(some) > FEW:
+            for number, item in enumerate(some):
+                if number % EVERY:
+                    item.add_marker(pytest.mark.torture)
+
 
 @pytest.fixture(scope="session")
 def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:

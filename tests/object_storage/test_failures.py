@@ -155,6 +155,7 @@ def test_a_server_that_goes_away_while_reading(own_server: Server) -> None:
     assert time.monotonic() - began < 60
 
 
+@pytest.mark.torture
 def test_a_server_that_goes_away_while_recording(own_server: Server, checkout: Path) -> None:
     process = begin(f"s3://{BUCKET}/x.zarr", checkout)
     own_server.kill()

@@ -82,6 +82,7 @@ def test_what_is_stored_is_byte_for_byte_the_same(there: Recording, here: Record
         assert theirs == ours, name
 
 
+@pytest.mark.torture
 def test_a_recording_by_the_command_line_can_be_replayed_and_exported(
     server: Server, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
