@@ -1,6 +1,7 @@
 """What `record` writes is what happened: compared with episodes played by hand."""
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import numpy as np
@@ -266,3 +267,23 @@ def test_environments_that_change_their_arrays_in_place(tmp_path: Path) -> None:
         for name, array in expected.steps.items():
             np.testing.assert_array_equal(recording.steps[name][:], array[:], err_msg=name)
         np.testing.assert_array_equal(recording.final_observation(4), expected.final_observation(4))
+
+
+def test_rewards_and_ends_that_are_arrays_of_one_are_numbers(tmp_path: Path) -> None:
+    class Arrays(Counter):
+        def step(self, action: int) -> Any:
+            observation, reward, terminated, truncated, info = super().step(action)
+            # As environments do that compute on batches, and not in every step.
+            return observation, np.array(reward), np.array(terminated).reshape(()), truncated, info
+
+    class Lists(Counter):
+        def step(self, action: int) -> Any:
+            observation, reward, terminated, truncated, info = super().step(action)
+            return observation, reward, np.array([terminated]), truncated, info
+
+    plain = record(ToyPolicy(), Counter, out=tmp_path / "plain.zarr", episodes=5, environments=2)
+    for number, odd in enumerate((Arrays, Lists)):
+        recording = record(ToyPolicy(), odd, out=tmp_path / f"{number}.zarr", episodes=5, environments=2)
+        for name in ("reward", "terminated", "truncated"):
+            np.testing.assert_array_equal(recording.steps[name][:], plain.steps[name][:])
+        np.testing.assert_array_equal(recording.episodes["return"], plain.episodes["return"])

@@ -1,4 +1,4 @@
-"""The `zarr.json` of one array, as Zarr itself would write it, without creating the array through Zarr.
+"""The `zarr.json` of one array, as Zarr would write it but for white space, without creating the array through Zarr.
 
 A recording has dozens of arrays, and Zarr takes a millisecond or two for each, most of it on its event loop. That adds
 up to more than a short recording takes.

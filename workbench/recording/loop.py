@@ -152,11 +152,18 @@ class Rollout:
             for slot, action in zip(active, given, strict=True):
                 steps.append(self.environments[slot].step(action))
             after, rewards, terminated, truncated, infos = zip(*steps, strict=True)
+            # One by one: some environments give arrays that hold one number.
             return _Steps(
-                after, as_rewards(rewards), np.array(terminated, np.bool_), np.array(truncated, np.bool_), infos
+                after,
+                np.array(list(map(float, rewards)), np.float64),
+                np.array(list(map(bool, terminated)), np.bool_),
+                np.array(list(map(bool, truncated)), np.bool_),
+                infos,
             )
         except Exception as error:
-            raise self._environment_failed(active[min(len(steps), len(active) - 1)], "step", error) from error
+            odd = [row for row, step in enumerate(steps) if not isinstance(step, tuple) or len(step) != 5]
+            row = odd[0] if odd else min(len(steps), len(active) - 1)
+            raise self._environment_failed(active[row], "step", error) from error
 
     def _start(self, slot: int) -> None:
         seed = self.seed + self.first_episode + self._started
@@ -238,12 +245,6 @@ class Rollout:
             f"{type(error).__name__}: {' '.join(str(error).split())[:200]}. "
             f"The steps before it are kept in {self.recorder.path}."
         )
-
-
-def as_rewards(rewards: Sequence[Any]) -> npt.NDArray[np.float64]:
-    """One number each, `[B]`; environments also give arrays that hold one."""
-    values = np.array(rewards, np.float64)
-    return values if values.ndim == 1 else np.array([float(np.asarray(reward).item()) for reward in rewards])
 
 
 def action_mask(environment: Environment, info: Mapping[str, Any]) -> npt.NDArray[np.bool_]:

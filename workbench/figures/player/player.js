@@ -96,6 +96,7 @@ function mountPlayer(root, payload, options = {}) {
 
   function play() {
     if (playing) return;
+    if (onStep && (wanted < payload.window.start || wanted >= payload.window.start + positions())) { wantPlay = true; return; } // it is being fetched
     if (position >= positions() - 1) { position = 0; wanted = step(); }
     playing = true; owed = 1; previous = performance.now();
     root.dataset.playing = "true";
@@ -225,7 +226,7 @@ function mountPlayer(root, payload, options = {}) {
       wantPlay = false;
       payload = next;
       position = sameEpisode ? Math.max(0, Math.min(at - payload.window.start, positions() - 1)) : 0;
-      if (!sameEpisode) wanted = step();
+      if (!sameEpisode || wanted === at) wanted = step(); // what was asked for and is not there yet stays asked for
       root.dataset.playing = "false";
       build();
       if (resume) play();
