@@ -145,7 +145,7 @@ class Rollout:
 
     def _step_environments(self, active: Sequence[int], actions: npt.NDArray[Any]) -> _Steps:
         """One step of each; what this does for each environment is what a loop that records nothing does, or less."""
-        steps: list[tuple[Any, ...]] = []
+        steps: list[Any] = []
         # An environment may write into the action that it is given, if that is an array.
         given = actions if actions.ndim == 1 else actions.copy()
         try:
