@@ -18,10 +18,20 @@ from torch import Tensor, nn
 
 from workbench.errors import WorkbenchError
 from workbench.policies import ModulePolicy
+from workbench.policies.inert_weights import read_state_dict
 from workbench.policies.types import Inputs, Observations, PolicyOutput, State
 
 SIDE = 13
 """Side of the image and of the maze in squares."""
+
+
+MOST_WEIGHT_BYTES = 16 << 20
+"""Many times what the network has."""
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The network's weights, from a file that `torch.save` wrote; nothing in the file is run."""
+    return read_state_dict(path.read_bytes(), maximum_bytes=MOST_WEIGHT_BYTES)
 
 
 class ResidualBlock(nn.Module):
@@ -100,7 +110,7 @@ def load(weights: Path, environment: gymnasium.Env[Any, Any] | None, *, name: st
             f"train it: python -m agents.cheese_maze.train --agent {weights.stem}"
         )
     network = MazeNetwork()
-    network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    network.load_state_dict(read_weights(weights))
     return ModulePolicy(
         network,
         space,

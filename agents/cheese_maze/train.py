@@ -14,7 +14,7 @@ import tyro
 
 from agents.cheese_maze.fine_tuning import fine_tune
 from agents.cheese_maze.imitation import imitate
-from agents.cheese_maze.network import SIDE, MazeNetwork
+from agents.cheese_maze.network import SIDE, MazeNetwork, read_weights
 from agents.training import make_reproducible, write_training_log
 from envs.placement import parse_placement
 
@@ -54,7 +54,7 @@ def train(options: Options) -> MazeNetwork:
     cheese = CHEESE[options.agent]
     accuracy = None
     if options.checkpoint is not None and options.checkpoint.exists():
-        network.load_state_dict(torch.load(options.checkpoint, weights_only=True))
+        network.load_state_dict(read_weights(options.checkpoint))
     else:
         mask = parse_placement(cheese).mask(SIDE)
         accuracy = imitate(network, mask, np.random.default_rng(options.seed), updates=options.updates)

@@ -1,5 +1,6 @@
 """What the tests of hostile files share: a sound recording, and a sound agent's members."""
 
+import zlib
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,16 @@ EVERY = 3
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with many cases every third is run at each change, and the others with `make torture`."""
+    """Of a test with many cases about every third is run at each change, and the others with `make torture`."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         if Path(__file__).parent in item.path.parents and item.get_closest_marker("torture") is None:
             cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for some in cases.values():
         if len(some) > FEW:
-            for number, item in enumerate(some):
-                if number % EVERY:
+            # By their names, so that no kind is left out because cases are in a pattern.
+            for item in some:
+                if zlib.crc32(item.nodeid.encode()) % EVERY:
                     item.add_marker(pytest.mark.torture)
 
 

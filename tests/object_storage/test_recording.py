@@ -92,6 +92,9 @@ def test_a_recording_by_the_command_line_can_be_replayed_and_exported(
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{url}: 2 episodes")
+    program = f"import workbench; print(workbench.open_recording({url!r}).number_of_episodes)"
+    read = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert (read.stdout, read.stderr) == ("2\n", "")
     recording = open_recording(url)
     same(
         recording,

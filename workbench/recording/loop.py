@@ -101,11 +101,11 @@ class Rollout:
         """Act and step once; gives the state after, whose episodes are over, and the rows whose slots are done."""
         observations = batch_observations([self._observations[slot] for slot in active])
         infos = [self._infos[slot] for slot in active]
-        truth = self.recorder.read_truth(infos) if "truth" in infos[0] else None
+        truth = self.recorder.read_truth(infos)
         frames = np.stack([self._frame(slot) for slot in active]) if self.frames else None
         masks = (
             np.stack([action_mask(self.environments[slot], self._infos[slot]) for slot in active])
-            if (takes_masks)
+            if takes_masks
             else None
         )
         choice = self.recorder.act(

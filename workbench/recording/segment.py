@@ -127,6 +127,8 @@ class Segment:
         self._columns = [path for path, spec in specifications.items() if not spec.tensor]
         self._tensors = [path for path, spec in specifications.items() if spec.tensor]
         self._kept = [path for path in self._tensors if path not in self._packed]
+        self._directly = True
+        """Whether what a network gives can be copied to its place in one go."""
         self._pick_packed, self._pick_kept = _picking(self._packed), _picking(self._kept)
         self._column_shapes: list[tuple[int, ...]] = []
         self._tensor_shapes: list[tuple[int, ...]] = []
@@ -250,11 +252,14 @@ class Segment:
             place = self._places[rows]
         except KeyError:
             place = self._places[rows] = self._wide.narrow(0, *rows)
-        try:
-            torch.cat(parts, 1, out=place)
-        except RuntimeError:
-            # They are not on the CPU, or belong to a graph of gradients: rare, and looking every time costs as much.
-            place.copy_(torch.cat([part.detach() for part in parts], 1))
+        if self._directly:
+            try:
+                torch.cat(parts, 1, out=place)
+                return
+            except RuntimeError:
+                # They are not on the CPU, or belong to a graph of gradients: looking every time costs as much as this.
+                self._directly = False
+        place.copy_(torch.cat([part.detach() for part in parts], 1))
 
     def _check(self, known: Sequence[str], names: Sequence[str], shapes: Sequence[tuple[int, ...]], batch: int) -> None:
         for path, shape in zip(names, shapes, strict=True):

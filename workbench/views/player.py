@@ -37,8 +37,8 @@ def player(payload: dict[str, Any], step: int, *, on_step: Callable[[int], None]
 def _seek(place: tuple[str, int], step: int) -> dict[str, Any]:
     """Where the player is told to go; the token changes only where it must go there, not where it came from itself.
 
-    `own` says that the step is the one it reported last, and only the steps around it are others (of another layer a
-    window holds more or fewer): a player whose reader has gone on meanwhile then knows better.
+    `own` says that the step is the one it has been at, reported or told to go to, and only the steps around it are
+    others (of another layer a window holds more or fewer): a player whose reader has gone on meanwhile knows better.
 
     Sent along unchanged with every rerun, so that the message (which holds the payload) need not be sent again.
     """

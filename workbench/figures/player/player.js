@@ -243,13 +243,10 @@ function mountPlayer(root, payload, options = {}) {
 globalThis.mountPlayer = mountPlayer;
 
 /* Streamlit calls this on every change of its data and theme; the player of the first call lives on. Streamlit may also
- * take the element away and put a new one in its place: what its reader wished is remembered for the next one. */
+ * take the element away and put a new one in its place: what its reader wished is remembered for the next one with the same
+ * token. */
 const remembered = { token: null, wish: null };
 let reports = 0;
-
-/* Where the server's `seek` leads. Where it is only what this player said last (`own`), the player knows better: its reader
- * may have gone on since. */
-const whereTo = (seek, wish, episode) => ((seek.own || seek.token === remembered.token) && wish && wish.episode === episode ? wish.step : seek.step);
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
@@ -257,7 +254,8 @@ export default function (component) {
   const answer = (step) => setStateValue("step", { step, count: ++reports });
   const episode = data.payload.episode_key;
   if (!root.player) {
-    const step = whereTo(data.seek, remembered.wish, episode);
+    const { token, wish } = remembered;
+    const step = token === data.seek.token && wish.episode === episode ? wish.step : data.seek.step;
     root.player = mountPlayer(root, data.payload, { onStep: answer, seek: data.seek.step });
     if (step !== data.seek.step) root.player.seek(step);
     root.seekToken = data.seek.token;
@@ -266,7 +264,8 @@ export default function (component) {
     root.player.update(data.payload, answer);
     if (root.seekToken !== data.seek.token) {
       root.seekToken = data.seek.token;
-      root.player.seek(whereTo(data.seek, wish, episode));
+      // Where the server seeks only a step that this player has been at, its reader may have gone on since.
+      root.player.seek(data.seek.own && wish.episode === episode ? wish.step : data.seek.step);
     }
   }
   return () => {
