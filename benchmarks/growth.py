@@ -4,8 +4,9 @@ import math
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import gymnasium
@@ -13,32 +14,63 @@ import numpy as np
 import torch
 
 from benchmarks.agents_measured import SEED, untrained_ppo
-from benchmarks.pairs import middle
+from benchmarks.pairs import middle, seconds
 from benchmarks.reading import random_step_ms
 from benchmarks.results import Figure, Row, row
+from benchmarks.rollouts import SLOTS, MakeEnvironment, bare_rollout
 from workbench.policies.types import Policy
+from workbench.progress import Progress
 from workbench.recording import open_recording, record
 from workbench.recording.environments import make_environment
 
+PIECES = 5
+"""How many pieces the steps that are timed come in, each behind a bare rollout of as many steps."""
 
-class _Clock:
-    """A progress that notes when how many steps had been done."""
 
-    def __init__(self) -> None:
-        self.marks: list[tuple[int, float]] = []
+class _Paired:
+    """A progress that stops the recording now and then for a bare rollout, and times both.
+
+    The machine's speed may change within minutes by more than what is looked for: so each rate is one over the bare
+    rollout's of the same moment.
+
+    Args:
+        bare: Does so many bare steps.
+        ends: The lengths up to which steps are timed.
+        window: How many steps before each.
+    """
+
+    def __init__(self, bare: Callable[[int], object], ends: Sequence[int], window: int) -> None:
+        self._bare = bare
+        self._piece = max(8, window // PIECES)
+        self._starts = [end - window + self._piece * piece for end in ends for piece in range(PIECES)]
+        self._begun: tuple[int, float] | None = None
+        self._bare_seconds: list[float] = []
+        self._seconds: list[float] = []
 
     def update(self, done: int, _total: int, _text: str = "") -> None:
-        """Note the moment."""
-        self.marks.append((done, time.perf_counter()))
+        """Begin or end a piece, where one is due."""
+        if self._begun is not None and done >= self._begun[0] + self._piece:
+            self._end(done)
+        if self._begun is None and self._starts and done >= self._starts[0]:
+            del self._starts[0]
+            self._bare_seconds.append(seconds(lambda: self._bare(self._piece)) / self._piece)
+            self._begun = (done, time.perf_counter())
+
+    def _end(self, done: int) -> None:
+        assert self._begun is not None
+        begun, started = self._begun
+        self._begun = None
+        if done > begun:
+            self._seconds.append((time.perf_counter() - started) / (done - begun))
 
     def close(self) -> None:
         """Nothing is open."""
 
-    def rate(self, start: int, stop: int) -> float:
-        """Steps a second between two counts of steps."""
-        begun = min(self.marks, key=lambda mark: abs(mark[0] - start))
-        ended = min(self.marks, key=lambda mark: abs(mark[0] - stop))
-        return (ended[0] - begun[0]) / (ended[1] - begun[1])
+    def ratios(self) -> list[float]:
+        """Bare steps/s ÷ recorded steps/s at each length: how many times longer a recorded step takes."""
+        pairs = zip(self._seconds, self._bare_seconds, strict=True)
+        every = [recorded / bare for recorded, bare in pairs]
+        return [median(every[start : start + PIECES]) for start in range(0, len(every), PIECES)]
 
 
 def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
@@ -50,20 +82,21 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     def make() -> gymnasium.Env[Any, Any]:
         return make_environment("CartPole-v1")
 
-    policy = untrained_ppo("MlpPolicy", make)
+    policy, other = untrained_ppo("MlpPolicy", make), untrained_ppo("MlpPolicy", make)
+    environments = [make() for _ in range(SLOTS)]
+    ends = (2 * lengths[0], *lengths[1:])
     folder = Path(tempfile.mkdtemp(prefix="rl-workbench-benchmark-"))
     try:
-        rates: list[list[float]] = []
+        costs: list[list[float]] = []
         for run in range(runs):
             out = folder / f"long-{run}.zarr"
-            clock = _recorded(policy, make, out, lengths[-1])
-            window = lengths[0]
-            ends = (2 * window, *lengths[1:])
-            rates.append([clock.rate(end - window, end) for end in ends])
+            pairs = _Paired(lambda steps: bare_rollout(other, environments, steps=steps, seed=SEED), ends, lengths[0])
+            _recorded(policy, make, out, lengths[-1] + SLOTS * 64, pairs)
+            costs.append(pairs.ratios())
             if run:
                 shutil.rmtree(out)
         for length in lengths[:-1]:
-            _recorded(policy, make, folder / f"{length}.zarr", length)
+            _recorded(policy, make, folder / f"{length}.zarr", length, None)
         paths = [*(folder / f"{length}.zarr" for length in lengths[:-1]), folder / "long-0.zarr"]
         generator = np.random.default_rng(SEED)
         # Turn by turn, so that what disturbs the machine disturbs all lengths.
@@ -74,12 +107,12 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     return [
         row(
             figures["recording/growth_slope"],
-            [abs(slope((2 * lengths[0], *lengths[1:]), rate)) for rate in rates],
-            "no change (0); " + _at((2 * lengths[0], *lengths[1:]), rates, "steps/s"),
+            [slope(ends, cost) for cost in costs],
+            "no change (0); " + _at(ends, costs, "times the bare step"),
         ),
         row(
             figures["reading/growth_slope"],
-            [abs(slope(lengths, milliseconds)) for milliseconds in read],
+            [slope(lengths, milliseconds) for milliseconds in read],
             "no change (0); " + _at(lengths, read, "ms"),
         ),
     ]
@@ -91,10 +124,8 @@ def slope(lengths: Sequence[int], values: Sequence[float]) -> float:
     return math.expm1(fitted)
 
 
-def _recorded(policy: Policy, make: Any, out: Path, steps: int) -> _Clock:
-    clock = _Clock()
-    record(policy, make, steps=steps, out=out, seed=SEED, environments=8, deterministic=False, progress=clock)
-    return clock
+def _recorded(policy: Policy, make: MakeEnvironment, out: Path, steps: int, progress: Progress | None) -> None:
+    record(policy, make, steps=steps, out=out, seed=SEED, environments=SLOTS, deterministic=False, progress=progress)
 
 
 def _at(lengths: Sequence[int], runs: Sequence[Sequence[float]], unit: str) -> str:

@@ -193,3 +193,21 @@ def test_damaged_steps_are_a_box_that_says_so(full_root):
     damage(full_root / "cartpole.zarr" / "steps")
     app = run_page("replay", recording="cartpole.zarr")
     assert "cannot be read" in texts(app.error)
+
+
+def test_going_back_is_a_command_and_another_layer_at_once_does_not_take_it_back(full_root):
+    def sent():
+        return json.loads(app.get("bidi_component")[0].proto.json)["seek"]
+
+    app = run_page("replay", recording="cartpole.zarr", episode="0", step="4")
+    first = sent()
+    app.selectbox(key="replay.layer").set_value("trunk.0").run()
+    assert sent() == first
+    app.query_params["step"] = "2"
+    app.run()
+    back = sent()
+    assert (back["step"], back["command"]) == (2, first["command"] + 1)
+    app.selectbox(key="replay.layer").set_value("trunk.3").run()
+    assert sent() == back
+    app.selectbox(key="replay.episode").set_value(2).run()
+    assert sent()["command"] > back["command"]

@@ -37,16 +37,19 @@ def player(payload: dict[str, Any], step: int, *, on_step: Callable[[int], None]
 def _seek(place: tuple[str, int], step: int) -> dict[str, Any]:
     """Where the player is told to go; the token changes only where it must go there, not where it came from itself.
 
-    `own` says that the step is the one it has been at, reported or told to go to, and only the steps around it are
-    others (of another layer a window holds more or fewer): a player whose reader has gone on meanwhile knows better.
+    The command changes only where the step is not the one that it has been at, reported or told to go to, in this
+    episode. Where it is, and only the steps around it are others (of another layer a window holds more or fewer), a
+    player that has heard of the last command, and whose reader has gone on meanwhile, knows better.
 
     Sent along unchanged with every rerun, so that the message (which holds the payload) need not be sent again.
     """
     last = st.session_state.get("replay.seek")
-    if last is None or last["place"] != place or st.session_state.get("replay.known_step") != step:
-        token = 0 if last is None else last["seek"]["token"] + 1
-        own = last is not None and last["place"][0] == place[0] and st.session_state.get("replay.known_step") == step
-        last = {"place": place, "seek": {"token": token, "step": step, "own": own}}
+    known = last is not None and st.session_state.get("replay.known_step") == step
+    if not known or last["place"] != place:
+        token, command = (last["seek"]["token"] + 1, last["seek"]["command"]) if last is not None else (0, 0)
+        if not known or last["place"][0] != place[0]:
+            command += 1
+        last = {"place": place, "seek": {"token": token, "step": step, "command": command}}
         st.session_state["replay.seek"] = last
         st.session_state["replay.known_step"] = step
     seek: dict[str, Any] = last["seek"]

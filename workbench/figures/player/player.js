@@ -5,17 +5,20 @@
  *
  * It is used in two places:
  *   - Streamlit: `st.components.v2.component(..., html='<div class="rlw-player"></div>', css=<its style>, js=<the module>)`;
- *     the default export below is what Streamlit calls, again and again, with `data = {payload, seek: {step, token, own}}`.
+ *     the default export below is what Streamlit calls, again and again, with
+ *     `data = {payload, seek: {step, token, command}}`: the token changes with every wish of the server to have the step
+ *     shown, the command only where the step is not the one that this player was last known to be at.
  *   - a static page: player.css in a style element, an empty div, and a script element of type "module" that holds the
  *     module followed by mountPlayer(document.getElementById("player"), payload). It needs no network and works from file://.
  *     (Write every "<" inside an embedded payload as \u003c, as for any JSON inside a script element.)
  *     `mountPlayer` is also put on `globalThis`.
  *
- * mountPlayer(root, payload, {onStep, seek}) -> {seek(step), update(payload, onStep), play(), pause(), destroy(), wish()}
+ * mountPlayer(root, payload, {onStep, seek}) -> {seek(step), update(payload, onStep, step), play(), pause(), destroy(), wish()}
  *     payload   what `workbench.figures.player.payload.episode_payload` builds: JSON, arrays as {dtype, shape, data: base64}
  *     onStep    called with the step of the episode shortly after the player comes to rest, and with a step outside the
  *               payload's window when the reader asks for one; leave it out where nobody can answer
  *     seek      the step of the episode to start at
+ *     update()  another payload and onStep; with a step, that one is gone to, and playing goes on there
  *     wish()    {episode, step}: where the reader is, or has asked to be
  * While it shows step t, `root.dataset.step` is t and `root.dataset.playing` is "true" or "false".
  *
@@ -54,11 +57,17 @@ function mountPlayer(root, payload, options = {}) {
     root.dataset.drawn = String(++drawn);
   }
 
-  function seek(target) {
+  const isLoaded = (target) => target >= payload.window.start && target < payload.window.start + positions();
+
+  const atEnd = () => position >= positions() - 1 && payload.window.stop >= payload.episode.length;
+
+  /* `going`: play on from there, once it is there. */
+  function seek(target, going = false) {
     const goal = Math.max(0, Math.min(Math.round(target), payload.episode.last));
     const inside = goal - payload.window.start;
-    if (inside < 0 || inside >= positions()) {
+    if (!isLoaded(goal)) {
       pause();
+      wantPlay = going;
       clearTimeout(timer); // a report of the step that is being left must not overtake the wish for another
       controls.message(onStep ? `Fetching step ${goal} …` : `This page holds steps ${payload.window.start} to ${payload.window.stop - 1} of the episode; step ${goal} is not among them.`);
       if (onStep) tell(goal);
@@ -68,6 +77,7 @@ function mountPlayer(root, payload, options = {}) {
     position = inside;
     wanted = goal;
     draw();
+    if (going && !atEnd()) play();
     if (!playing) report();
   }
 
@@ -83,7 +93,7 @@ function mountPlayer(root, payload, options = {}) {
         position = positions() - 1;
         wanted = step();
         draw();
-        if (payload.window.stop < payload.episode.length && onStep) { pause(); wantPlay = true; clearTimeout(timer); tell(payload.window.stop); controls.message("Fetching the next steps …"); return; }
+        if (payload.window.stop < payload.episode.length && onStep) { seek(payload.window.stop, true); return; }
         pause();
         return;
       }
@@ -96,8 +106,12 @@ function mountPlayer(root, payload, options = {}) {
 
   function play() {
     if (playing) return;
-    if (onStep && (wanted < payload.window.start || wanted >= payload.window.start + positions())) { wantPlay = true; return; } // it is being fetched
-    if (position >= positions() - 1) { position = 0; wanted = step(); }
+    if (onStep && !isLoaded(wanted)) { wantPlay = true; return; } // it is being fetched
+    if (position >= positions() - 1) {
+      if (onStep && !atEnd()) { seek(payload.window.stop, true); return; }
+      position = 0;
+      wanted = step();
+    }
     playing = true; owed = 1; previous = performance.now();
     root.dataset.playing = "true";
     controls.update();
@@ -217,19 +231,26 @@ function mountPlayer(root, payload, options = {}) {
   return {
     seek, play, pause,
     wish: () => ({ episode: payload.episode_key, step: wanted }),
-    update(next, answer) {
+    update(next, answer, target = null) {
       onStep = answer || null;
-      if (next.key === payload.key) { const now = readTheme(root); if (now.key !== theme.key) { theme = now; redraw(); } return; }
+      const going = playing || wantPlay;
+      if (next.key === payload.key) {
+        const now = readTheme(root);
+        if (now.key !== theme.key) { theme = now; redraw(); }
+        if (target !== null) seek(target, going);
+        return;
+      }
       const sameEpisode = next.episode_key === payload.episode_key;
-      const resume = sameEpisode && (playing || wantPlay), at = step();
       if (playing) { playing = false; cancelAnimationFrame(request); }
+      clearTimeout(timer);
       wantPlay = false;
       payload = next;
-      position = sameEpisode ? Math.max(0, Math.min(at - payload.window.start, positions() - 1)) : 0;
-      if (!sameEpisode || wanted === at) wanted = step(); // what was asked for and is not there yet stays asked for
       root.dataset.playing = "false";
+      // Where this window does not hold what the reader was at or has asked for, that is asked for.
+      const goal = target !== null ? target : sameEpisode ? wanted : payload.window.start;
+      position = Math.max(0, Math.min(goal - payload.window.start, positions() - 1));
       build();
-      if (resume) play();
+      seek(goal, sameEpisode && going);
     },
     destroy() {
       alive = false;
@@ -245,32 +266,27 @@ globalThis.mountPlayer = mountPlayer;
 /* Streamlit calls this on every change of its data and theme; the player of the first call lives on. Streamlit may also
  * take the element away and put a new one in its place: what its reader wished is remembered for the next one with the same
  * token. */
-const remembered = { token: null, wish: null };
+const remembered = { command: null, wish: null };
 let reports = 0;
 
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
   const root = parentElement.querySelector(".rlw-player");
   const answer = (step) => setStateValue("step", { step, count: ++reports });
-  const episode = data.payload.episode_key;
+  const { step, token, command } = data.seek;
+  // Where the server names only a step that this reader has been at, the reader may have gone on since.
+  const goal = (obeyed, wish) => (command === obeyed && wish.episode === data.payload.episode_key ? wish.step : step);
   if (!root.player) {
-    const { token, wish } = remembered;
-    const step = token === data.seek.token && wish.episode === episode ? wish.step : data.seek.step;
-    root.player = mountPlayer(root, data.payload, { onStep: answer, seek: data.seek.step });
-    if (step !== data.seek.step) root.player.seek(step);
-    root.seekToken = data.seek.token;
+    root.player = mountPlayer(root, data.payload, { onStep: answer, seek: step });
+    const wished = goal(remembered.command, remembered.wish);
+    if (wished !== step) root.player.seek(wished);
   } else {
-    const wish = root.player.wish();
-    root.player.update(data.payload, answer);
-    if (root.seekToken !== data.seek.token) {
-      root.seekToken = data.seek.token;
-      // Where the server seeks only a step that this player has been at, its reader may have gone on since.
-      root.player.seek(data.seek.own && wish.episode === episode ? wish.step : data.seek.step);
-    }
+    root.player.update(data.payload, answer, token !== root.token ? goal(root.command, root.player.wish()) : null);
   }
+  Object.assign(root, { token, command });
   return () => {
     if (!root.player) return;
-    Object.assign(remembered, { token: root.seekToken, wish: root.player.wish() });
+    Object.assign(remembered, { command: root.command, wish: root.player.wish() });
     root.player.destroy();
     root.player = null;
   };
