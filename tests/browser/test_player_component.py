@@ -1,4 +1,4 @@
-"""What the player makes of the server's messages, sent to it one by one: whose step wins, and whether playing goes on."""
+"""What the player makes of the server's messages, sent to it one by one: whose step wins, whether playing goes on."""
 
 import json
 
@@ -12,7 +12,7 @@ from workbench.recording import open_recording
 
 @pytest.fixture
 def component(page, served_folder):
-    """`send(layer, start, stop, step, token, command)` calls the component as Streamlit does; the page is its element."""
+    """`send(layer, start, stop, step, token, command)` calls the component as Streamlit does."""
     source = player_source()
     recording = open_recording(served_folder / "spotlight.zarr")
     page.set_content(f"<style>{source.style}</style><div class='rlw-player'></div>")

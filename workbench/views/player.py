@@ -43,11 +43,11 @@ def _seek(place: tuple[str, int], step: int) -> dict[str, Any]:
 
     Sent along unchanged with every rerun, so that the message (which holds the payload) need not be sent again.
     """
-    last = st.session_state.get("replay.seek")
-    known = last is not None and st.session_state.get("replay.known_step") == step
+    last = st.session_state.get("replay.seek", {"place": None, "seek": {"token": -1, "command": 0}})
+    known = st.session_state.get("replay.known_step") == step
     if not known or last["place"] != place:
-        token, command = (last["seek"]["token"] + 1, last["seek"]["command"]) if last is not None else (0, 0)
-        if not known or last["place"][0] != place[0]:
+        token, command = last["seek"]["token"] + 1, last["seek"]["command"]
+        if not known or last["place"] is None or last["place"][0] != place[0]:
             command += 1
         last = {"place": place, "seek": {"token": token, "step": step, "command": command}}
         st.session_state["replay.seek"] = last
