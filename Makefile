@@ -15,7 +15,6 @@ export SDL_VIDEODRIVER ?= dummy
 export PYGAME_HIDE_SUPPORT_PROMPT ?= 1
 
 .DEFAULT_GOAL := help
-.NOTPARALLEL:
 .PHONY: help setup demo test lint types contracts pytest torture format benchmark clean
 
 help:
@@ -41,7 +40,9 @@ demo: setup
 	@$(BIN)/python -m agents.record_all --out runs
 	@exec $(BIN)/python -m workbench app runs --port $(PORT) --script app.py
 
-test: lint types contracts pytest
+# Types take one core for more than a minute: beside the tests, which often wait for processes to start.
+test: lint contracts
+	@$(MAKE) --no-print-directory -j2 types pytest
 
 lint: setup
 	$(BIN)/ruff check .
