@@ -6,12 +6,15 @@ import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import gymnasium
 import torch
 
 from benchmarks.agents_measured import ATARI, ATARI_WRAPPERS, SEED, untrained_ppo
 from benchmarks.pairs import middle, paired, ratios
 from benchmarks.results import Figure, Row, row
+from benchmarks.rollouts import bare_rollout
 from workbench.recording import record
 from workbench.recording.environments import make_environment
 
@@ -52,13 +55,33 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     def cluster(workers: int) -> LocalCluster:
         return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
 
+    def bare_rate(client: Client) -> float:
+        """Steps a second of bare rollouts, one on each worker at the same time."""
+        addresses = client.scheduler_info(n_workers=-1)["workers"]
+        rollouts = [client.submit(_bare_rate, 16 if quick else 1_000, workers=[at], pure=False) for at in addresses]
+        return float(sum(client.gather(rollouts)))
+
     try:
         with cluster(1) as small, cluster(2) as large, Client(small) as one, Client(large) as two:
             with_two, with_one = paired(lambda: rate(two), lambda: rate(one), runs, warm_up=not quick)
+            bare_two, bare_one = paired(lambda: bare_rate(two), lambda: bare_rate(one), runs, warm_up=not quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     against = (
         f"the same {min(steps):,} steps on one worker, {middle(with_one)} steps/s; two, {middle(with_two)} steps/s; "
-        f"workers' processes started before (distributed {version('distributed')})"
+        f"workers' processes started before (distributed {version('distributed')}); the machine's own limit: two bare "
+        f"rollouts side by side do {middle(ratios(bare_two, bare_one))} times the steps of one"
     )
     return [row(figures["cluster/two_workers_speedup"], ratios(with_two, with_one), against)]
+
+
+def _bare_rate(steps: int) -> float:
+    """Steps a second of a rollout that records nothing, in a worker."""
+    torch.set_num_threads(1)
+
+    def make() -> gymnasium.Env[Any, Any]:
+        return make_environment(ATARI, wrappers=ATARI_WRAPPERS)
+
+    policy, environments = untrained_ppo("CnnPolicy", make), [make() for _ in range(EPISODES_SIDE_BY_SIDE)]
+    started = time.perf_counter()
+    return bare_rollout(policy, environments, steps=steps, seed=SEED) / (time.perf_counter() - started)

@@ -17,7 +17,7 @@ from benchmarks.agents_measured import SEED, untrained_ppo
 from benchmarks.pairs import middle, seconds
 from benchmarks.reading import random_step_ms
 from benchmarks.results import Figure, Row, row
-from benchmarks.rollouts import SLOTS, MakeEnvironment, bare_rollout
+from benchmarks.rollouts import SLOTS, bare_rollout
 from workbench.policies.types import Policy
 from workbench.progress import Progress
 from workbench.recording import open_recording, record
@@ -73,49 +73,60 @@ class _Paired:
         return [median(every[start : start + PIECES]) for start in range(0, len(every), PIECES)]
 
 
-def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
-    """`recording/growth_slope` and `reading/growth_slope`."""
+def _lengths(*, quick: bool) -> tuple[int, ...]:
+    return (200, 1_000, 4_000) if quick else (10_000, 100_000, 1_000_000)
+
+
+def _make() -> gymnasium.Env[Any, Any]:
+    return make_environment("CartPole-v1")
+
+
+def measure_recording(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
+    """`recording/growth_slope`."""
     torch.set_num_threads(1)
-    lengths = (200, 1_000, 4_000) if quick else (10_000, 100_000, 1_000_000)
-    runs, samples = (2, 5) if quick else (5, 200)
-
-    def make() -> gymnasium.Env[Any, Any]:
-        return make_environment("CartPole-v1")
-
-    policy, other = untrained_ppo("MlpPolicy", make), untrained_ppo("MlpPolicy", make)
-    environments = [make() for _ in range(SLOTS)]
+    lengths, runs = _lengths(quick=quick), 2 if quick else 5
+    policy, other = untrained_ppo("MlpPolicy", _make), untrained_ppo("MlpPolicy", _make)
+    environments = [_make() for _ in range(SLOTS)]
     ends = (2 * lengths[0], *lengths[1:])
     folder = Path(tempfile.mkdtemp(prefix="rl-workbench-benchmark-"))
+    costs: list[list[float]] = []
     try:
-        costs: list[list[float]] = []
         for run in range(runs):
-            out = folder / f"long-{run}.zarr"
+            out = folder / f"{run}.zarr"
             pairs = _Paired(lambda steps: bare_rollout(other, environments, steps=steps, seed=SEED), ends, lengths[0])
-            _recorded(policy, make, out, lengths[-1] + SLOTS * 64, pairs)
+            _recorded(policy, out, lengths[-1] + SLOTS * 64, pairs)
             costs.append(pairs.ratios())
-            if run:
-                shutil.rmtree(out)
-        for length in lengths[:-1]:
-            _recorded(policy, make, folder / f"{length}.zarr", length, None)
-        paths = [*(folder / f"{length}.zarr" for length in lengths[:-1]), folder / "long-0.zarr"]
-        generator = np.random.default_rng(SEED)
-        # Turn by turn, so that what disturbs the machine disturbs all lengths.
-        times = [[random_step_ms(open_recording(path), generator, samples) for path in paths] for _ in range(runs + 1)]
+            shutil.rmtree(out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    read = times[1:]
-    return [
-        row(
-            figures["recording/growth_slope"],
-            [slope(ends, cost) for cost in costs],
-            "no change (0); " + _at(ends, costs, "times the bare step"),
-        ),
-        row(
-            figures["reading/growth_slope"],
-            [slope(lengths, milliseconds) for milliseconds in read],
-            "no change (0); " + _at(lengths, read, "ms"),
-        ),
-    ]
+    slopes = [slope(ends, cost) for cost in costs]
+    return [row(figures["recording/growth_slope"], slopes, "no change (0); " + _at(ends, costs, "times the bare step"))]
+
+
+def measure_reading(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
+    """`reading/growth_slope`."""
+    torch.set_num_threads(1)
+    lengths = _lengths(quick=quick)
+    runs, samples = (2, 5) if quick else (5, 200)
+    policy = untrained_ppo("MlpPolicy", _make)
+    folder = Path(tempfile.mkdtemp(prefix="rl-workbench-benchmark-"))
+    try:
+        paths = [folder / f"{length}.zarr" for length in lengths]
+        for length, path in zip(lengths, paths, strict=True):
+            _recorded(policy, path, length, None)
+        generator = np.random.default_rng(SEED)
+        read = [_reading_times(paths, generator, samples) for _ in range(runs + 1)][1:]
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    slopes = [slope(lengths, milliseconds) for milliseconds in read]
+    return [row(figures["reading/growth_slope"], slopes, "no change (0); " + _at(lengths, read, "ms"))]
+
+
+def _reading_times(paths: Sequence[Path], generator: np.random.Generator, samples: int) -> list[float]:
+    """Median milliseconds of one step at random of each; one step of each in turn, as the machine's speed changes."""
+    recordings = [open_recording(path) for path in paths]
+    times = [[random_step_ms(recording, generator, 1) for recording in recordings] for _ in range(samples)]
+    return [median(column) for column in zip(*times, strict=True)]
 
 
 def slope(lengths: Sequence[int], values: Sequence[float]) -> float:
@@ -124,8 +135,8 @@ def slope(lengths: Sequence[int], values: Sequence[float]) -> float:
     return math.expm1(fitted)
 
 
-def _recorded(policy: Policy, make: MakeEnvironment, out: Path, steps: int, progress: Progress | None) -> None:
-    record(policy, make, steps=steps, out=out, seed=SEED, environments=SLOTS, deterministic=False, progress=progress)
+def _recorded(policy: Policy, out: Path, steps: int, progress: Progress | None) -> None:
+    record(policy, _make, steps=steps, out=out, seed=SEED, environments=SLOTS, deterministic=False, progress=progress)
 
 
 def _at(lengths: Sequence[int], runs: Sequence[Sequence[float]], unit: str) -> str:

@@ -14,7 +14,17 @@ from benchmarks.results import Figure, Row, load, merge, row, significant
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 FIGURES = {figure.name: figure for group in GROUPS for figure in group.figures}
-LONG = {"recording a CNN", "recording an MLP", "recording frames", "growth", "peers", "cluster", "reading", "dashboard"}
+LONG = {
+    "recording a CNN",
+    "recording an MLP",
+    "recording frames",
+    "growth of a recording",
+    "reading what has grown",
+    "peers",
+    "cluster",
+    "reading",
+    "dashboard",
+}
 """Groups whose short form takes long."""
 SLOW = {
     "recording a CNN": "ale_py",
