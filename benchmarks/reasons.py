@@ -1,13 +1,17 @@
 """Why a goal is missed, and the limit that was found; shown in the README beside the rows that miss theirs."""
 
 REASONS: dict[str, str] = {
-    "recording/cnn_ratio": "The single pairs reach from 0.87 to 0.99. What is left is copying 0.2 MB of activations a "
-    "step out of the network's memory, beside a thread that compresses them on the other core.",
-    "recording/frames_ratio": "As for `recording/cnn_ratio`, with 0.1 MB more a step to compress and write: no pair of "
-    "the seven is below 0.86 or above 0.90.",
-    "recording/mlp_ratio": "Eight bare steps take 0.84 ms on this processor, and recorded about 0.35 ms more: 0.15 ms "
-    "are the recorder's own work (taking the tensors 0.06, the dozen small columns 0.05, ends of episodes and the rest "
-    "0.04); in 0.13 ms the policy's forward pass takes longer (0.52 ms, recorded 0.65 ms), as each drives the "
-    "other out of the processor's caches; and for some 0.06 ms it waits for the writer thread. It is not the "
-    "layers: without any, the ratio is about the same.",
+    "cluster/two_workers_speedup": "Two bare rollouts side by side do 1.95 times the steps of one (1.75 to 2.52, n = 5), "
+    "so the cores are there; but one worker keeps 1.14 of them busy already, 0.95 with acting and 0.19 with writing, "
+    "and two of those cannot be more than 1.75 times one. The rest is the last episodes of each part, when one worker "
+    "waits for the other, and the scheduler's process.",
+    "recording/cnn_ratio": "Single pairs reach from 0.83 to 0.94; an earlier run on the same machine had 0.93 (0.87 to "
+    "0.99). What is left is keeping 1.4 MB of activations a step of eight out of the network's memory, which then must "
+    "work in other memory, beside a thread that copies and compresses them on the other core.",
+    "recording/mlp_ratio": "Single pairs reach from 0.59 to 0.88; an earlier run on the same machine had 0.69 (0.67 to "
+    "0.77). Eight bare steps take some 0.75 ms on this processor, and recorded about 0.3 ms more: 0.15 ms are the "
+    "recorder's own work (taking the tensors 0.06, the dozen small columns 0.05, ends of episodes and the rest 0.04); "
+    "in 0.1 ms the policy's forward pass takes longer, as each drives the other out of the processor's caches; and for "
+    "some 0.06 ms it waits for the writer thread. It is not the layers: without any, the ratio is about the same. "
+    "Working out episodes for 32 steps in one go instead of step by step brought nothing.",
 }
