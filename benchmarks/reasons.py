@@ -3,8 +3,8 @@
 REASONS: dict[str, str] = {
     "cluster/two_workers_speedup": "Two bare rollouts side by side do 1.95 times the steps of one (1.75 to 2.52, "
     "n = 5), so the cores are there; but one worker keeps 1.14 of them busy already, 0.95 with acting and 0.19 with "
-    "writing, and two of those cannot be more than 1.75 times one. The rest is the last episodes of each part, when one worker "
-    "waits for the other, and the scheduler's process.",
+    "writing, and two of those cannot be more than 1.75 times one. The rest is the last episodes of each part, when "
+    "one worker waits for the other, and the scheduler's process.",
     "recording/cnn_ratio": "Single pairs reach from 0.83 to 0.94; an earlier run on the same machine had 0.93 (0.87 to "
     "0.99). What is left is keeping 1.4 MB of activations a step of eight out of the network's memory, which then must "
     "work in other memory, beside a thread that copies and compresses them on the other core.",
