@@ -271,7 +271,7 @@ def test_what_is_there_is_not_replaced_unasked(client: Client, tmp_path: Path) -
 
 
 def test_a_closed_client(tmp_path: Path) -> None:
-    with workers(1) as client:
+    with LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as cluster, Client(cluster) as client:
         pass
     with pytest.raises(WorkbenchError, match="client is closed"):
         record(ToyPolicy(), Counter, out=tmp_path / "x.zarr", episodes=2, client=client)

@@ -1,8 +1,10 @@
 """What one worker of a cluster does: record one part, whole or not at all."""
 
+import asyncio
 import contextlib
 import time
 import uuid
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,8 @@ from workbench.recording.store import is_recording, local_path, read_root
 
 SECONDS_BETWEEN_LOOKS = 2.0
 """How often a worker looks whether its part is still wanted."""
+SECONDS_FOR_AN_ANSWER = 30.0
+"""So long it waits for an answer before it asks again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,27 +43,37 @@ class RecordedPart:
 
 
 class _Watch:
-    """Progress that nobody sees, and that ends when the head no longer wants the part."""
+    """Progress that nobody sees, and that ends when the head no longer wants the part.
+
+    It asks the scheduler through the worker's own connection and does not wait for the answer: a scheduler that is away
+    or slow is no reason to stop, nor to stand still. (A client made for this in the task's thread has hung.)
+    """
 
     def __init__(self, stop: str) -> None:
         self._stop = stop
-        self._next = time.monotonic()
-        self._event: Any = None
+        self._asked = float("-inf")
+        self._answer: Future[bool] | None = None
 
     def update(self, done: int, total: int, message: str = "") -> None:
-        """Look at the event, at most every few seconds."""
-        if not self._stop or time.monotonic() < self._next:
+        """Ask, at most every few seconds, whether the event is set, or look at the answer."""
+        if not self._stop:
             return
-        self._next = time.monotonic() + SECONDS_BETWEEN_LOOKS
-        wanted = True
-        # A scheduler that is away for a moment is no reason to stop.
+        now = time.monotonic()
+        if self._answer is not None and self._answer.done():
+            answer, self._answer = self._answer, None
+            if not answer.cancelled() and answer.exception() is None and answer.result():
+                raise Cancelled
+        if now < self._asked + (SECONDS_BETWEEN_LOOKS if self._answer is None else SECONDS_FOR_AN_ANSWER):
+            return
+        if self._answer is not None:
+            self._answer.cancel()
+        self._asked = now
         with contextlib.suppress(Exception):
-            from distributed import Event
+            from distributed import get_worker
 
-            self._event = self._event or Event(self._stop)
-            wanted = not self._event.is_set()
-        if not wanted:
-            raise Cancelled
+            worker = get_worker()
+            asked = worker.scheduler.event_is_set(name=self._stop)
+            self._answer = asyncio.run_coroutine_threadsafe(asked, worker.loop.asyncio_loop)
 
     def close(self) -> None:
         """Do nothing."""
