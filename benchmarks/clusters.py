@@ -21,6 +21,9 @@ from workbench.recording.environments import make_environment
 EPISODES_SIDE_BY_SIDE = 2
 """A part has so many episodes: few enough that there are parts to be spread evenly."""
 
+SECONDS_TO_PREPARE = 5.0
+"""After so long the bare rollouts begin."""
+
 
 def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     """`cluster/two_workers_speedup`."""
@@ -56,10 +59,12 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
         return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)
 
     def bare_rate(client: Client) -> float:
-        """Steps a second of bare rollouts, one on each worker at the same time."""
+        """Steps a second of bare rollouts that begin at the same time, one on each worker."""
         addresses = client.scheduler_info(n_workers=-1)["workers"]
-        rollouts = [client.submit(_bare_rate, 16 if quick else 1_000, workers=[at], pure=False) for at in addresses]
-        return float(sum(client.gather(rollouts)))
+        amount, begin = 16 if quick else 1_000, time.time() + (0 if quick else SECONDS_TO_PREPARE)
+        rollouts = [client.submit(_bare_rollout, amount, begin, workers=[at], pure=False) for at in addresses]
+        spans = client.gather(rollouts)
+        return amount * len(spans) / (max(end for _, end in spans) - min(start for start, _ in spans))
 
     try:
         with cluster(1) as small, cluster(2) as large, Client(small) as one, Client(large) as two:
@@ -75,13 +80,18 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     return [row(figures["cluster/two_workers_speedup"], ratios(with_two, with_one), against)]
 
 
-def _bare_rate(steps: int) -> float:
-    """Steps a second of a rollout that records nothing, in a worker."""
+def _bare_rollout(steps: int, begin: float) -> tuple[float, float]:
+    """When a rollout that records nothing began, not before it should, and ended, in a worker."""
     torch.set_num_threads(1)
 
     def make() -> gymnasium.Env[Any, Any]:
         return make_environment(ATARI, wrappers=ATARI_WRAPPERS)
 
     policy, environments = untrained_ppo("CnnPolicy", make), [make() for _ in range(EPISODES_SIDE_BY_SIDE)]
-    started = time.perf_counter()
-    return bare_rollout(policy, environments, steps=steps, seed=SEED) / (time.perf_counter() - started)
+    time.sleep(max(0.0, begin - time.time()))
+    started = time.time()
+    bare_rollout(policy, environments, steps=steps, seed=SEED)
+    ended = time.time()
+    for environment in environments:
+        environment.close()
+    return started, ended

@@ -104,7 +104,8 @@ GROUPS = (
                     "the length, through the 10,000 steps before 20,000, 100,000 and 1,000,000 steps of one recording "
                     "(PPO's 64-64 networks on CartPole, every layer). Time is counted in bare steps: the recording "
                     "stops five times in these steps for a bare rollout of as many, as the machine's own speed "
-                    "changes by more. Below zero, it becomes quicker."
+                    "changes by more; the middle one of the five counts, and the writer thread goes on in all of them. "
+                    "Below zero, it becomes quicker."
                 ),
             ),
         ),

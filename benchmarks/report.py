@@ -44,7 +44,7 @@ def table(content: dict[str, Any]) -> str:
         content: What `results.json` holds.
     """
     heads = ("figure", "measured", "goal", "", "runs (least to largest)", "against", "processor")
-    lines = ["| " + " | ".join((*heads, "reason, where the goal is missed")) + " |", "|" + "---|" * (len(heads) + 1)]
+    lines = ["| " + " | ".join((*heads, "why it is missed, or in doubt")) + " |", "|" + "---|" * (len(heads) + 1)]
     for entry in content["rows"]:
         row = Row(**{**entry, "spread": tuple(entry["spread"])})
         sign = "≥" if row.better == "higher" else "≤"
@@ -57,7 +57,7 @@ def table(content: dict[str, Any]) -> str:
             f"{row.runs} ({low} to {high})",
             row.against,
             row.processor,
-            "" if row.met else REASONS.get(row.name, "not yet known"),
+            REASONS.get(row.name, "" if row.met else "not yet known"),
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join([*lines, "", machine_sentence(content["machine"])])

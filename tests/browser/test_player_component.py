@@ -110,3 +110,37 @@ def test_play_at_the_end_of_a_window_goes_on_and_at_the_end_of_the_episode_begin
     page.get_by_role("button", name="Play").click()
     page.wait_for_function("player => player.dataset.playing === 'true'", arg=player.element_handle())
     assert 700 <= step_of(player) < 900
+
+
+def test_what_the_server_knows_is_not_told_again(page, component):
+    player = component("trunk.5", 0, 300, step=20, token=0, command=1)
+    page.wait_for_timeout(600)
+    component("trunk.1", 0, 200, step=20, token=1, command=1)
+    page.wait_for_timeout(600)
+    assert reports(page) == []
+    player.press("ArrowRight")
+    page.wait_for_function("reports.length === 1")
+    component("trunk.5", 0, 300, step=20, token=1, command=1)
+    page.wait_for_timeout(600)
+    assert reports(page) == [21]
+
+
+def test_playing_ends_where_the_server_answers_with_the_last_step_again(page, component):
+    """Of a recording that has grown, the server may know fewer steps than the window says there are."""
+    player = component("trunk.5", 0, 200, step=195, token=0, command=1)
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("reports.includes(200)")
+    component("trunk.5", 0, 200, step=199, token=1, command=2)
+    page.wait_for_timeout(600)
+    assert player.get_attribute("data-playing") == "false"
+    assert reports(page)[-1] == 200
+    assert step_of(player) == 199
+
+
+def test_a_wish_to_play_is_withdrawn(page, component):
+    player = component("trunk.5", 0, 200, step=199, token=0, command=1)
+    button = page.get_by_role("button", name="Play")
+    button.click()
+    button.click()
+    component("trunk.5", 200, 400, step=200, token=1, command=1)
+    assert player.get_attribute("data-playing") == "false"

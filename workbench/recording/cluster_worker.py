@@ -1,10 +1,10 @@
 """What one worker of a cluster does: record one part, whole or not at all."""
 
 import asyncio
+import concurrent.futures
 import contextlib
 import time
 import uuid
-from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,9 @@ from workbench.recording.store import is_recording, local_path, read_root
 SECONDS_BETWEEN_LOOKS = 2.0
 """How often a worker looks whether its part is still wanted."""
 SECONDS_FOR_AN_ANSWER = 30.0
-"""So long it waits for an answer before it asks again."""
+"""After so long without an answer it asks again."""
+SECONDS_TO_WAIT = 0.1
+"""So long it stands still for an answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,24 +47,21 @@ class RecordedPart:
 class _Watch:
     """Progress that nobody sees, and that ends when the head no longer wants the part.
 
-    It asks the scheduler through the worker's own connection and does not wait for the answer: a scheduler that is away
-    or slow is no reason to stop, nor to stand still. (A client made for this in the task's thread has hung.)
+    It asks the scheduler through the worker's own connection and waits a moment at most for the answer: a scheduler
+    that is away or slow is no reason to stop, nor to stand still.
     """
 
     def __init__(self, stop: str) -> None:
         self._stop = stop
         self._asked = float("-inf")
-        self._answer: Future[bool] | None = None
+        self._answer: concurrent.futures.Future[bool] | None = None
 
     def update(self, done: int, total: int, message: str = "") -> None:
         """Ask, at most every few seconds, whether the event is set, or look at the answer."""
         if not self._stop:
             return
         now = time.monotonic()
-        if self._answer is not None and self._answer.done():
-            answer, self._answer = self._answer, None
-            if not answer.cancelled() and answer.exception() is None and answer.result():
-                raise Cancelled
+        self._look()
         if now < self._asked + (SECONDS_BETWEEN_LOOKS if self._answer is None else SECONDS_FOR_AN_ANSWER):
             return
         if self._answer is not None:
@@ -72,11 +71,22 @@ class _Watch:
             from distributed import get_worker
 
             worker = get_worker()
-            asked = worker.scheduler.event_is_set(name=self._stop)
-            self._answer = asyncio.run_coroutine_threadsafe(asked, worker.loop.asyncio_loop)
+            loop = worker.loop.asyncio_loop
+            self._answer = asyncio.run_coroutine_threadsafe(worker.scheduler.event_is_set(name=self._stop), loop)
+            # As a rule the answer is there at once; where it is not, it is looked at next time.
+            concurrent.futures.wait([self._answer], timeout=SECONDS_TO_WAIT)
+        self._look()
+
+    def _look(self) -> None:
+        if self._answer is not None and self._answer.done():
+            answer, self._answer = self._answer, None
+            if not answer.cancelled() and answer.exception() is None and answer.result():
+                raise Cancelled
 
     def close(self) -> None:
-        """Do nothing."""
+        """Give up what has not been answered."""
+        if self._answer is not None:
+            self._answer.cancel()
 
 
 def record_part(assignment: Assignment, part: Part) -> RecordedPart:

@@ -57,7 +57,10 @@ def _seek(place: tuple[str, int], step: int) -> dict[str, Any]:
 
 
 def _reported() -> int | None:
-    # A report is {step, count}: the count tells two reports of the same step apart.
+    # A report is {step, count, command}: the count tells two reports of the same step apart. One from before the last
+    # command is not heeded: that was about another step, or another episode.
     report = (st.session_state.get(KEY) or {}).get("step")
-    step = report.get("step") if isinstance(report, dict) else None
+    if not isinstance(report, dict) or report.get("command") != st.session_state["replay.seek"]["seek"]["command"]:
+        return None
+    step = report.get("step")
     return int(step) if isinstance(step, int | float) and 0 <= step < 1e12 else None

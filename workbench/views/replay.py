@@ -44,7 +44,7 @@ def page() -> None:
         episode = _choose_episode(middle, recording, place.episode)
         layer = _choose_layer(right, recording, place.layer)
         _facts(recording, _why(path, recording, read_selection()))
-        _show(path, recording, episode, layer)
+        _show(path, episode, layer)
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
 
@@ -119,8 +119,11 @@ def _facts(recording: Recording, why: str) -> None:
 
 
 @st.fragment
-def _show(path: str, recording: Recording, episode: int, layer: str | None) -> None:
+def _show(path: str, episode: int, layer: str | None) -> None:
     with errors_in_a_box():
+        # Drawn again by itself, when the recording may have grown: all that is shown is of one moment.
+        moment = stamp(path)
+        recording = cached_recording(path, moment)
         # Of a recording that grows the opening episode may change, but not under the player.
         place = resolve(recording, read_selection(), opening=episode)
         # Always there, so that the player below it keeps its place on the page when a notice comes or goes.
@@ -131,7 +134,7 @@ def _show(path: str, recording: Recording, episode: int, layer: str | None) -> N
         length = shown.length
         size = window_steps(recording, layer)
         start = min(step, max(0, length - 1)) // size * size
-        payload = cached_payload(path, stamp(path), episode, layer, start, min(start + size, length))
+        payload = cached_payload(path, moment, episode, layer, start, min(start + size, length))
         name = name_below_root(path)
 
         def moved(new: int) -> None:

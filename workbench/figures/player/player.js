@@ -13,12 +13,13 @@
  *     (Write every "<" inside an embedded payload as \u003c, as for any JSON inside a script element.)
  *     `mountPlayer` is also put on `globalThis`.
  *
- * mountPlayer(root, payload, {onStep, seek}) -> {seek(step), update(payload, onStep, step), play(), pause(), destroy(), wish()}
+ * mountPlayer(root, payload, {onStep, seek}) -> {seek(step), update(payload, onStep, step, known), play(), pause(), destroy(), wish()}
  *     payload   what `workbench.figures.player.payload.episode_payload` builds: JSON, arrays as {dtype, shape, data: base64}
  *     onStep    called with the step of the episode shortly after the player comes to rest, and with a step outside the
  *               payload's window when the reader asks for one; leave it out where nobody can answer
  *     seek      the step of the episode to start at
- *     update()  another payload and onStep; with a step, that one is gone to, and playing goes on there
+ *     update()  another payload and onStep; with a step, that one is gone to, and playing goes on there; `known` is the
+ *               step that the other side takes for this player's
  *     wish()    {episode, step}: where the reader is, or has asked to be
  * While it shows step t, `root.dataset.step` is t and `root.dataset.playing` is "true" or "false".
  *
@@ -30,6 +31,7 @@ function mountPlayer(root, payload, options = {}) {
   let position = 0, playing = false, speed = 20, owed = 0, previous = 0, request = 0, timer = 0, wantPlay = false;
   let panels = [], controls = null, theme = null, alive = true, drawn = 0, across = 0;
   let wanted = 0; // the step that the reader is at, or has asked for
+  let told = null; // the step that the server was told last, or told us
   root.classList.add("rlw-player");
   if (!root.hasAttribute("tabindex")) root.tabIndex = 0;
   root.setAttribute("aria-label", "Episode player");
@@ -41,11 +43,11 @@ function mountPlayer(root, payload, options = {}) {
 
   function report() {
     clearTimeout(timer);
-    if (onStep) timer = setTimeout(() => { if (alive && !playing) tell(step()); }, 350);
+    if (onStep) timer = setTimeout(() => { if (alive && !playing && told !== step()) tell(step()); }, 350);
   }
 
   function tell(target) {
-    wanted = target;
+    wanted = told = target;
     onStep(target);
   }
 
@@ -107,6 +109,7 @@ function mountPlayer(root, payload, options = {}) {
   function play() {
     if (playing) return;
     if (onStep && !isLoaded(wanted)) { wantPlay = true; return; } // it is being fetched
+    wantPlay = false;
     if (position >= positions() - 1) {
       if (onStep && !atEnd()) { seek(payload.window.stop, true); return; }
       position = 0;
@@ -119,7 +122,8 @@ function mountPlayer(root, payload, options = {}) {
   }
 
   function pause() {
-    if (!playing) { wantPlay = false; return; }
+    wantPlay = false;
+    if (!playing) return;
     playing = false;
     root.dataset.playing = "false";
     cancelAnimationFrame(request);
@@ -133,7 +137,7 @@ function mountPlayer(root, payload, options = {}) {
     panels = [];
     context.legend = null;
     controls = controlBar(root, payload, {
-      step, pause, seek, toggle: () => (playing ? pause() : play()), end: payload.window.start + positions() - 1,
+      step, pause, seek, toggle: () => (playing || wantPlay ? pause() : play()), end: payload.window.start + positions() - 1,
       get playing() { return playing; }, get speed() { return speed; }, set speed(value) { speed = value; owed = 0; },
     });
     for (const note of payload.notes) make("p", "rlw-warning", note, root);
@@ -201,7 +205,7 @@ function mountPlayer(root, payload, options = {}) {
     if (event.key === " " && tag === "button") return;
     const far = event.shiftKey ? 10 : 1;
     const moves = { ArrowRight: () => step() + far, ArrowLeft: () => step() - far, Home: () => 0, End: () => payload.episode.last };
-    if (event.key === " ") { playing ? pause() : play(); }
+    if (event.key === " ") { playing || wantPlay ? pause() : play(); }
     else if (moves[event.key]) { const aim = moves[event.key](); pause(); seek(aim); }
     else return;
     event.preventDefault();
@@ -225,19 +229,21 @@ function mountPlayer(root, payload, options = {}) {
 
   root.dataset.playing = "false";
   position = Math.max(0, Math.min((options.seek || 0) - payload.window.start, positions() - 1));
-  wanted = step();
+  wanted = told = step();
   build();
 
   return {
     seek, play, pause,
     wish: () => ({ episode: payload.episode_key, step: wanted }),
-    update(next, answer, target = null) {
+    update(next, answer, target = null, known = null) {
       onStep = answer || null;
+      if (known !== null) told = known;
       const going = playing || wantPlay;
       if (next.key === payload.key) {
         const now = readTheme(root);
         if (now.key !== theme.key) { theme = now; redraw(); }
-        if (target !== null) seek(target, going);
+        // Not on from its last step: what lies behind was asked for, and this is the answer.
+        if (target !== null) seek(target, going && target < payload.window.start + positions() - 1);
         return;
       }
       const sameEpisode = next.episode_key === payload.episode_key;
@@ -272,18 +278,22 @@ let reports = 0;
 export default function (component) {
   const { data, parentElement, setStateValue } = component;
   const root = parentElement.querySelector(".rlw-player");
-  const answer = (step) => setStateValue("step", { step, count: ++reports });
   const { step, token, command } = data.seek;
+  // By its command the server knows a report from before.
+  const answer = (reached) => setStateValue("step", { step: reached, count: ++reports, command: root.command });
   // Where the server names only a step that this reader has been at, the reader may have gone on since.
   const goal = (obeyed, wish) => (command === obeyed && wish.episode === data.payload.episode_key ? wish.step : step);
   if (!root.player) {
+    root.command = command;
     root.player = mountPlayer(root, data.payload, { onStep: answer, seek: step });
     const wished = goal(remembered.command, remembered.wish);
     if (wished !== step) root.player.seek(wished);
   } else {
-    root.player.update(data.payload, answer, token !== root.token ? goal(root.command, root.player.wish()) : null);
+    const target = token !== root.token ? goal(root.command, root.player.wish()) : null;
+    root.command = command;
+    root.player.update(data.payload, answer, target, target !== null ? step : null);
   }
-  Object.assign(root, { token, command });
+  root.token = token;
   return () => {
     if (!root.player) return;
     Object.assign(remembered, { command: root.command, wish: root.player.wish() });
