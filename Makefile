@@ -55,7 +55,7 @@ contracts: setup
 	$(BIN)/lint-imports
 
 pytest: setup
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Whichever worker is free takes the next: they are few, and each takes minutes. They tell how far they are.
 torture: setup

@@ -12,12 +12,12 @@ from tests.policies.toy import make_agent, save
 
 FEW = 30
 """Cases of a test up to which all are run at each change."""
-EVERY = 3
+EVERY = 5
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a test with many cases about every third is run at each change, and the others with `make torture`."""
+    """Of a test with many cases about every fifth is run at each change, and the others with `make torture`."""
     cases: dict[str, list[pytest.Item]] = {}
     for item in items:
         if Path(__file__).parent in item.path.parents and item.get_closest_marker("torture") is None:
