@@ -50,18 +50,13 @@ class _Paired:
     def update(self, done: int, _total: int, _text: str = "") -> None:
         """Begin or end a piece, where one is due."""
         if self._begun is not None and done >= self._begun[0] + self._piece:
-            self._end(done)
+            begun, started = self._begun
+            self._begun = None
+            self._seconds.append((time.perf_counter() - started) / (done - begun))
         if self._begun is None and self._starts and done >= self._starts[0]:
             del self._starts[0]
             self._bare_seconds.append(seconds(lambda: self._bare(self._piece)) / self._piece)
             self._begun = (done, time.perf_counter())
-
-    def _end(self, done: int) -> None:
-        assert self._begun is not None
-        begun, started = self._begun
-        self._begun = None
-        if done > begun:
-            self._seconds.append((time.perf_counter() - started) / (done - begun))
 
     def close(self) -> None:
         """Nothing is open."""

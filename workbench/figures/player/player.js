@@ -270,8 +270,8 @@ function mountPlayer(root, payload, options = {}) {
 globalThis.mountPlayer = mountPlayer;
 
 /* Streamlit calls this on every change of its data and theme; the player of the first call lives on. Streamlit may also
- * take the element away and put a new one in its place: what its reader wished is remembered for the next one with the same
- * token. */
+ * take the element away and put a new one in its place: what its reader wished is remembered for the next one, unless a
+ * command has come since. */
 const remembered = { command: null, wish: null };
 let reports = 0;
 
