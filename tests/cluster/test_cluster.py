@@ -28,15 +28,27 @@ def client() -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture(scope="module")
-def recorded(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Recording:
-    out = tmp_path_factory.mktemp("cluster") / "x.zarr"
+def record_toys(client: Client, out: Path) -> Recording:
     return record(
         ToyPolicy(recurrent=True), Counter, out=out, episodes=29, seed=40, environments=3, deterministic=False,
         client=client,
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def recorded(client: Client, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+    return record_toys(client, tmp_path_factory.mktemp("cluster") / "x.zarr")
+
+
+def test_one_worker_makes_the_recording_of_two(recorded: Recording, tmp_path: Path) -> None:
+    with workers(1) as alone:
+        made = record_toys(alone, tmp_path / "alone.zarr")
+    assert (made.number_of_episodes, made.complete, made.ended) == (29, True, "finished")
+    same(made, recorded)
+    assert made.summary()["fingerprint"] == recorded.summary()["fingerprint"]
+
+
+@pytest.mark.torture
 def test_any_number_of_workers_makes_the_same_recording(client: Client, tmp_path: Path, checkout: Path) -> None:
     agent = f"ppo:{checkout / 'agents/cartpole/weights.zip'}"
     made = []
