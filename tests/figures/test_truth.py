@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tests.figures.test_payload import decode
+from workbench.analyses.grids import grid_shape
 from workbench.figures.player import episode_payload
-from workbench.figures.player.truth import describe_truth, grid_margin, grid_shape
+from workbench.figures.player.truth import describe_truth, grid_margin
 
 STEPS = 4
 WALLS = np.random.default_rng(0).random((5, 6)) < 0.5

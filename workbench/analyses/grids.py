@@ -3,9 +3,12 @@
 Axis legend:
     R, C  rows and columns of the grid
     H, W  rows and columns of the picture, in pixels
+    T  steps
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +20,10 @@ WIDEST_MARGIN = 3
 LEAST_EXPLAINED = 0.5
 """The least share of the colours' variance that the squares' labels must explain for a grid to count as found."""
 MOST_CLASSES = 16
+LARGEST_GRID = 64
+"""Rows and columns up to which a label of two axes is taken for a grid."""
+PADDING = -1
+"""What stands in a label of whole numbers where there is nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,3 +90,24 @@ def _explained(colours: FloatArray, classes: npt.NDArray[np.int64]) -> float:
     counts = np.bincount(classes)
     means = np.stack([np.bincount(classes, weights=column) / counts for column in centred.T], axis=1)
     return float((counts[:, None] * means**2).sum() / total) if total else 0.0
+
+
+def grid_shape(labels: Mapping[str, npt.NDArray[Any]]) -> tuple[int, int] | None:
+    """Rows and columns of the grid that the labels speak of; None where there is none, or more than one."""
+    shapes = {(array.shape[1], array.shape[2]) for array in labels.values() if is_grid(array)}
+    return shapes.pop() if len(shapes) == 1 else None
+
+
+def is_grid(array: npt.NDArray[Any]) -> bool:
+    """Whether a label `[T, R, C]` says something about each square of a grid."""
+    return array.ndim == 3 and min(array.shape[1:]) >= 3 and max(array.shape[1:]) <= LARGEST_GRID
+
+
+def are_places(array: npt.NDArray[Any], grid: tuple[int, int]) -> bool:
+    """Whether a label `[T, 2]` or `[T, places, 2]` names squares of the grid, (−1, −1) none."""
+    if array.dtype.kind not in "iu" or array.ndim not in (2, 3) or array.shape[-1] != 2:
+        return False
+    pairs = array.reshape(-1, 2)
+    nowhere = (pairs == PADDING).all(axis=1)
+    inside = ((pairs >= 0) & (pairs < np.array(grid))).all(axis=1)
+    return bool((nowhere | inside).all() and inside.any())

@@ -18,13 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.analyses.grids import place_grid
+from workbench.analyses.grids import PADDING, are_places, grid_shape, is_grid, place_grid
 from workbench.figures.player.encoding import encode_array
 
 MOST_LABEL_NUMBERS = 1024
-LARGEST_GRID = 64
-"""Rows and columns up to which a label of two axes is drawn as a small map."""
-PADDING = -1
 
 
 def describe_truth(
@@ -45,15 +42,9 @@ def describe_truth(
     return [_describe(name, array, grid, action_space, action_names) for name, array in labels.items()]
 
 
-def grid_shape(labels: Mapping[str, npt.NDArray[Any]]) -> tuple[int, int] | None:
-    """Rows and columns of the grid that the labels speak of; None where there is none, or more than one."""
-    shapes = {(array.shape[1], array.shape[2]) for array in labels.values() if _is_grid(array)}
-    return shapes.pop() if len(shapes) == 1 else None
-
-
 def grid_margin(picture: npt.ArrayLike, labels: Mapping[str, npt.NDArray[Any]]) -> int | None:
     """How many squares a picture of the window's first step shows around the grid; None where it shows no such grid."""
-    grids = [array[0] for array in labels.values() if _is_grid(array)] if grid_shape(labels) else []
+    grids = [array[0] for array in labels.values() if is_grid(array)] if grid_shape(labels) else []
     found = [placed for placed in (place_grid(picture, grid) for grid in grids) if placed is not None]
     return max(found, key=lambda placed: placed.explained).margin if found else None
 
@@ -66,7 +57,7 @@ def _describe(
     action_names: Sequence[str] | None,
 ) -> dict[str, Any]:
     values = array.reshape(len(array), -1)
-    if _is_grid(array):
+    if is_grid(array):
         finite = np.nan_to_num(values.astype(np.float64))
         return {
             "name": name,
@@ -76,7 +67,7 @@ def _describe(
             "high": float(finite.max()),
             "array": encode_array(finite, "float32"),
         }
-    if grid is not None and _are_places(array, grid):
+    if grid is not None and are_places(array, grid):
         return {"name": name, "kind": "places", "array": encode_array(values, "int32")}
     whole = values.dtype.kind in "iu"
     if whole and values.shape[1] == 1 and "action" in name.lower() and action_space.get("kind") == "Discrete":
@@ -99,19 +90,6 @@ def _describe(
         "kind": "bool" if values.dtype.kind == "b" else "number",
         "array": encode_array(shown, "float64"),
     }
-
-
-def _is_grid(array: npt.NDArray[Any]) -> bool:
-    return array.ndim == 3 and min(array.shape[1:]) >= 3 and max(array.shape[1:]) <= LARGEST_GRID
-
-
-def _are_places(array: npt.NDArray[Any], grid: tuple[int, int]) -> bool:
-    if array.dtype.kind not in "iu" or array.ndim not in (2, 3) or array.shape[-1] != 2:
-        return False
-    pairs = array.reshape(-1, 2)
-    nowhere = (pairs == PADDING).all(axis=1)
-    inside = ((pairs >= 0) & (pairs < np.array(grid))).all(axis=1)
-    return bool((nowhere | inside).all() and inside.any())
 
 
 def _is_one_of(values: npt.NDArray[Any], first: int, count: int) -> bool:

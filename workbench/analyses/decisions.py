@@ -1,0 +1,233 @@
+"""Recorded steps, ready to be put to the policy again: what it saw, remembered, was allowed to do, and did.
+
+Axis legend:
+    S  decisions (recorded steps that are looked at)
+    n  rows of one batch, each belonging to one decision
+    C  components of an action (1 for Discrete)
+    P  observations of a window in time, the decision's own the last
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from workbench.errors import WorkbenchError
+from workbench.policies.types import Inputs, Policy, PolicyOutput, State
+
+if TYPE_CHECKING:
+    from workbench.recording import Recording
+
+Values: TypeAlias = Mapping[str, Tensor]
+"""Tensors by name, every one `[n, ...]`: a network's inputs by observation key (`""` for a plain one), or a layer's."""
+
+MOST_DECISIONS = 65_536
+"""Decisions that are held in memory at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decisions:
+    """S recorded decisions of one policy."""
+
+    policy: Policy
+    rows: npt.NDArray[np.int64]
+    """`[S]` rows of `recording.steps`."""
+    episodes: npt.NDArray[np.int64]
+    """`[S]` number of each one's episode, from 0: intervals are taken over episodes."""
+    times: npt.NDArray[np.int64]
+    """`[S]` step within the episode, from 0."""
+    observations: Any
+    """Raw observations `[S, ...]`, or a dict of such."""
+    inputs: Values
+    """What enters the network, float32 `[S, ...]` by key."""
+    state: State | None
+    """Recurrent state before each decision, every tensor `[S, ...]`; None for a policy without memory."""
+    masks: Tensor | None
+    """`[S, A]` bool, what was legal; None where nothing was said about it."""
+    actions: npt.NDArray[Any]
+    """`[S, C]` as recorded."""
+    recorded: Mapping[str, npt.NDArray[Any]]
+    """What the recording says of each decision: `value` `[S]`, `logits` `[S, A]` … where they were recorded."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def subset(self, places: npt.NDArray[np.int64]) -> "Decisions":
+        """Some of the decisions.
+
+        Args:
+            places: Their places, 0 to S − 1.
+        """
+        index = torch.as_tensor(places)
+        raw = self.observations
+        return Decisions(
+            policy=self.policy,
+            rows=self.rows[places],
+            episodes=self.episodes[places],
+            times=self.times[places],
+            observations=_take(raw, places),
+            inputs={name: tensor[index] for name, tensor in self.inputs.items()},
+            state=None if self.state is None else {name: tensor[index] for name, tensor in self.state.items()},
+            masks=None if self.masks is None else self.masks[index],
+            actions=self.actions[places],
+            recorded={name: values[places] for name, values in self.recorded.items()},
+        )
+
+    def run(self, inputs: Values, index: Tensor) -> PolicyOutput:
+        """Run the policy, differentiably, on other inputs in the circumstances of some decisions.
+
+        Args:
+            inputs: By key, `[n, ...]`.
+            index: `[n]`, the decision (0 to S − 1) whose memory and legal actions each row has.
+        """
+        state = None if self.state is None else {name: part[index] for name, part in self.state.items()}
+        masks = None if self.masks is None else self.masks[index]
+        return self.policy.forward(as_inputs(inputs), state, None, masks)
+
+    def largest_disagreement(self) -> float:
+        """How far the policy's answers are from the recorded ones: the largest absolute difference over all of them.
+
+        Rounding (batches of another size) makes some 1e-6; more says that this is not the policy that acted, or that
+        its memory was not recorded. NaN where nothing was recorded to compare with.
+        """
+        with torch.no_grad():
+            output = self.run(self.inputs, torch.arange(len(self)))
+        said: dict[str, Tensor] = dict(output.distribution)
+        if output.value is not None:
+            said["value"] = output.value
+        differences = [
+            np.abs(np.where(values <= -1e7, 0, values - said[name].cpu().double().numpy())).max(initial=0.0)
+            for name, values in self.recorded.items()
+            if name in said and said[name].shape == values.shape
+        ]
+        return float(max(differences)) if differences else float("nan")
+
+
+def _take(observations: Any, places: npt.NDArray[np.int64]) -> Any:
+    if isinstance(observations, Mapping):
+        return {key: _take(part, places) for key, part in observations.items()}
+    return observations[places]
+
+
+def as_values(inputs: Inputs) -> dict[str, Tensor]:
+    """Inputs by key; those that are no dict under `""`."""
+    return dict(inputs) if isinstance(inputs, Mapping) else {"": inputs}
+
+
+def as_inputs(values: Values) -> Inputs:
+    """What `Policy.forward` takes: the other way round."""
+    return values[""] if tuple(values) == ("",) else values
+
+
+def read_decisions(recording: "Recording", policy: Policy, rows: Sequence[int] | npt.NDArray[Any]) -> Decisions:
+    """Read recorded steps and prepare them for the policy.
+
+    Args:
+        recording: Holds the observations, and the recurrent state of a policy with memory.
+        policy: The policy that acted, or another one with the same observations and actions.
+        rows: `[S]` rows of `recording.steps`.
+
+    Raises:
+        WorkbenchError: A row does not exist, observations (or the memory of a recurrent policy) were not recorded, or
+            the recording does not fit the policy.
+    """
+    chosen = np.asarray(rows, dtype=np.int64).reshape(-1)
+    _check_rows(recording, chosen)
+    observations = read_observations(recording, chosen)
+    first, numbers = _first_rows(recording, chosen)
+    inputs = {name: tensor.float() for name, tensor in as_values(policy.preprocess(observations)).items()}
+    masks = None
+    if "action_mask" in recording.steps:
+        masks = torch.as_tensor(recording.steps["action_mask"][chosen])
+    actions = recording.steps["action"][chosen]
+    return Decisions(
+        policy=policy,
+        rows=chosen,
+        episodes=numbers,
+        times=recording.steps["t"][chosen].astype(np.int64),
+        observations=observations,
+        inputs=inputs,
+        state=_state_before(recording, policy, chosen, first),
+        masks=masks,
+        actions=actions.reshape(len(chosen), -1),
+        recorded={
+            name: recording.steps[name][chosen].astype(np.float64)
+            for name in ("value", "logits", "mean", "q_values")
+            if name in recording.steps
+        },
+    )
+
+
+def read_observations(recording: "Recording", rows: npt.NDArray[np.int64]) -> Any:
+    """The raw observations of some rows, `[S, ...]`, as a dict (of dicts) where they were one.
+
+    Raises:
+        WorkbenchError: None were recorded.
+    """
+    nested: dict[str, Any] = {}
+    for name in recording.steps:
+        if name == "observation":
+            return recording.steps[name][rows]
+        if name.startswith("observation/"):
+            *parents, leaf = name.removeprefix("observation/").split("/")
+            place = nested
+            for parent in parents:
+                place = place.setdefault(parent, {})
+            place[leaf] = recording.steps[name][rows]
+    if not nested:
+        raise WorkbenchError(
+            f"{recording.path} holds no observations, so that its steps cannot be put to the policy again; "
+            f"record with observations."
+        )
+    return nested
+
+
+def _check_rows(recording: "Recording", rows: npt.NDArray[np.int64]) -> None:
+    if not len(rows):
+        raise WorkbenchError("No step was chosen; choose at least one.")
+    if len(rows) > MOST_DECISIONS:
+        raise WorkbenchError(f"At most {MOST_DECISIONS:,} steps are taken at a time; {len(rows):,} were chosen.")
+    wrong = rows[(rows < 0) | (rows >= len(recording))]
+    if len(wrong):
+        raise WorkbenchError(f"There is no step {wrong[0]}: the recording has {len(recording):,}, numbered from 0.")
+
+
+def _first_rows(
+    recording: "Recording", rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """The row before each one in its episode (−1 where it is the first), and the number of its episode."""
+    ids = recording.steps["episode"][rows]
+    before, numbers = np.full(len(rows), -1, np.int64), np.zeros(len(rows), np.int64)
+    for identity in np.unique(ids):
+        number = int(np.flatnonzero(recording.episodes["id"] == identity)[0])
+        mine = np.flatnonzero(ids == identity)
+        numbers[mine] = number
+        order = recording.episode(number).rows
+        places = np.searchsorted(order, rows[mine])
+        before[mine] = np.where(places > 0, order[np.maximum(places - 1, 0)], -1)
+    return before, numbers
+
+
+def _state_before(
+    recording: "Recording", policy: Policy, rows: npt.NDArray[np.int64], before: npt.NDArray[np.int64]
+) -> State | None:
+    """What the policy remembered when it decided: the state after the step before, or the initial one."""
+    initial = policy.initial_state(len(rows))
+    if initial is None:
+        return None
+    state: dict[str, Tensor] = {}
+    for name, start in initial.items():
+        if name not in recording.state or list(recording.state[name].shape[1:]) != list(start.shape[1:]):
+            raise WorkbenchError(
+                f"The policy has a memory ({', '.join(initial)}), and {recording.path} does not hold its "
+                f"state/{name} of shape {list(start.shape[1:])}; without it, no step but an episode's first can be "
+                f"put to the policy again."
+            )
+        recorded = torch.as_tensor(recording.state[name][np.maximum(before, 0)]).to(start)
+        first = torch.as_tensor(before < 0).view(-1, *(1,) * (start.ndim - 1)).to(start.device)
+        state[name] = torch.where(first, start, recorded)
+    return state

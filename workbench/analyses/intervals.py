@@ -1,0 +1,97 @@
+"""Means with intervals, and rank correlations: what an evidence is stated in.
+
+Steps of one episode resemble each other, so intervals are had by drawing whole episodes again (cluster bootstrap).
+
+Axis legend: S decisions, G regions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+RESAMPLES = 2_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A mean over decisions, and how sure it is."""
+
+    mean: float
+    low: float | None
+    """Lower end of the 95 % interval; None where there is one episode or one number only."""
+    high: float | None
+    steps: int
+    """n: numbers that the mean is taken over; those that are not defined (NaN) are left out."""
+    episodes: int
+    """Episodes that they come from, which were drawn again."""
+
+    def above(self, level: float) -> bool:
+        """Whether the whole interval lies above a level; False where there is no interval."""
+        return self.low is not None and self.low > level
+
+    def below(self, level: float) -> bool:
+        """Whether the whole interval lies below a level."""
+        return self.high is not None and self.high < level
+
+    def __str__(self) -> str:
+        """For people: "0.42 (95 % interval 0.31 to 0.50; 40 steps of 8 episodes)"."""
+        counts = (
+            f"{self.steps:,} step{'s' * (self.steps != 1)} of {self.episodes:,} episode{'s' * (self.episodes != 1)}"
+        )
+        if self.low is None or self.high is None:
+            return f"{self.mean:.3g} ({counts}; no interval)"
+        return f"{self.mean:.3g} (95 % interval {self.low:.3g} to {self.high:.3g}; {counts})".replace("-", "−")
+
+
+def estimate(numbers: npt.ArrayLike, episodes: npt.ArrayLike, seed: int = 0) -> Estimate:
+    """The mean of `[S]` numbers with a 95 % percentile interval of a bootstrap over episodes.
+
+    Args:
+        numbers: `[S]`; NaN where a number is not defined.
+        episodes: `[S]`, which episode each is of.
+        seed: Of the bootstrap.
+    """
+    values, groups = np.asarray(numbers, np.float64), np.asarray(episodes)
+    defined = np.isfinite(values)
+    values, groups = values[defined], groups[defined]
+    if not len(values):
+        return Estimate(mean=float("nan"), low=None, high=None, steps=0, episodes=0)
+    _, places = np.unique(groups, return_inverse=True)
+    sums, counts = np.bincount(places, values), np.bincount(places)
+    mean = float(values.mean())
+    if len(counts) < 2:
+        return Estimate(mean=mean, low=None, high=None, steps=len(values), episodes=len(counts))
+    drawn = np.random.default_rng(seed).integers(0, len(counts), (RESAMPLES, len(counts)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Estimate(mean=mean, low=float(low), high=float(high), steps=len(values), episodes=len(counts))
+
+
+def ranks(values: npt.ArrayLike) -> FloatArray:
+    """Ranks along the last axis from 0, ties sharing their mean."""
+    array = np.asarray(values, np.float64)
+    flat = array.reshape(-1, array.shape[-1])
+    result = np.empty(flat.shape)
+    for row, numbers in enumerate(flat):
+        _, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+        ends = np.cumsum(counts)
+        result[row] = (ends - 0.5 * (counts + 1))[places]
+    return result.reshape(array.shape)
+
+
+def rank_correlation(first: npt.ArrayLike, second: npt.ArrayLike) -> FloatArray:
+    """Spearman's ρ along the last axis; NaN where one side is all alike, since then nothing is ranked.
+
+    Args:
+        first: `[..., G]`.
+        second: `[..., G]`.
+    """
+    a, b = ranks(first), ranks(second)
+    a = a - a.mean(axis=-1, keepdims=True)
+    b = b - b.mean(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        size = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+        return np.asarray(np.where(size > 0, (a * b).sum(axis=-1) / size, np.nan))

@@ -1,0 +1,288 @@
+"""Saliency maps: the one function that makes them, and what it gives.
+
+Axis legend:
+    S  decisions that are explained
+    G  regions of what stands at the site
+    H, W  rows and columns of pixels
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from workbench.analyses.decisions import read_decisions
+from workbench.analyses.exclusive import exclusively
+from workbench.analyses.saliency.attribution import Attribution, Setting
+from workbench.analyses.saliency.baselines import BACKGROUND_STEPS, find_baseline, read_background
+from workbench.analyses.saliency.methods import METHODS, Method, find_method
+from workbench.analyses.saliency.objects import find_objects
+from workbench.analyses.saliency.question import Question
+from workbench.analyses.saliency.regions import Regions, default_regions, patches
+from workbench.analyses.targets import AnyTarget, NamedTarget, default_target, find_target, words_of
+from workbench.errors import WorkbenchError
+from workbench.progress import Progress, SilentProgress
+
+if TYPE_CHECKING:
+    from workbench.policies.types import Policy
+    from workbench.recording import Recording
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Decisions, the number of them that is explained, and all that methods and their evidence are computed with."""
+
+    question: Question
+    setting: Setting
+
+    @property
+    def policy(self) -> "Policy":
+        """What decided."""
+        return self.question.decisions.policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaliencyMaps:
+    """What one method says of S decisions."""
+
+    method: str
+    """A name of the table of methods."""
+    target: str
+    """What is explained, in words."""
+    unit: str
+    """Of `values`."""
+    signed: bool
+    """Whether negative numbers mean "against"; else they are magnitudes."""
+    baseline: str
+    """A name of the table of baselines."""
+    layer: str | None
+    """What is attributed to; None for the observation."""
+    rows: npt.NDArray[np.int64]
+    """`[S]` rows of the recording's steps."""
+    episodes: npt.NDArray[np.int64]
+    """`[S]`."""
+    times: npt.NDArray[np.int64]
+    """`[S]`."""
+    values: Mapping[str, npt.NDArray[np.float32]]
+    """Attribution of every number where it enters the network (images channels first), `[S, ...]` by key."""
+    region_names: tuple[str, ...]
+    """`[G]`."""
+    region_kind: str
+    regions: FloatArray
+    """`[S, G]`, the attribution of each region: the sum over its numbers."""
+    target_values: FloatArray
+    """`[S]`, the number that is explained."""
+    seed: int
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What else the method found out: `completeness_gap` `[S]`, `points` `[S]`, `perturbations` …"""
+
+    def __post_init__(self) -> None:
+        for value in (*vars(self).values(), *self.values.values(), *self.facts.values()):
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+
+    def picture(self, key: str | None = None) -> npt.NDArray[np.float32]:
+        """The map of an image, `[S, H, W]`: the sum over its channels.
+
+        Args:
+            key: Which image, where there are several.
+
+        Raises:
+            WorkbenchError: What is attributed to is no image.
+        """
+        images = {name: array for name, array in self.values.items() if array.ndim == 4}
+        chosen = next(iter(images), None) if key is None else key
+        if chosen is None or chosen not in images:
+            raise WorkbenchError("What is explained is no image: its attributions stand in `values` and `regions`.")
+        return np.asarray(images[chosen].sum(axis=1))
+
+
+def prepare(
+    recording: "Recording",
+    rows: int | Sequence[int] | npt.NDArray[Any],
+    *,
+    policy: "Policy | None" = None,
+    target: str | AnyTarget | None = None,
+    layer: str | None = None,
+    baseline: str = "mean",
+    patch: int | None = None,
+    seed: int = 0,
+    background_steps: int = BACKGROUND_STEPS,
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> Case:
+    """Put recorded decisions, and what shall be explained of them, together.
+
+    Args:
+        recording: An open recording.
+        rows: Rows of `recording.steps`.
+        policy: The agent; None builds the one that is kept in the recording.
+        target: What is explained: a name as `find_target` takes it, or any function `PolicyOutput -> Tensor [n]`; by
+            default the action taken (`default_target`).
+        layer: What is attributed to: None for the observation, else a layer's name.
+        baseline: What stands for "nothing there", of the table of baselines.
+        patch: Side of an image's regions in pixels; None makes about 100 regions.
+        seed: Of everything that is drawn.
+        background_steps: How many recorded steps stand for all of them.
+        batch_size: Rows that go through the network at a time; None chooses by the size of an observation.
+        progress: Is told how far the work is, and may raise `Cancelled`.
+        options: Hyperparameters of methods by name.
+
+    Raises:
+        WorkbenchError: A row, target, layer or baseline does not exist or does not fit, or the policy cannot be built.
+    """
+    acting = policy if policy is not None else recording.policy()
+    chosen = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+    decisions = read_decisions(recording, acting, chosen)
+    named = _target(recording, acting, decisions, target)
+    find_baseline(baseline)
+    question = Question(decisions, named, layer, batch_size)
+    names = recording.observation_names
+    setting = Setting(
+        background=read_background(recording, acting, steps=background_steps, seed=seed),
+        baseline=baseline,
+        regions=patches(question, patch) if patch is not None else default_regions(question, names),
+        seed=seed,
+        objects=find_objects(recording, question),
+        progress=progress or SilentProgress(),
+        options=dict(options or {}),
+    )
+    return Case(question=question, setting=setting)
+
+
+def _target(recording: "Recording", policy: "Policy", decisions: Any, target: str | AnyTarget | None) -> AnyTarget:
+    if target is not None and not isinstance(target, str):
+        return target
+    first = torch.zeros(1, dtype=torch.int64)
+    with torch.no_grad():
+        answer = decisions.run({name: tensor[first] for name, tensor in decisions.inputs.items()}, first)
+    if target is None:
+        return default_target(answer, policy.action_space)
+    return find_target(target, answer, policy.action_space, recording.action_names)
+
+
+def some_of(case: Case, most: int) -> tuple[Case, npt.NDArray[np.int64]]:
+    """A case of at most so many of the decisions, evenly spread over them, and their places, 0 to S − 1.
+
+    Args:
+        case: All of them.
+        most: How many at most.
+    """
+    count = len(case.question)
+    if count <= most:
+        return case, np.arange(count)
+    places = np.unique(np.linspace(0, count - 1, most).round().astype(np.int64))
+    question = case.question
+    decisions = question.decisions.subset(places)
+    objects = case.setting.objects
+    if objects is not None:
+        index = torch.as_tensor(places)
+        labels = {key: grid if len(grid) == 1 else grid[index] for key, grid in objects.labels.items()}
+        objects = replace(objects, labels=labels)
+    return Case(
+        question=Question(decisions, question.target, question.layer, question.batch_size),
+        setting=replace(case.setting, objects=objects),
+    ), places
+
+
+def saliency(case: Case, method: str = "integrated_gradients", **options: Any) -> SaliencyMaps:
+    """Explain the decisions of a case by one method.
+
+    Args:
+        case: What `prepare` gives.
+        method: A name of `METHODS`.
+        options: The method's hyperparameters, as its own docstring names them.
+
+    Raises:
+        WorkbenchError: There is no such method, or it cannot explain this policy, target or layer; the message says
+            what it lacks and what to use instead.
+    """
+    row = find_method(method)
+    question, setting = case.question, case.setting
+    if row.inputs_only and question.layer is not None:
+        raise WorkbenchError(
+            f"The method {method!r} attributes to observations only, and the layer {question.layer!r} is asked for; "
+            f"use integrated_gradients or feature_ablation."
+        )
+    if options:
+        setting = _with_options(setting, options)
+    with exclusively(case.policy):
+        attribution = row.function(question, setting)
+        return _as_maps(row, question, setting, attribution)
+
+
+def possible_methods(case: Case) -> dict[str, str | None]:
+    """By method of the table, None where it can explain this case, else why not."""
+    question = case.question
+    images = any(tensor.ndim == 4 for tensor in question.values.values())
+    modules = list(case.policy.module.modules())
+    has = {
+        "image": images,
+        "convolution": any(isinstance(module, torch.nn.Conv2d | torch.nn.ConvTranspose2d) for module in modules),
+        "relu": any(isinstance(module, torch.nn.ReLU) for module in modules),
+        "objects": case.setting.objects is not None,
+    }
+    reasons = {
+        "image": "it is for images",
+        "convolution": "the network has no convolution",
+        "relu": "the network has no ReLU",
+        "objects": "the truth names no objects",
+    }
+    found: dict[str, str | None] = {}
+    for row in METHODS:
+        lacks = [reasons[need] for need in row.needs if not has[need]]
+        if row.inputs_only and question.layer is not None:
+            lacks.append("it attributes to observations only")
+        found[row.name] = lacks[0] if lacks else None
+    return found
+
+
+def _with_options(setting: Setting, options: Mapping[str, Any]) -> Setting:
+    return replace(setting, options={**setting.options, **options})
+
+
+def _as_maps(row: Method, question: Question, setting: Setting, attribution: Attribution) -> SaliencyMaps:
+    decisions = question.decisions
+    values = {name: tensor.detach() for name, tensor in attribution.values.items()}
+    for name, tensor in values.items():
+        if not bool(torch.isfinite(tensor).all()):
+            where = f" of {name!r}" if name else ""
+            raise WorkbenchError(
+                f"The attributions{where} by {row.name!r} are not finite: the policy's answer, or its gradient, is not "
+                f"(NaN or infinite) at one of these steps or on the way from their baseline."
+            )
+    numbers = question.evaluate(question.values, torch.arange(len(question)))
+    unit = question.target.unit if isinstance(question.target, NamedTarget) else ""
+    return SaliencyMaps(
+        method=row.name,
+        target=words_of(question.target),
+        unit=unit if row.unit is None else row.unit,
+        signed=row.signed,
+        baseline=setting.baseline,
+        layer=question.layer,
+        rows=decisions.rows.copy(),
+        episodes=decisions.episodes.copy(),
+        times=decisions.times.copy(),
+        values={name: tensor.cpu().float().numpy().copy() for name, tensor in values.items()},
+        region_names=setting.regions.names,
+        region_kind=setting.regions.kind,
+        regions=region_scores(setting.regions, values).cpu().double().numpy().copy(),
+        target_values=numbers.cpu().double().numpy().copy(),
+        seed=setting.seed,
+        facts={
+            name: fact.cpu().double().numpy().copy() if isinstance(fact, Tensor) else fact
+            for name, fact in attribution.facts.items()
+        },
+    )
+
+
+def region_scores(regions: Regions, values: Mapping[str, Tensor]) -> Tensor:
+    """Attribution of each region, `[S, G]`: the sum over its numbers."""
+    return regions.sums(values)

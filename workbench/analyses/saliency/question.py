@@ -1,0 +1,149 @@
+"""What a saliency method explains: one number, as a function of what stands at one site.
+
+A *site* is where attribution is asked for: the network's inputs, or the output of any of its layers. Every method sees
+the same thing, a differentiable function of the site's values, and knows neither the policy nor the target.
+
+Axis legend:
+    S  decisions that are explained
+    n  rows of one batch, each with the circumstances (memory, legal actions, other inputs) of one decision
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from workbench.analyses.decisions import Decisions, Values
+from workbench.analyses.layers import overwritten
+from workbench.analyses.targets import AnyTarget, target_of
+from workbench.errors import WorkbenchError
+from workbench.policies.types import PolicyOutput
+
+BATCH_BYTES = 256 << 20
+"""About how much memory one batch may take, where nobody chose its size."""
+MOST_ROWS = 4_096
+LEAST_ROWS = 8
+
+
+@dataclass(frozen=True)
+class Question:
+    """A target of some decisions as a function of the values at a site."""
+
+    decisions: Decisions
+    target: AnyTarget
+    layer: str | None = None
+    """The site: None for the network's inputs, else the name of a layer."""
+    batch_size: int | None = None
+    """Rows that go through the network at a time; None chooses it from the size of one row."""
+    values: Values = field(init=False)
+    """What stood at the site, `[S, ...]` by key (the layer's name for a layer)."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None and self.batch_size < 1:
+            raise WorkbenchError(f"A batch has at least one row; came batch_size={self.batch_size}.")
+        object.__setattr__(self, "values", self._read())
+
+    def __len__(self) -> int:
+        return len(self.decisions)
+
+    def __call__(self, values: Values, index: Tensor) -> Tensor:
+        """The target, `[n]`, differentiable in the values.
+
+        Args:
+            values: By key, `[n, ...]`.
+            index: `[n]`, the decision whose circumstances each row has.
+        """
+        return self.read_target(self.output(values, index), index)
+
+    def output(self, values: Values, index: Tensor) -> PolicyOutput:
+        """All that the policy says, of n rows."""
+        if self.layer is None:
+            return self.decisions.run(values, index)
+        placed = values[self.layer]
+        inputs = {name: tensor[index] for name, tensor in self.decisions.inputs.items()}
+        with overwritten(self.decisions.policy.module, {self.layer: lambda _: placed}):
+            return self.decisions.run(inputs, index)
+
+    def read_target(self, output: PolicyOutput, index: Tensor) -> Tensor:
+        """The target, `[n]`, of an answer to n rows."""
+        taken = torch.as_tensor(self.decisions.actions)[index.cpu()].to(index.device)
+        return target_of(self.target, output, taken)
+
+    def at(self, index: Tensor) -> dict[str, Tensor]:
+        """What stood at the site of some decisions, `[n, ...]` by key."""
+        return {name: tensor[index] for name, tensor in self.values.items()}
+
+    def rows_of_a_batch(self) -> int:
+        """How many rows go through the network at a time."""
+        if self.batch_size is not None:
+            return self.batch_size
+        row = sum(tensor[0].numel() * 4 for tensor in self.values.values())
+        row += sum(tensor[0].numel() * 4 for tensor in self.decisions.inputs.values())
+        # A convolutional network holds some tens of times its input while gradients are taken.
+        return int(min(MOST_ROWS, max(LEAST_ROWS, BATCH_BYTES // (64 * max(row, 1)))))
+
+    def batches(self, rows: int) -> Iterator[slice]:
+        """Slices of at most `rows_of_a_batch` rows."""
+        size = self.rows_of_a_batch()
+        return (slice(start, min(start + size, rows)) for start in range(0, rows, size))
+
+    @torch.no_grad()
+    def evaluate(self, values: Values, index: Tensor) -> Tensor:
+        """The target, `[n]`, of any number of rows, batch by batch and without gradients."""
+        return torch.cat(
+            [
+                self({name: tensor[part] for name, tensor in values.items()}, index[part])
+                for part in self.batches(len(index))
+            ]
+        )
+
+    def gradients(self, values: Values, index: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The target's gradient with respect to the values, by key `[n, ...]`, and the target `[n]`; batch by batch.
+
+        Raises:
+            WorkbenchError: The target does not depend on the site differentiably.
+        """
+        parts: list[dict[str, Tensor]] = []
+        numbers: list[Tensor] = []
+        for part in self.batches(len(index)):
+            leaves = {name: tensor[part].detach().clone().requires_grad_() for name, tensor in values.items()}
+            with torch.enable_grad():
+                number = self(leaves, index[part])
+            if not number.requires_grad:
+                raise WorkbenchError(self._without_gradient())
+            # Rows do not touch each other, so the gradient of the sum holds each row's own.
+            found = torch.autograd.grad(number.sum(), list(leaves.values()), materialize_grads=True)
+            parts.append(dict(zip(leaves, found, strict=True)))
+            numbers.append(number.detach())
+        return {name: torch.cat([part[name] for part in parts]) for name in values}, torch.cat(numbers)
+
+    def _read(self) -> dict[str, Tensor]:
+        if self.layer is None:
+            return {name: tensor.detach() for name, tensor in self.decisions.inputs.items()}
+        kept: list[Tensor] = []
+
+        def keep(output: Tensor) -> Tensor:
+            kept.append(output.detach().clone())
+            return output
+
+        count = len(self.decisions)
+        with torch.no_grad(), overwritten(self.decisions.policy.module, {self.layer: keep}):
+            for start in range(0, count, MOST_ROWS):
+                index = torch.arange(start, min(start + MOST_ROWS, count))
+                before = len(kept)
+                self.decisions.run({name: t[index] for name, t in self.decisions.inputs.items()}, index)
+                if len(kept) != before + 1 or len(kept[-1]) != len(index):
+                    raise WorkbenchError(
+                        f"The layer {self.layer!r} ran {len(kept) - before} times in one pass of {len(index)} rows; "
+                        f"only a layer that runs once, with one row a decision, can be explained."
+                    )
+        return {self.layer: torch.cat(kept)}
+
+    def _without_gradient(self) -> str:
+        where = "the network's inputs" if self.layer is None else f"the layer {self.layer!r}"
+        return (
+            f"The target has no gradient at {where}: something between them is not differentiable (an argmax, a "
+            f"rounding, a `detach`), or the target does not depend on it. Use a method that perturbs instead of one "
+            f"that differentiates: occlusion, blur, feature_ablation."
+        )

@@ -1,0 +1,390 @@
+"""The numbers that can be explained: one table of them, and their names as people write them.
+
+A target is a plain callable on what a policy says, `PolicyOutput -> Tensor [n]`. Those of the table may depend on the
+action that was taken, which differs from decision to decision; they are bound to a batch by `Target.of`.
+
+Axis legend:
+    n  rows of one batch
+    A  discrete actions; for a MultiDiscrete space the sum over its components, in their order
+    C  components of a discrete action
+    D  components of a continuous action
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium import spaces
+from torch import Tensor
+
+from workbench.errors import WorkbenchError
+from workbench.policies.types import PolicyOutput, Target
+
+Options: TypeAlias = tuple[int, ...]
+"""How many options each component of a discrete action has; a bit has two."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedTarget:
+    """One number that a policy's answer holds, with its name."""
+
+    name: str
+    """As written on the command line and in an address: `log_probability`, `logit:2`, `difference:2-0`, `value`."""
+    words: str
+    """For people: "log-probability of the action taken"."""
+    unit: str
+    """`nats`, `return`, `action` or `` (none)."""
+    function: Callable[[PolicyOutput, Tensor], Tensor]
+    """Of an answer and the actions taken `[n, C]`; gives `[n]`, differentiable."""
+    place: int | None = None
+    """Which of A options, or of D components, it is about; None where it is the action taken, or all of them."""
+
+    def __call__(self, output: PolicyOutput, taken: Tensor) -> Tensor:
+        """The number for each row, `[n]`."""
+        return self.function(output, taken)
+
+
+AnyTarget: TypeAlias = NamedTarget | Target
+"""What every analysis takes: a row of the table, or any callable `PolicyOutput -> Tensor [n]`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetKind:
+    """A row of the table of targets."""
+
+    name: str
+    takes: str
+    """What may come behind the colon: `action` (optional), `actions` (two of them), `component`, or nothing."""
+    words: str
+    needs: tuple[str, ...]
+    """Fields of `PolicyOutput`, one of which must be there."""
+    instead: str
+    """What to ask for where none is."""
+
+
+TARGET_KINDS: tuple[TargetKind, ...] = (
+    TargetKind(name="log_odds", takes="action", words="log-odds of {}", needs=("logits",),
+               instead="value-based agents have `q`, continuous ones `mean`"),
+    TargetKind(name="log_probability", takes="action", words="log-probability of {}", needs=("logits",),
+               instead="value-based agents have `q`, continuous ones `mean`"),
+    TargetKind(name="probability", takes="action", words="probability of {}", needs=("logits",),
+               instead="value-based agents have `q`, continuous ones `mean`"),
+    TargetKind(name="logit", takes="action", words="logit of {}", needs=("logits",),
+               instead="value-based agents have `q`, continuous ones `mean`"),
+    TargetKind(name="difference", takes="actions", words="{} rather than {}", needs=("logits", "q_values"),
+               instead="continuous agents have `mean`"),
+    TargetKind(name="q", takes="action", words="Q of {}", needs=("q_values",),
+               instead="actor-critics have `value`, and `difference` between two actions"),
+    TargetKind(name="advantage", takes="action", words="Q of {} less the mean over all actions", needs=("q_values",),
+               instead="actor-critics have `difference` between two actions"),
+    TargetKind(name="value", takes="", words="value", needs=("value",),
+               instead="value-based agents have `q`"),
+    TargetKind(name="entropy", takes="", words="entropy of the action", needs=("logits", "log_std"),
+               instead="deterministic agents have `q` or `mean`"),
+    TargetKind(name="mean", takes="component", words="mean of {}", needs=("mean",),
+               instead="agents with discrete actions have `logit`, or `q`"),
+)  # fmt: skip
+"""Every target by name."""
+
+
+def default_target(policy_output: PolicyOutput, action_space: gymnasium.Space[Any]) -> NamedTarget:
+    """What is explained where nobody said: the action taken; of a continuous one, its first component.
+
+    Args:
+        policy_output: Any answer of the policy: it shows what the policy has.
+        action_space: Its actions.
+    """
+    if policy_output.logits is not None:
+        # A log-probability hardly moves where the agent is sure, whatever is done to the observation; log-odds do.
+        return find_target("log_odds", policy_output, action_space)
+    return find_target("q" if policy_output.q_values is not None else "mean:0", policy_output, action_space)
+
+
+def possible_targets(policy_output: PolicyOutput) -> tuple[TargetKind, ...]:
+    """The rows of the table that a policy has."""
+    return tuple(row for row in TARGET_KINDS if any(getattr(policy_output, field) is not None for field in row.needs))
+
+
+def find_target(
+    text: str,
+    policy_output: PolicyOutput,
+    action_space: gymnasium.Space[Any],
+    action_names: Sequence[str] | None = None,
+) -> NamedTarget:
+    """Find a target by its name.
+
+    Args:
+        text: `KIND`, `KIND:ACTION`, `difference:ACTION-ACTION`, `difference:ACTION` (of the one taken) or
+            `mean:COMPONENT`. An action is its number (as the environment takes it), its name, or
+            `COMPONENT.OPTION` where an action has several components.
+        policy_output: Any answer of the policy: it shows what the policy has.
+        action_space: Its actions.
+        action_names: Names of the actions, or of a continuous action's components.
+
+    Raises:
+        WorkbenchError: There is no such target, this policy does not have it, or there is no such action.
+    """
+    kind, _, rest = text.partition(":")
+    row = next((row for row in TARGET_KINDS if row.name == kind), None)
+    if row is None:
+        raise WorkbenchError(
+            f"There is no target {text!r}; expected one of {', '.join(_usage(row) for row in TARGET_KINDS)}."
+        )
+    if all(getattr(policy_output, field) is None for field in row.needs):
+        has = ", ".join(row.name for row in possible_targets(policy_output))
+        raise WorkbenchError(
+            f"This policy has no {' or '.join(row.needs)}, which the target {kind!r} needs: {row.instead}. "
+            f"It has: {has}."
+        )
+    if rest and not row.takes:
+        raise WorkbenchError(f"The target {kind!r} takes nothing behind the colon; came {text!r}.")
+    if row.takes == "component":
+        return _component(row, rest, policy_output, action_names)
+    if not row.takes:
+        return _whole(row, action_space)
+    return _of_actions(row, rest, _Actions(action_space, action_names))
+
+
+def target_of(target: AnyTarget, output: PolicyOutput, taken: Tensor) -> Tensor:
+    """The number being explained, `[n]`, of an answer to n rows.
+
+    Raises:
+        WorkbenchError: A function of the user's own gave something else than one number a row.
+    """
+    if isinstance(target, NamedTarget):
+        return target(output, taken)
+    numbers: Any = target(output)
+    if not isinstance(numbers, Tensor) or numbers.ndim != 1 or len(numbers) != len(taken):
+        came = list(numbers.shape) if isinstance(numbers, Tensor) else type(numbers).__name__
+        raise WorkbenchError(f"A target must give one number a row, a tensor [{len(taken)}]; came {came}.")
+    return numbers
+
+
+def words_of(target: AnyTarget) -> str:
+    """A target in words."""
+    return target.words if isinstance(target, NamedTarget) else getattr(target, "__name__", "a function of its own")
+
+
+# --- reading names ---------------------------------------------------------------------------------------------------
+
+
+def _usage(row: TargetKind) -> str:
+    ends = {"action": "[:ACTION]", "actions": ":ACTION-ACTION", "component": ":COMPONENT", "": ""}
+    return row.name + ends[row.takes]
+
+
+class _Actions:
+    """Discrete actions: their names, and their places among the scores that a policy gives.
+
+    A bit of a MultiBinary action counts as a component of two options, unset and set, with the logits 0 and its
+    log-odds; their softmax is the bit's probability.
+    """
+
+    def __init__(self, space: gymnasium.Space[Any], names: Sequence[str] | None) -> None:
+        self.binary = isinstance(space, spaces.MultiBinary)
+        self.first = int(space.start) if isinstance(space, spaces.Discrete) else 0
+        if isinstance(space, spaces.Discrete):
+            self.options: Options = (int(space.n),)
+        elif isinstance(space, spaces.MultiDiscrete):
+            self.options = tuple(int(size) for size in space.nvec.reshape(-1))
+        else:
+            self.options = (2,) * int(np.prod(space.shape or (1,)))
+        self.starts = [sum(self.options[:place]) for place in range(len(self.options))]
+        self.names = list(names or ()) if len(names or ()) == sum(self.options) else []
+
+    def scores(self, output: PolicyOutput) -> Tensor:
+        """Logits or Q-values of every option, `[n, A]`."""
+        scores = output.q_values if output.q_values is not None else output.logits
+        assert scores is not None, "checked when the target was found"
+        if not self.binary:
+            return scores
+        return torch.stack([torch.zeros_like(scores), scores], dim=-1).flatten(1)
+
+    def log_probabilities(self, output: PolicyOutput) -> Tensor:
+        """Of each option within its component, `[n, A]`."""
+        return torch.cat([part.log_softmax(dim=-1) for part in self.split(self.scores(output))], dim=-1)
+
+    def log_odds(self, output: PolicyOutput) -> Tensor:
+        """Of each option within its component, `[n, A]`: ln p/(1 − p) = z − ln Σ over the others exp z."""
+        return torch.cat([_log_odds(part) for part in self.split(self.scores(output))], dim=-1)
+
+    def split(self, scores: Tensor) -> Sequence[Tensor]:
+        """The options of each component."""
+        return torch.split(scores, list(self.options), dim=-1)
+
+    def taken(self, scores: Tensor, taken: Tensor) -> Tensor:
+        """The scores of the options that were chosen, summed over the components, `[n]`."""
+        places = taken.long() - self.first + torch.as_tensor(self.starts, device=taken.device)
+        return scores.gather(1, places).sum(dim=-1)
+
+    def place(self, text: str) -> int:
+        """Place among A of an action's name or number.
+
+        Raises:
+            WorkbenchError: There is none.
+        """
+        if text in self.names:
+            return self.names.index(text)
+        component, dot, option = text.partition(".")
+        if len(self.options) == 1:
+            # A number alone is the action as the environment takes it.
+            component, option = "0", str(int(text) - self.first) if not dot and text.isdecimal() else ""
+        elif self.binary and not dot:
+            option = "1"
+        known = component.isdecimal() and option.isdecimal() and int(component) < len(self.options)
+        if known and int(option) < self.options[int(component)]:
+            return self.starts[int(component)] + int(option)
+        raise WorkbenchError(f"There is no action {text!r}; {self.there_are()}.")
+
+    def word(self, place: int) -> str:
+        """An option in words."""
+        if self.names:
+            return self.names[place]
+        component = max(index for index, start in enumerate(self.starts) if start <= place)
+        option = place - self.starts[component]
+        if self.binary:
+            return f"bit {component} {'set' if option else 'unset'}"
+        if len(self.options) > 1:
+            return f"option {option} of component {component}"
+        return f"action {place + self.first}"
+
+    def there_are(self) -> str:
+        """What there is to choose from, in words."""
+        if self.names:
+            return f"there are {', '.join(self.names)}"
+        if self.binary:
+            return f"the bits are numbered 0 to {len(self.options) - 1}; BIT.0 is its being unset"
+        if len(self.options) > 1:
+            return f"write COMPONENT.OPTION; the components have {', '.join(map(str, self.options))} options"
+        return f"they are numbered {self.first} to {self.first + self.options[0] - 1}"
+
+
+def _log_odds(logits: Tensor) -> Tensor:
+    """`[n, options]`; the others' sum is taken without the option: 1 − p would be 0 where p rounds to 1."""
+    options = logits.shape[-1]
+    others = logits.unsqueeze(-2).expand(-1, options, -1)
+    own = torch.eye(options, dtype=torch.bool, device=logits.device)
+    return logits - others.masked_fill(own, -torch.inf).logsumexp(dim=-1)
+
+
+_Function: TypeAlias = Callable[[PolicyOutput, Tensor], Tensor]
+
+
+def _of_actions(row: TargetKind, rest: str, actions: _Actions) -> NamedTarget:
+    scores = _SCORES[row.name]
+    if row.takes == "actions":
+        first, second = _split_pair(rest, actions)
+        if not second:
+            raise WorkbenchError(
+                f"The target {row.name!r} needs two actions, {row.name}:ACTION-ACTION, or one that stands against the "
+                f"action taken, {row.name}:-ACTION; {actions.there_are()}."
+            )
+        minus = actions.place(second)
+        if not first:
+            if len(actions.options) > 1:
+                raise WorkbenchError(
+                    "An action of several components cannot stand against one option; name two options."
+                )
+            words = row.words.format("the action taken", actions.word(minus))
+            return _row(
+                row,
+                f":{rest}",
+                words,
+                lambda output, taken: actions.taken(scores(actions, output), taken) - scores(actions, output)[:, minus],
+            )
+        plus = actions.place(first)
+        words = row.words.format(actions.word(plus), actions.word(minus))
+        return _row(
+            row,
+            f":{rest}",
+            words,
+            lambda output, taken: scores(actions, output)[:, plus] - scores(actions, output)[:, minus],
+            plus,
+        )
+    finish = torch.exp if row.name == "probability" else torch.clone
+    if not rest:
+        words = row.words.format("the action taken")
+        return _row(row, "", words, lambda output, taken: finish(actions.taken(scores(actions, output), taken)))
+    place = actions.place(rest)
+    words = row.words.format(actions.word(place))
+    return _row(row, f":{rest}", words, lambda output, taken: finish(scores(actions, output)[:, place]), place)
+
+
+def _split_pair(rest: str, actions: _Actions) -> tuple[str, str]:
+    """Names may hold dashes themselves: take the split whose two sides are names."""
+    for place, letter in enumerate(rest):
+        if letter == "-" and (place == 0 or rest[:place] in actions.names) and rest[place + 1 :] in actions.names:
+            return rest[:place], rest[place + 1 :]
+    first, _, second = rest.partition("-")
+    return first, second
+
+
+def _advantages(actions: _Actions, output: PolicyOutput) -> Tensor:
+    scores = actions.scores(output)
+    return scores - scores.mean(dim=-1, keepdim=True)
+
+
+_SCORES: dict[str, Callable[[_Actions, PolicyOutput], Tensor]] = {
+    "log_odds": _Actions.log_odds,
+    "log_probability": _Actions.log_probabilities,
+    "probability": _Actions.log_probabilities,
+    "logit": _Actions.scores,
+    "difference": _Actions.scores,
+    "q": _Actions.scores,
+    "advantage": _advantages,
+}
+
+
+def _component(row: TargetKind, rest: str, output: PolicyOutput, names: Sequence[str] | None) -> NamedTarget:
+    assert output.mean is not None, "checked when the target was found"
+    width = output.mean.shape[1]
+    known = list(names or ()) if len(names or ()) == width else []
+    text = rest or "0"
+    if text in known:
+        place = known.index(text)
+    elif text.isdecimal() and int(text) < width:
+        place = int(text)
+    else:
+        there = ", ".join(known) if known else f"0 to {width - 1}"
+        raise WorkbenchError(f"There is no component {text!r} of the action; there are {there}.")
+    words = row.words.format(known[place] if known else f"component {place} of the action")
+    return _row(row, f":{text}", words, lambda output, taken: _present(output.mean)[:, place], place)
+
+
+def _whole(row: TargetKind, space: gymnasium.Space[Any]) -> NamedTarget:
+    if row.name == "value":
+        return _row(row, "", row.words, lambda output, taken: _present(output.value))
+    return _row(row, "", row.words, lambda output, taken: _entropy(output, space))
+
+
+def _entropy(output: PolicyOutput, space: gymnasium.Space[Any]) -> Tensor:
+    """Σ over components; of a Gaussian the differential entropy before any squashing, Σ log σ + ½ log 2πe."""
+    if output.logits is None:
+        return (_present(output.log_std) + 0.5 * float(np.log(2 * np.pi * np.e))).sum(dim=-1)
+    logs = _Actions(space, None).log_probabilities(output)
+    return -(logs.exp() * logs).sum(dim=-1)
+
+
+def _present(tensor: Tensor | None) -> Tensor:
+    assert tensor is not None, "checked when the target was found"
+    return tensor
+
+
+_UNITS = {
+    "log_odds": "nats",
+    "log_probability": "nats",
+    "probability": "",
+    "logit": "nats",
+    "entropy": "nats",
+    "value": "return",
+    "q": "return",
+    "advantage": "return",
+    "mean": "action",
+}
+
+
+def _row(row: TargetKind, end: str, words: str, function: _Function, place: int | None = None) -> NamedTarget:
+    return NamedTarget(name=row.name + end, words=words, unit=_UNITS.get(row.name, ""), function=function, place=place)
