@@ -6,13 +6,16 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from workbench.cli import main
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text()
+READING = (CHECKOUT / "docs" / "reading.md").read_text()
 POLICIES = (CHECKOUT / "docs" / "policies.md").read_text()
 
 
@@ -47,6 +50,18 @@ def test_the_python_example_runs_and_is_five_lines(place: Path, monkeypatch: pyt
     assert re.search(rf"^\(\d+, {units}\)$", told, re.MULTILINE)
     monkeypatch.chdir(place)
     exec(example, {})  # it can be run again as it is printed
+
+
+def test_the_examples_of_reading_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    told: dict[str, Any] = {}
+    [record] = [line for line in blocks(README, "python")[0].splitlines() if "workbench.record(" in line]
+    exec(f"import workbench\n{record}", {})
+    for example in blocks(READING, "python"):
+        exec(example, told)
+    assert told["replay"].exact
+    np.testing.assert_array_equal(told["choice"].actions, told["episode"].column("action")[:5])
+    assert set(told["tree"].children) == {"steps", "activations", "state", "episodes", "agent"}
 
 
 def test_the_shell_commands_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

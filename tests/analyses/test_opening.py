@@ -44,7 +44,9 @@ def test_it_opens_on_the_outcome_that_was_least_expected():
     )
     opened = opening_episode(recording)
     assert opened.number == 1
-    assert opened.reason == "the least expected outcome of 3 complete episodes (the critic expected 0.8, 0 came)"
+    assert opened.reason == (
+        "the least expected outcome of 3 complete episodes (the critic expected a discounted return of 0.8; 0 came)"
+    )
 
 
 def test_better_than_expected_is_a_surprise_too():
@@ -58,7 +60,9 @@ def test_what_was_cut_off_counts_with_the_last_value():
     discounted = opening_episode(
         Recorded(constant(3, 1.0, 8.0, "truncated"), constant(1, 0.0, 0.1, "terminated"), discount=0.5)
     )
-    assert "expected 8, 3.5 came" in discounted.reason  # 1 + 0.5 · 1 + 0.25 · 8
+    assert (
+        "expected a discounted return of 8; 3.5 came, with the critic's last value added" in discounted.reason
+    )  # 1 + 0.5 · 1 + 0.25 · 8
 
 
 def test_the_discount_is_the_agents_own():

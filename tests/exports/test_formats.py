@@ -47,7 +47,7 @@ def test_wrong_requests_say_what_there_is(recordings: SimpleNamespace, tmp_path:
         export(recordings.grid, "avi", tmp_path / "x")
     with pytest.raises(WorkbenchError, match="does not take layer; it takes: episode"):
         export(recordings.grid, "csv", tmp_path / "x", layer="0")
-    with pytest.raises(WorkbenchError, match=r"needs layer.*0, 1, 2"):
+    with pytest.raises(WorkbenchError, match=r"needs a layer.*0, 1, 2"):
         export(recordings.grid, "npz", tmp_path / "x")
     with pytest.raises(WorkbenchError, match=r"no layer 'conv'.*0, 1, 2"):
         export(recordings.grid, "npz", tmp_path / "x", layer="conv")

@@ -184,10 +184,10 @@ def test_replay_notices_another_environment(recording: Recording) -> None:
     assert replayed.largest_difference == 0.25
 
 
-def test_reading_needs_no_network_library_objects(recording: Recording) -> None:
+def test_reading_waits_for_no_library_of_networks(recording: Recording) -> None:
     code = (
-        "import sys, workbench; r = workbench.open_recording(sys.argv[1]); r.episode(0).column('value'); r.summary();"
-        "assert 'stable_baselines3' not in sys.modules and 'streamlit' not in sys.modules"
+        "import sys, workbench; r = workbench.open_recording(sys.argv[1]); r.episode(0).column('value'); r.summary(); r.verify();"
+        "assert not {'torch', 'stable_baselines3', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, recording.path], check=True)
 
@@ -258,3 +258,28 @@ def test_a_damaged_chunk_is_named_and_the_rest_is_read(tmp_path: Path) -> None:
         with pytest.raises(WorkbenchError, match=r"steps/value cannot be read"):
             recording.steps["value"][rows]
     assert len(recording.steps["reward"][:]) == len(recording)
+
+
+def test_xarray_opens_all_of_it_without_us(recording: Recording) -> None:
+    """Every array has named axes, those of what is kept of the agent too."""
+    with xarray.open_datatree(recording.path, engine="zarr") as tree:
+        assert {"steps", "activations", "episodes", "agent"} <= set(tree.children)
+        rows = len(recording)
+        np.testing.assert_array_equal(tree["steps"]["reward"][:rows], recording.steps["reward"][:])
+
+
+def test_damage_is_told_without_the_list_of_rows(tmp_path: Path) -> None:
+    made = record(ToyPolicy(), Counter, out=tmp_path / "x.zarr", episodes=40)
+    [chunk] = (tmp_path / "x.zarr" / "steps" / "reward" / "c").iterdir()
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    count = len(made)
+    for rows, told in (
+        (np.arange(3, count, 2), f"{len(range(3, count, 2))} rows from 3 to {count - 1 - (count % 2 == 1)}"),
+        (slice(2, 9), "rows 2 to 8"),
+        (5, "row 5"),
+        (slice(None), "its rows"),
+    ):
+        with pytest.raises(WorkbenchError, match=f"cannot be read at {told}: the checksum"):
+            open_recording(tmp_path / "x.zarr").steps["reward"][rows]

@@ -287,3 +287,9 @@ def test_rewards_and_ends_that_are_arrays_of_one_are_numbers(tmp_path: Path) -> 
         for name in ("reward", "terminated", "truncated"):
             np.testing.assert_array_equal(recording.steps[name][:], plain.steps[name][:])
         np.testing.assert_array_equal(recording.episodes["return"], plain.episodes["return"])
+
+
+def test_a_seed_below_zero_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match="must be 0 or more; it is -1"):
+        record(ToyPolicy(), Counter, out=tmp_path / "x.zarr", seed=-1)
+    assert not (tmp_path / "x.zarr").exists()

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Values: TypeAlias = Mapping[str, Tensor]
 """Tensors by name, every one `[n, ...]`: a network's inputs by observation key (`""` for a plain one), or a layer's."""
 
+AS_IT_IS, CHANNELS_LAST, NO_CHANNELS = "as it is", "channels last", "no channels"
+SMALLEST_PICTURE = 16
+"""Pixels a side from which two axes without channels are taken for a picture."""
 MOST_DECISIONS = 65_536
 """Decisions that are held in memory at a time."""
 
@@ -43,7 +46,9 @@ class Decisions:
     observations: Any
     """Raw observations `[S, ...]`, or a dict of such."""
     inputs: Values
-    """What enters the network, float32 `[S, ...]` by key."""
+    """What enters the network, float32 `[S, ...]` by key; images with their channels first, however it takes them."""
+    layouts: Mapping[str, str]
+    """By key, how the network takes it: `as it is`, `channels last`, or `no channels` (a picture `[H, W]`)."""
     state: State | None
     """Recurrent state before each decision, every tensor `[S, ...]`; None for a policy without memory."""
     masks: Tensor | None
@@ -71,6 +76,7 @@ class Decisions:
             times=self.times[places],
             observations=_take(raw, places),
             inputs={name: tensor[index] for name, tensor in self.inputs.items()},
+            layouts=self.layouts,
             state=None if self.state is None else {name: tensor[index] for name, tensor in self.state.items()},
             masks=None if self.masks is None else self.masks[index],
             actions=self.actions[places],
@@ -86,7 +92,8 @@ class Decisions:
         """
         state = None if self.state is None else {name: part[index] for name, part in self.state.items()}
         masks = None if self.masks is None else self.masks[index]
-        return self.policy.forward(as_inputs(inputs), state, None, masks)
+        placed = {name: back(tensor, self.layouts.get(name, AS_IT_IS)) for name, tensor in inputs.items()}
+        return self.policy.forward(as_inputs(placed), state, None, masks)
 
     def largest_disagreement(self) -> float:
         """How far the policy's answers are from the recorded ones: the largest absolute difference over all of them.
@@ -105,6 +112,29 @@ class Decisions:
             if name in said and said[name].shape == values.shape
         ]
         return float(max(differences)) if differences else float("nan")
+
+
+def layout_of(tensor: Tensor) -> str:
+    """How an input `[n, ...]` lies: pictures are told by their shape, for a network may take them as it likes."""
+    if tensor.ndim == 4 and tensor.shape[3] < min(tensor.shape[1:3]):
+        return CHANNELS_LAST
+    if tensor.ndim == 3 and min(tensor.shape[1:]) >= SMALLEST_PICTURE:
+        return NO_CHANNELS
+    return AS_IT_IS
+
+
+def channels_first(tensor: Tensor, layout: str) -> Tensor:
+    """An input as the workbench shows it: pictures `[n, C, H, W]`."""
+    if layout == CHANNELS_LAST:
+        return tensor.permute(0, 3, 1, 2)
+    return tensor.unsqueeze(1) if layout == NO_CHANNELS else tensor
+
+
+def back(tensor: Tensor, layout: str) -> Tensor:
+    """And as the network takes it."""
+    if layout == CHANNELS_LAST:
+        return tensor.permute(0, 2, 3, 1)
+    return tensor.squeeze(1) if layout == NO_CHANNELS else tensor
 
 
 def _take(observations: Any, places: npt.NDArray[np.int64]) -> Any:
@@ -139,7 +169,8 @@ def read_decisions(recording: "Recording", policy: Policy, rows: Sequence[int] |
     _check_rows(recording, chosen)
     observations = read_observations(recording, chosen)
     first, numbers = _first_rows(recording, chosen)
-    inputs = {name: tensor.float() for name, tensor in as_values(policy.preprocess(observations)).items()}
+    entering = {name: tensor.float() for name, tensor in as_values(policy.preprocess(observations)).items()}
+    layouts = {name: layout_of(tensor) for name, tensor in entering.items()}
     masks = None
     if "action_mask" in recording.steps:
         masks = torch.as_tensor(recording.steps["action_mask"][chosen])
@@ -150,7 +181,8 @@ def read_decisions(recording: "Recording", policy: Policy, rows: Sequence[int] |
         episodes=numbers,
         times=recording.steps["t"][chosen].astype(np.int64),
         observations=observations,
-        inputs=inputs,
+        inputs={name: channels_first(tensor, layouts[name]) for name, tensor in entering.items()},
+        layouts=layouts,
         state=_state_before(recording, policy, chosen, first),
         masks=masks,
         actions=actions.reshape(len(chosen), -1),

@@ -12,6 +12,9 @@ import numpy.typing as npt
 from workbench.analyses.distributions import ActionDistribution, FloatArray
 from workbench.analyses.moments import Moment, find_moments, state_features
 
+NOTICEABLE_DROP = 1e-3
+"""Of the episode's largest |value|: errors of the critic below this are not worth a look."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodeSummary:
@@ -91,6 +94,7 @@ def summarise_episode(
         states=state_features(distribution, values, None if observation is None else np.asarray(observation)),
         per_kind=moments_per_kind,
         minimum_gap=minimum_gap,
+        least_drop=0.0 if values is None else NOTICEABLE_DROP * float(np.nanmax(np.abs(values), initial=0.0)),
     )
     return EpisodeSummary(
         reward=rewards,

@@ -88,6 +88,7 @@ def find_moments(
     states: FloatArray,
     per_kind: int = 5,
     minimum_gap: int = 3,
+    least_drop: float = 0.0,
 ) -> tuple[Moment, ...]:
     """Rank the steps of an episode that stand out, by kind.
 
@@ -99,12 +100,13 @@ def find_moments(
         states: `[T, F]` as `state_features` gives them, or empty where nothing tells the steps apart.
         per_kind: How many of each kind at most.
         minimum_gap: Steps between two moments of one kind at least; in a long episode `GAP_SHARE` of it.
+        least_drop: Drops that are smaller are none.
 
     Returns:
         The moments by kind and rank.
     """
     candidates = [
-        _value_drops(drop, value_change, drop_is_error),
+        _value_drops(drop, value_change, drop_is_error, least_drop),
         _high_entropy(distribution),
         _against_mode(distribution),
     ]
@@ -153,7 +155,7 @@ def _moment(kind: MomentKind, step: SupportsInt, score: float, unit: str, text: 
     return Moment(kind=kind, step=int(step), score=float(score), unit=unit, rank=0, text=text)
 
 
-def _value_drops(score: FloatArray | None, change: FloatArray | None, is_error: bool) -> list[Moment]:
+def _value_drops(score: FloatArray | None, change: FloatArray | None, is_error: bool, least: float) -> list[Moment]:
     if score is None or change is None:
         return []
     finite = score[np.isfinite(score)]
@@ -161,7 +163,7 @@ def _value_drops(score: FloatArray | None, change: FloatArray | None, is_error: 
         return []
     usual, spread = min(0.0, float(np.median(finite))), float(finite.std())
     threshold = usual - max(spread, LEAST_CONTRAST * float(np.abs(finite).max()), 1e-6)
-    steps = np.flatnonzero(np.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0) < threshold)
+    steps = np.flatnonzero(np.nan_to_num(score, nan=0.0, posinf=0.0, neginf=0.0) < min(threshold, -least))
     word = "one-step error" if is_error else "value change"
     also = [f", value {'rose' if change[t] > 0 else 'fell'} by {abs(change[t]):.3g}" if is_error else "" for t in steps]
     return [

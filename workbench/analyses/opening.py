@@ -63,10 +63,12 @@ def opening_episode(recording: "Recording") -> OpeningEpisode:
         surprise = np.nan_to_num(np.abs(came - expected), nan=0.0, posinf=0.0)
         if surprise.max() > NOTICEABLE * float(np.nan_to_num(np.abs(expected), nan=0.0, posinf=0.0).max()):
             best = _first_of_least(-surprise, lengths)
+            cut_off = not episodes["terminated"][compared[best]]
+            added = ", with the critic's last value added, since the episode was cut off" if cut_off else ""
             return OpeningEpisode(
                 number=int(compared[best]),
-                reason=f"the least expected outcome of {len(compared):,} complete episodes "
-                f"(the critic expected {expected[best]:.3g}, {came[best]:.3g} came)".replace("-", "−"),
+                reason=f"the least expected outcome of {len(compared):,} complete episodes (the critic expected a "
+                f"discounted return of {expected[best]:.3g}; {came[best]:.3g} came{added})".replace("-", "−"),
             )
     best = _first_of_least(np.abs(returns - np.median(returns)), lengths)
     return OpeningEpisode(

@@ -7,6 +7,8 @@ from workbench.cli.options import ListOptions
 from workbench.cli.table import format_bytes, format_return, format_table, to_json
 from workbench.printable import printable, printable_parts
 
+LONGEST_TEXT = 40
+"""Letters of why a recording ended."""
 HEADER = ("recording", "agent", "environment", "episodes", "steps", "mean return [95 %]", "size", "ended")
 
 
@@ -46,5 +48,10 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
         f"{facts['steps']:,}",
         format_return(facts),
         format_bytes(facts["bytes_on_disk"]),
-        str(facts["ended"]),
+        _shortened(str(facts["ended"])),
     )
+
+
+def _shortened(text: str) -> str:
+    """A text that leaves the table its width; `workbench info` has the whole."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"

@@ -134,8 +134,9 @@ def export(
         takes = ", ".join(sorted(row.options))
         raise WorkbenchError(f"The format {format!r} does not take {', '.join(surplus)}; it takes: {takes}.")
     if missing := sorted(row.required - options.keys()):
+        needs = " and ".join(f"a {name}" for name in missing)
         raise WorkbenchError(
-            f"The format {format!r} needs {', '.join(missing)}. The layers of this recording are: "
+            f"The format {format!r} needs {needs}. The layers of this recording are: "
             f"{', '.join(recording.layers) or 'none'}."
         )
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+:/", str(out)):

@@ -82,7 +82,7 @@ def draw_action(
         unit = "Q (reward)" if distribution.kind == "q_values" else "probability"
         if distribution.kind != "q_values":
             axis.set_xlim(0, 1)
-        plain_axes(axis, xlabel=f"{unit}; the dark bar was taken")
+        plain_axes(axis, xlabel=f"{unit}; the coloured bar was taken")
     else:
         label = "the action taken"
         if interval is not None:

@@ -32,7 +32,7 @@ class StepView:
     action_bounds: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None = None
     """Lowest and highest continuous action `[D]`, where they are finite."""
     picture: npt.NDArray[np.uint8] | None = None
-    """`[H, W, 3]` or `[H, W]`; takes the place of the observation's bars."""
+    """`[H, W, 3]` or `[H, W]`, the environment's picture or an image that was observed; else the numbers are drawn."""
     observation: npt.NDArray[Any] | None = None
     """`[n]`."""
     observation_names: Sequence[str] = ()
@@ -76,7 +76,7 @@ def _draw_seen(axis: Axes, view: StepView) -> None:
     if view.picture is not None:
         axis.imshow(view.picture, cmap="gray", interpolation="nearest")
         axis.set_axis_off()
-        axis.set_title("what it saw", fontsize=10, loc="left")
+        axis.set_title("the scene", fontsize=10, loc="left")
         return
     values = np.zeros(0) if view.observation is None else np.asarray(view.observation, dtype=np.float64).reshape(-1)
     axis.barh(np.arange(len(values)), values, color=VALUE)

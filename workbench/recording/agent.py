@@ -188,6 +188,8 @@ def _write(group: zarr.Group, path: str, value: np.ndarray[Any, Any], attributes
         chunks=tuple(max(1, size) for size in value.shape),
         dtype=value.dtype,
         compressors=compressors(),
+        # xarray opens no array whose axes have no names.
+        dimension_names=[f"{path}.axis_{place}" for place in range(value.ndim)],
         attributes=attributes or {},
     )
     if value.size:

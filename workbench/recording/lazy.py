@@ -122,8 +122,9 @@ class LazyArray:
                 f"as its `blocks` do."
             ) from error
         except Exception as error:
+            why = " ".join(str(error).split())[:200]
             raise WorkbenchError(
-                f"The array {self.name} cannot be read at {first!r}: {' '.join(str(error).split())[:200]}. "
+                f"The array {self.name} cannot be read at {_rows_in_words(first)}: {why}. "
                 f"Part of the recording is damaged; other arrays and rows can still be read."
             ) from error
 
@@ -294,3 +295,18 @@ class LazyArrays(Mapping[str, LazyArray]):
 
     def __repr__(self) -> str:
         return "\n".join(repr(array) for array in self.values()) or f"<no {self._group}>"
+
+
+def _rows_in_words(rows: Any) -> str:
+    """Which rows were asked for, for people: one, or how many of which stretch."""
+    if isinstance(rows, slice):
+        start, stop = rows.start or 0, rows.stop
+        return "its rows" if stop is None else f"rows {start:,} to {max(start, stop - 1):,}"
+    numbers = np.asarray(rows)
+    if numbers.ndim == 0:
+        return f"row {int(numbers):,}"
+    if numbers.dtype == np.bool_:
+        numbers = np.flatnonzero(numbers)
+    if not len(numbers):
+        return "no row"
+    return f"{len(numbers):,} rows from {int(numbers.min()):,} to {int(numbers.max()):,}"

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.policies.types import Policy
 from workbench.printable import printable
 from workbench.progress import Progress, SilentProgress
 from workbench.recording.cluster_reading import read_parts
@@ -32,6 +31,7 @@ LONGEST_EPISODE = 2**24
 if TYPE_CHECKING:
     import xarray
 
+    from workbench.policies.types import Policy
     from workbench.recording.environment_wrappers import Environment
     from workbench.recording.replay import Replay
 
@@ -191,7 +191,7 @@ class Recording:
 
     def policy(
         self, environment: "Environment | None" = None, *, trust_pickle: bool = False, device: str = "cpu"
-    ) -> Policy:
+    ) -> "Policy":
         """The agent that acted, built again from the file inside the recording and checked by its fingerprint."""
         from workbench.recording.agent import read_agent_policy
 

@@ -88,6 +88,8 @@ def record(
     for name, count in (("episodes", episodes), ("steps", steps), ("environments", environments)):
         if count is not None and count < 1:
             raise WorkbenchError(f"The number of {name} must be at least 1; it is {count}.")
+    if seed < 0:
+        raise WorkbenchError(f"The seed of the first episode must be 0 or more; it is {seed}.")
     if resume and overwrite:
         raise WorkbenchError("resume and overwrite exclude each other: go on with what is there, or replace it.")
     slots = min(environments, episodes) if episodes is not None else environments

@@ -213,6 +213,8 @@ def read_root(path: str) -> Metadata:
     local = local_path(path)
     if local is not None and not os.path.exists(local):
         raise WorkbenchError(f"There is no recording at {path}. `workbench list` shows what there is.")
+    if local is not None and os.path.isdir(local) and not os.access(local, os.R_OK | os.X_OK):
+        raise WorkbenchError(f"{path} cannot be read: its folder does not allow it to you (permission denied).")
     if local is not None and os.path.isdir(local) and not os.path.exists(local / METADATA_FILE):
         raise WorkbenchError(
             f"{path} is not a readable recording: the folder holds no zarr.json. "

@@ -62,7 +62,8 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
         "size": _cell(f"{size / 1e6:,.1f} MB", size),
         "created": _cell(created[:16].replace("T", " ") or "unknown", created or None),
     }
-    badge = "" if entry["complete"] else str(entry["ended"])
+    # `failed: …` tells at length what failed; the replay says it in full.
+    badge = "" if entry["complete"] else str(entry["ended"]).partition(":")[0][:20]
     return {"name": name, "address": f"replay?recording={quote(name)}", "badge": badge, "cells": cells}
 
 

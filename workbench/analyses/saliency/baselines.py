@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.analyses.decisions import Decisions, Values, as_values, read_decisions
+from workbench.analyses.decisions import Decisions, Values, as_values, channels_first, read_decisions
 from workbench.analyses.saliency.blurring import gaussian_blur
 from workbench.analyses.saliency.question import Question
 from workbench.errors import WorkbenchError
@@ -106,7 +106,8 @@ def _zero(question: Question, background: Background, seed: int) -> Values:
 def _black(question: Question, background: Background, seed: int) -> Values:
     raw = question.decisions.observations
     zeros = as_values(question.decisions.policy.preprocess(_zeros_like(raw)))
-    return {name: tensor.float() for name, tensor in zeros.items()}
+    layouts = question.decisions.layouts
+    return {name: channels_first(tensor.float(), layouts[name]) for name, tensor in zeros.items()}
 
 
 def _zeros_like(observations: Any) -> Any:

@@ -4,7 +4,9 @@ Axis legend: S decisions that are explained, K noisy copies of each.
 """
 
 import torch
+from torch import Tensor
 
+from workbench.analyses.decisions import Values
 from workbench.analyses.saliency.attribution import Attribution, Setting, repeat
 from workbench.analyses.saliency.question import Question
 
@@ -39,17 +41,18 @@ def smooth_grad(question: Question, setting: Setting) -> Attribution:
     copies, noise = int(setting.options.get("copies", NOISY_COPIES)), float(setting.options.get("noise", NOISE))
     generator = torch.Generator().manual_seed(setting.seed)
     totals = {name: torch.zeros_like(tensor) for name, tensor in question.values.items()}
+    spreads = {name: _range(tensor) for name, tensor in question.values.items()}
     per_round = max(1, question.rows_of_a_batch() // max(1, len(question)))
     done = 0
     while done < copies:
         count = min(per_round, copies - done)
+        # Each copy is drawn by itself, so that the draws do not depend on how many are taken together.
+        drawn = [_noise(question.values, generator) for _ in range(count)]
+        noisy = {
+            name: torch.stack([tensor + noise * spreads[name] * one[name] for one in drawn], dim=1).flatten(0, 1)
+            for name, tensor in question.values.items()
+        }
         index = repeat(torch.arange(len(question)), count)
-        noisy = {}
-        for name, tensor in question.at(index).items():
-            flat = tensor.reshape(len(tensor), -1)
-            spread = (flat.amax(dim=1) - flat.amin(dim=1)).view(-1, *(1,) * (tensor.ndim - 1))
-            drawn = torch.randn(tensor.shape, generator=generator).to(tensor)
-            noisy[name] = tensor + noise * spread * drawn
         found, _ = question.gradients(noisy, index)
         for name, tensor in found.items():
             totals[name] += tensor.reshape(len(question), count, *tensor.shape[1:]).sum(dim=1)
@@ -58,3 +61,13 @@ def smooth_grad(question: Question, setting: Setting) -> Attribution:
     return Attribution(
         values={name: total / copies for name, total in totals.items()}, facts={"copies": copies, "noise": noise}
     )
+
+
+def _range(tensor: Tensor) -> Tensor:
+    """Maximum less minimum over each decision's numbers, `[S, 1, ...]`."""
+    flat = tensor.reshape(len(tensor), -1)
+    return (flat.amax(dim=1) - flat.amin(dim=1)).view(-1, *(1,) * (tensor.ndim - 1))
+
+
+def _noise(values: Values, generator: torch.Generator) -> dict[str, Tensor]:
+    return {name: torch.randn(tensor.shape, generator=generator).to(tensor) for name, tensor in values.items()}

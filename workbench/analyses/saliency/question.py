@@ -113,8 +113,15 @@ class Question:
             if not number.requires_grad:
                 raise WorkbenchError(self._without_gradient())
             # Rows do not touch each other, so the gradient of the sum holds each row's own.
-            found = torch.autograd.grad(number.sum(), list(leaves.values()), materialize_grads=True)
-            parts.append(dict(zip(leaves, found, strict=True)))
+            found: tuple[Tensor | None, ...] = torch.autograd.grad(
+                number.sum(), list(leaves.values()), allow_unused=True
+            )
+            if all(one is None for one in found):
+                raise WorkbenchError(self._without_gradient())
+            # One part of an observation may be ignored.
+            pairs = zip(leaves.values(), found, strict=True)
+            filled = [torch.zeros_like(leaf) if one is None else one for leaf, one in pairs]
+            parts.append(dict(zip(leaves, filled, strict=True)))
             numbers.append(number.detach())
         return {name: torch.cat([part[name] for part in parts]) for name in values}, torch.cat(numbers)
 

@@ -1,0 +1,249 @@
+"""Policies whose right explanation is known by construction, and formulas with published numbers."""
+
+import itertools
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from scipy.ndimage import gaussian_filter
+
+from tests.analyses.saliency.cases import PATCH, WEIGHTS, linear, one_patch, planted, record_policy
+from workbench.analyses.saliency import Case, possible_methods, prepare, saliency
+from workbench.analyses.saliency.baselines import baseline_values
+from workbench.analyses.saliency.blurring import gaussian_blur
+from workbench.analyses.saliency.regions import default_regions
+from workbench.analyses.saliency.sarfa import categorical_score, harmonic_mean
+from workbench.errors import WorkbenchError
+
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def linear_case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    policy = linear()
+    recording = record_policy(policy, tmp_path_factory.mktemp("linear") / "x.zarr")
+    return prepare(recording, [0, 4, 11], policy=policy, target="logit:0")
+
+
+def effects(case: Case) -> np.ndarray:
+    """What each number contributes to the first logit, against the baseline."""
+    baseline = baseline_values(case.setting.baseline, case.question, case.setting.background)
+    return ((case.question.values[""] - baseline[""]) * WEIGHTS[0]).numpy()
+
+
+@pytest.mark.parametrize("method", ["integrated_gradients", "deep_lift", "feature_ablation", "kernel_shap"])
+def test_of_a_linear_policy_every_attribution_is_the_weights_answer(linear_case: Case, method: str) -> None:
+    maps = saliency(linear_case, method)
+    np.testing.assert_allclose(maps.values[""], effects(linear_case), atol=1e-5)
+
+
+def test_of_a_linear_policy_gradients_are_its_weights(linear_case: Case) -> None:
+    for method in ("gradient", "smooth_grad"):
+        np.testing.assert_allclose(saliency(linear_case, method).values[""], WEIGHTS[:1].expand(3, -1), atol=1e-5)
+    times = saliency(linear_case, "gradient_times_input").values[""]
+    np.testing.assert_allclose(times, linear_case.question.values[""] * WEIGHTS[0], atol=1e-6)
+
+
+def test_expected_gradients_are_the_mean_over_the_background(linear_case: Case) -> None:
+    maps = saliency(linear_case, "expected_gradients", draws=4000)
+    others = linear_case.setting.background.draw(linear_case.question, 4000, linear_case.setting.seed)[""]
+    expected = (linear_case.question.values[""] - others.mean(dim=1)) * WEIGHTS[0]
+    np.testing.assert_allclose(maps.values[""], expected, atol=1e-4)
+
+
+def test_rise_converges_to_the_linear_effects(linear_case: Case) -> None:
+    """Its error falls with the root of the number of masks: five standard errors are allowed."""
+    truth = effects(linear_case)
+    for masks in (1_000, 16_000):
+        found = saliency(linear_case, "rise", masks=masks).values[""]
+        # A slope's variance: that of the other numbers' contributions, p(1 − p) Σ c², over N p(1 − p).
+        error = np.sqrt((truth**2).sum(axis=1, keepdims=True) / masks)
+        assert (np.abs(found - truth) <= 5 * error).all()
+
+
+def test_shapley_values_are_those_of_all_orders(tmp_path: Path) -> None:
+    """Against the definition: the mean over all 4! orders of what a number adds when it comes."""
+
+    def formula(x: torch.Tensor) -> torch.Tensor:
+        first = x[:, 0] * x[:, 1] + torch.relu(x[:, 2] - x[:, 0]) + x[:, 3] ** 2 * x[:, 1]
+        return torch.stack([first, 0 * first, 0 * first], dim=1)
+
+    policy = planted(spaces.Box(-1.0, 1.0, (4,), np.float32), formula)
+    case = prepare(record_policy(policy, tmp_path / "x.zarr"), [3, 6], policy=policy, target="logit:0")
+    found = saliency(case, "kernel_shap")
+    assert found.facts["exact"]
+    x, b = case.question.values[""], baseline_values("mean", case.question, case.setting.background)[""]
+    for place in range(2):
+        truth = np.zeros(4)
+        for order in itertools.permutations(range(4)):
+            value = b[place].clone()
+            for number in order:
+                before = formula(value[None])[0, 0]
+                value[number] = x[place, number]
+                truth[number] += float(formula(value[None])[0, 0] - before) / math.factorial(4)
+        np.testing.assert_allclose(found.values[""][place], truth, atol=1e-5)
+
+
+def test_drawn_coalitions_come_near_the_exact_values(tmp_path: Path) -> None:
+    """Twelve numbers are too many to ask for all coalitions; their pairs' products have known Shapley values."""
+
+    def formula(x: torch.Tensor) -> torch.Tensor:
+        first = (x[:, :6] * x[:, 6:]).sum(dim=1)
+        return torch.stack([first, 0 * first, 0 * first], dim=1)
+
+    policy = planted(spaces.Box(-1.0, 1.0, (12,), np.float32), formula)
+    case = prepare(record_policy(policy, tmp_path / "x.zarr"), [3], policy=policy, target="logit:0", baseline="zero")
+    found = saliency(case, "kernel_shap", coalitions=4000)
+    assert not found.facts["exact"]
+    half = (case.question.values[""][:, :6] * case.question.values[""][:, 6:]) / 2
+    np.testing.assert_allclose(found.values[""], torch.cat([half, half], dim=1), atol=0.05)
+    np.testing.assert_allclose(found.regions.sum(axis=1), found.facts["difference"], atol=1e-6)
+
+
+def test_integrated_gradients_take_as_many_points_as_completeness_needs(tmp_path: Path) -> None:
+    def formula(x: torch.Tensor) -> torch.Tensor:
+        first = torch.relu(40 * x[:, 0] - 3) + 5 * torch.sigmoid(30 * x[:, 1]) + x[:, 2]
+        return torch.stack([first, 0 * first, 0 * first], dim=1)
+
+    policy = planted(spaces.Box(-1.0, 1.0, (3,), np.float32), formula)
+    recording = record_policy(policy, tmp_path / "x.zarr", episodes=8)
+    case = prepare(recording, np.arange(40), policy=policy, target="logit:0", baseline="zero")
+    maps = saliency(case, "integrated_gradients")
+    assert (maps.facts["completeness_gap"] <= 0.01).all()
+    assert len(set(maps.facts["points"].tolist())) > 3
+    x = case.question.values[""].numpy().astype(np.float64)
+    # The formula is a sum of functions of one number each: each gets the whole of its own.
+    truth = np.stack([np.maximum(40 * x[:, 0] - 3, 0), 5 / (1 + np.exp(-30 * x[:, 1])) - 2.5, x[:, 2]], axis=1)
+    tight = saliency(case, "integrated_gradients", largest_gap=1e-4)
+    assert (tight.facts["points"] >= maps.facts["points"]).all()
+    assert np.abs(tight.values[""] - truth).max() < np.abs(maps.values[""] - truth).max()
+    np.testing.assert_allclose(tight.values[""], truth, atol=0.02 * np.abs(truth).max())
+
+
+PERTURBING = ("occlusion", "blur", "blur_policy", "sarfa", "feature_ablation", "rise", "kernel_shap")
+
+
+@pytest.fixture(scope="module")
+def patch_case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    policy = one_patch()
+    recording = record_policy(policy, tmp_path_factory.mktemp("patch") / "x.zarr")
+    return prepare(
+        recording, [0, 4, 11], policy=policy, target="logit:0", patch=8, options={"masks": 400, "coalitions": 400}
+    )
+
+
+def test_every_method_finds_the_patch_that_decides(patch_case: Case) -> None:
+    """The region that is the patch comes first, and whatever lies outside it gets nothing but what smoothing spills."""
+    place = patch_case.setting.regions.names.index("row 8, column 24")
+    can = [method for method, why_not in possible_methods(patch_case).items() if why_not is None]
+    assert set(PERTURBING) <= set(can)
+    for method in can:
+        maps = saliency(patch_case, method)
+        strength = np.abs(maps.regions)
+        found = strength.argmax(axis=1) == place
+        # SARFA gives nothing where blurring happens to speak for the action.
+        assert (found | (strength.max(axis=1) < 0.02)).all() if method == "sarfa" else found.all(), method
+        if method not in ("blur", "blur_policy", "sarfa", "rise"):
+            others = np.delete(strength, place, axis=1)
+            assert others.max() <= 1e-5 * max(1.0, strength.max()), method
+
+
+def test_the_picture_shows_where_it_is(patch_case: Case) -> None:
+    picture = saliency(patch_case, "integrated_gradients").picture()
+    assert picture.shape == (3, 40, 40)
+    inside = np.zeros((40, 40), bool)
+    inside[PATCH] = True
+    assert np.abs(picture[:, inside]).min() > 0
+    assert np.abs(picture[:, ~inside]).max() == 0
+
+
+def test_windows_that_overlap_are_averaged(patch_case: Case) -> None:
+    """Each pixel has the mean over the windows that cover it of their effect, shared by their 8 × 8 × 3 numbers."""
+    picture = saliency(patch_case, "occlusion", window=8, stride=4).picture() / 3
+    x = patch_case.question.values[""]
+    baseline = baseline_values("mean", patch_case.question, patch_case.setting.background)[""]
+    index = torch.arange(3)
+    whole = patch_case.question({"": x}, index)
+    for row, column in ((12, 28), (9, 25), (3, 3), (17, 30)):
+        shares = []
+        for top in range(0, 33, 4):
+            for left in range(0, 33, 4):
+                if top <= row < top + 8 and left <= column < left + 8:
+                    changed = x.clone()
+                    changed[:, :, top : top + 8, left : left + 8] = baseline[:, :, top : top + 8, left : left + 8]
+                    shares.append((whole - patch_case.question({"": changed}, index)) / (8 * 8 * 3))
+        expected = torch.stack(shares).mean(dim=0).detach()
+        np.testing.assert_allclose(picture[:, row, column], expected, atol=1e-7)
+
+
+def test_blurring_is_scipys(patch_case: Case) -> None:
+    images = np.random.default_rng(0).random((2, 3, 17, 23)).astype(np.float32)
+    for sigma in (0.8, 3.0, 6.0):
+        expected = [[gaussian_filter(channel, sigma) for channel in image] for image in images]
+        np.testing.assert_allclose(gaussian_blur(torch.as_tensor(images), sigma), expected, atol=1e-5)
+
+
+def test_sarfa_gives_the_published_scores() -> None:
+    specific = torch.tensor([0.2717232228, 0.1149698757, 0.8487425172], dtype=torch.float64)
+    relevant = torch.tensor([0.3090562093, 0.8184014043, 0.3872760963], dtype=torch.float64)
+    expected = [0.2891898183, 0.2016164623, 0.5318652733]
+    np.testing.assert_allclose(harmonic_mean(specific, relevant), expected, atol=1e-9)
+
+
+def test_sarfa_excludes_the_chosen_action_and_renormalises() -> None:
+    before = torch.tensor([[0.5, 0.3, 0.2], [0.5, 0.3, 0.2], [0.5, 0.3, 0.2]])
+    after = torch.tensor([[0.4, 0.36, 0.24], [0.4, 0.2, 0.4], [0.6, 0.2, 0.2]])
+    found = categorical_score(before, after, torch.tensor([0, 0, 0]))
+    # The first perturbation moves the others alike: KL is 0, K is 1. The last one speaks for the action: 0.
+    divergence = 0.6 * math.log(0.6 / (1 / 3)) + 0.4 * math.log(0.4 / (2 / 3))
+    relevance = 1 / (1 + divergence)
+    np.testing.assert_allclose(found, [2 * 0.1 / 1.1, 2 * 0.1 * relevance / (0.1 + relevance), 0.0], atol=1e-6)
+
+
+def test_a_number_that_never_matters_gets_nothing_from_sarfa(linear_case: Case) -> None:
+    maps = saliency(linear_case, "sarfa")
+    assert (maps.regions >= 0).all()
+    assert (maps.regions <= 1).all()
+
+
+def test_regions_share_and_gather_without_loss(linear_case: Case) -> None:
+    regions = default_regions(linear_case.question)
+    assert regions.names == tuple(f"number {i}" for i in range(5))
+    ones = {"": torch.ones(3, 5)}
+    np.testing.assert_array_equal(regions.sums(ones), np.ones((3, 5)))
+
+
+@pytest.mark.parametrize("baseline", ["blurred"])
+def test_a_baseline_that_means_nothing_here_says_so(linear_case: Case, baseline: str, tmp_path: Path) -> None:
+    policy = linear()
+    case = prepare(record_policy(policy, tmp_path / "x.zarr"), 0, policy=policy, baseline=baseline)
+    with pytest.raises(WorkbenchError, match="is for images"):
+        saliency(case, "integrated_gradients")
+
+
+def test_wrong_names_say_what_there_is(tmp_path: Path) -> None:
+    policy = linear()
+    recording = record_policy(policy, tmp_path / "x.zarr")
+    for wrong, expected in (
+        ({"target": "q"}, "no q_values.*value"),
+        ({"target": "taste"}, "expected one of"),
+        ({"target": "logit:7"}, "numbered 0 to 2"),
+        ({"layer": "attic"}, "has no layer 'attic'"),
+        ({"baseline": "grey"}, "there are: zero"),
+        ({"batch_size": 0}, "at least one row"),
+    ):
+        with pytest.raises(WorkbenchError, match=expected):
+            prepare(recording, 0, policy=policy, **wrong)
+    with pytest.raises(WorkbenchError, match="There is no step 99"):
+        prepare(recording, 99, policy=policy)
+    with pytest.raises(WorkbenchError, match="there are: gradient"):
+        saliency(prepare(recording, 0, policy=policy), "astrology")
+    with pytest.raises(WorkbenchError, match="not differentiable"):
+        saliency(prepare(recording, 0, policy=policy, target=lambda output: output.logits.argmax(dim=1).float()))
+    with pytest.raises(WorkbenchError, match="one number a row"):
+        prepare(recording, 0, policy=policy, target=lambda output: output.logits).question.evaluate(
+            prepare(recording, 0, policy=policy).question.values, torch.zeros(1, dtype=torch.int64)
+        )
