@@ -186,7 +186,8 @@ def test_replay_notices_another_environment(recording: Recording) -> None:
 
 def test_reading_waits_for_no_library_of_networks(recording: Recording) -> None:
     code = (
-        "import sys, workbench; r = workbench.open_recording(sys.argv[1]); r.episode(0).column('value'); r.summary(); r.verify();"
+        "import sys, workbench; r = workbench.open_recording(sys.argv[1]);"
+        "r.episode(0).column('value'); r.summary(); r.verify();"
         "assert not {'torch', 'stable_baselines3', 'streamlit'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, recording.path], check=True)
