@@ -33,6 +33,18 @@ MOST_DECISIONS = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
+class History:
+    """What S decisions were preceded by, as far as a window of P observations reaches."""
+
+    inputs: tuple[Values, ...]
+    """P − 1 of them, the oldest first; each `[S, ...]` by key, zeros where the episode had not begun."""
+    exists: Tensor
+    """`[S, P − 1]` bool, whether the episode had begun."""
+    state: State | None
+    """Recurrent state before the oldest of them (before the episode's first step, where it had not begun)."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Decisions:
     """S recorded decisions of one policy."""
 
@@ -55,6 +67,8 @@ class Decisions:
     """`[S, A]` bool, what was legal; None where nothing was said about it."""
     actions: npt.NDArray[Any]
     """`[S, C]` as recorded."""
+    history: History | None = None
+    """What came before; None where nobody asked for it."""
     recorded: Mapping[str, npt.NDArray[Any]]
     """What the recording says of each decision: `value` `[S]`, `logits` `[S, A]` … where they were recorded."""
 
@@ -80,6 +94,7 @@ class Decisions:
             state=None if self.state is None else {name: tensor[index] for name, tensor in self.state.items()},
             masks=None if self.masks is None else self.masks[index],
             actions=self.actions[places],
+            history=None if self.history is None else _some_history(self.history, index),
             recorded={name: values[places] for name, values in self.recorded.items()},
         )
 
@@ -92,8 +107,33 @@ class Decisions:
         """
         state = None if self.state is None else {name: part[index] for name, part in self.state.items()}
         masks = None if self.masks is None else self.masks[index]
-        placed = {name: back(tensor, self.layouts.get(name, AS_IT_IS)) for name, tensor in inputs.items()}
-        return self.policy.forward(as_inputs(placed), state, None, masks)
+        return self.policy.forward(self._as_taken(inputs), state, None, masks)
+
+    def run_window(self, inputs: Sequence[Values], index: Tensor) -> PolicyOutput:
+        """Run the policy through a window of observations, differentiably; its memory comes from them.
+
+        Args:
+            inputs: P of them, the oldest first and the decision's own last; each `[n, ...]` by key.
+            index: `[n]`, the decision whose circumstances each row has.
+        """
+        assert self.history is not None, "decisions are read with a window"
+        masks = None if self.masks is None else self.masks[index]
+        state = None if self.history.state is None else {name: t[index] for name, t in self.history.state.items()}
+        exists = self.history.exists[index]
+        for place, one in enumerate(inputs[:-1]):
+            if state is None:
+                break
+            after = self.policy.forward(self._as_taken(one), state, None, None).state
+            assert after is not None
+            there = exists[:, place]
+            state = {
+                name: torch.where(there.view(-1, *(1,) * (part.ndim - 1)), after[name], part)
+                for name, part in state.items()
+            }
+        return self.policy.forward(self._as_taken(inputs[-1]), state, None, masks)
+
+    def _as_taken(self, inputs: Values) -> Inputs:
+        return as_inputs({name: back(tensor, self.layouts.get(name, AS_IT_IS)) for name, tensor in inputs.items()})
 
     def largest_disagreement(self) -> float:
         """How far the policy's answers are from the recorded ones: the largest absolute difference over all of them.
@@ -153,13 +193,16 @@ def as_inputs(values: Values) -> Inputs:
     return values[""] if tuple(values) == ("",) else values
 
 
-def read_decisions(recording: "Recording", policy: Policy, rows: Sequence[int] | npt.NDArray[Any]) -> Decisions:
+def read_decisions(
+    recording: "Recording", policy: Policy, rows: Sequence[int] | npt.NDArray[Any], *, window: int = 1
+) -> Decisions:
     """Read recorded steps and prepare them for the policy.
 
     Args:
         recording: Holds the observations, and the recurrent state of a policy with memory.
         policy: The policy that acted, or another one with the same observations and actions.
         rows: `[S]` rows of `recording.steps`.
+        window: P, how many observations are read of each, its own the last.
 
     Raises:
         WorkbenchError: A row does not exist, observations (or the memory of a recurrent policy) were not recorded, or
@@ -167,8 +210,10 @@ def read_decisions(recording: "Recording", policy: Policy, rows: Sequence[int] |
     """
     chosen = np.asarray(rows, dtype=np.int64).reshape(-1)
     _check_rows(recording, chosen)
+    if window < 1:
+        raise WorkbenchError(f"A window holds at least the decision's own observation; came {window}.")
     observations = read_observations(recording, chosen)
-    first, numbers = _first_rows(recording, chosen)
+    before, numbers = _rows_before(recording, chosen, window)
     entering = {name: tensor.float() for name, tensor in as_values(policy.preprocess(observations)).items()}
     layouts = {name: layout_of(tensor) for name, tensor in entering.items()}
     masks = None
@@ -183,9 +228,10 @@ def read_decisions(recording: "Recording", policy: Policy, rows: Sequence[int] |
         observations=observations,
         inputs={name: channels_first(tensor, layouts[name]) for name, tensor in entering.items()},
         layouts=layouts,
-        state=_state_before(recording, policy, chosen, first),
+        state=_state_after(recording, policy, before[:, -1]),
         masks=masks,
         actions=actions.reshape(len(chosen), -1),
+        history=None if window == 1 else _read_history(recording, policy, before, layouts),
         recorded={
             name: recording.steps[name][chosen].astype(np.float64)
             for name in ("value", "logits", "mean", "q_values")
@@ -228,26 +274,55 @@ def _check_rows(recording: "Recording", rows: npt.NDArray[np.int64]) -> None:
         raise WorkbenchError(f"There is no step {wrong[0]}: the recording has {len(recording):,}, numbered from 0.")
 
 
-def _first_rows(
-    recording: "Recording", rows: npt.NDArray[np.int64]
+def _rows_before(
+    recording: "Recording", rows: npt.NDArray[np.int64], count: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The row before each one in its episode (−1 where it is the first), and the number of its episode."""
+    """The `count` rows before each one in its episode, `[S, count]`, the oldest first and −1 where there is none; and
+    the number of its episode, `[S]`.
+    """
     ids = recording.steps["episode"][rows]
-    before, numbers = np.full(len(rows), -1, np.int64), np.zeros(len(rows), np.int64)
+    before, numbers = np.full((len(rows), count), -1, np.int64), np.zeros(len(rows), np.int64)
     for identity in np.unique(ids):
         number = int(np.flatnonzero(recording.episodes["id"] == identity)[0])
         mine = np.flatnonzero(ids == identity)
         numbers[mine] = number
         order = recording.episode(number).rows
-        places = np.searchsorted(order, rows[mine])
-        before[mine] = np.where(places > 0, order[np.maximum(places - 1, 0)], -1)
+        places = np.searchsorted(order, rows[mine])[:, None] - np.arange(count, 0, -1)
+        before[mine] = np.where(places >= 0, order[np.maximum(places, 0)], -1)
     return before, numbers
 
 
-def _state_before(
-    recording: "Recording", policy: Policy, rows: npt.NDArray[np.int64], before: npt.NDArray[np.int64]
-) -> State | None:
-    """What the policy remembered when it decided: the state after the step before, or the initial one."""
+def _read_history(
+    recording: "Recording", policy: Policy, before: npt.NDArray[np.int64], layouts: Mapping[str, str]
+) -> History:
+    """`before`: the P rows before each decision; the oldest of them is there for its memory alone."""
+    inputs = []
+    for column in before.T[1:]:
+        raw = policy.preprocess(read_observations(recording, np.maximum(column, 0)))
+        there = torch.as_tensor(column >= 0)
+        inputs.append(
+            {
+                name: channels_first(tensor.float(), layouts[name]) * there.view(-1, *(1,) * (tensor.ndim - 1))
+                for name, tensor in as_values(raw).items()
+            }
+        )
+    return History(
+        inputs=tuple(inputs),
+        exists=torch.as_tensor(before[:, 1:] >= 0),
+        state=_state_after(recording, policy, before[:, 0]),
+    )
+
+
+def _some_history(history: History, index: Tensor) -> History:
+    return History(
+        inputs=tuple({name: tensor[index] for name, tensor in one.items()} for one in history.inputs),
+        exists=history.exists[index],
+        state=None if history.state is None else {name: tensor[index] for name, tensor in history.state.items()},
+    )
+
+
+def _state_after(recording: "Recording", policy: Policy, rows: npt.NDArray[np.int64]) -> State | None:
+    """What the policy remembered after some rows; the initial state where a row is −1."""
     initial = policy.initial_state(len(rows))
     if initial is None:
         return None
@@ -259,7 +334,7 @@ def _state_before(
                 f"state/{name} of shape {list(start.shape[1:])}; without it, no step but an episode's first can be "
                 f"put to the policy again."
             )
-        recorded = torch.as_tensor(recording.state[name][np.maximum(before, 0)]).to(start)
-        first = torch.as_tensor(before < 0).view(-1, *(1,) * (start.ndim - 1)).to(start.device)
+        recorded = torch.as_tensor(recording.state[name][np.maximum(rows, 0)]).to(start)
+        first = torch.as_tensor(rows < 0).view(-1, *(1,) * (start.ndim - 1)).to(start.device)
         state[name] = torch.where(first, start, recorded)
     return state

@@ -3,6 +3,7 @@
 import itertools
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from workbench.analyses.saliency.blurring import gaussian_blur
 from workbench.analyses.saliency.regions import default_regions
 from workbench.analyses.saliency.sarfa import categorical_score, harmonic_mean
 from workbench.errors import WorkbenchError
+from workbench.policies import ModulePolicy, PolicyOutput
 
 torch.set_num_threads(1)
 
@@ -247,3 +249,67 @@ def test_wrong_names_say_what_there_is(tmp_path: Path) -> None:
         prepare(recording, 0, policy=policy, target=lambda output: output.logits).question.evaluate(
             prepare(recording, 0, policy=policy).question.values, torch.zeros(1, dtype=torch.int64)
         )
+
+
+class Remembering(torch.nn.Module):
+    """The first logit is the sum over the episode of `2 x₀ − x₁`: each observation counts alike, whenever it came."""
+
+    def policy_output(self, inputs: Any, state: Any, starts: Any) -> PolicyOutput:
+        total = state["total"] + (inputs @ torch.tensor([2.0, -1.0, 0.0]))[:, None]
+        if starts is not None:
+            total = torch.where(starts.bool()[:, None], total - state["total"], total)
+        zeros = torch.zeros_like(total)
+        return PolicyOutput(logits=torch.cat([total, zeros, zeros], dim=1), value=total[:, 0], state={"total": total})
+
+
+def test_attribution_reaches_back_through_the_memory(tmp_path: Path) -> None:
+    space = spaces.Box(-1.0, 1.0, (3,), np.float32)
+    policy = ModulePolicy(
+        Remembering(),
+        space,
+        spaces.Discrete(3),
+        forward=lambda module, inputs, state, starts: module.policy_output(inputs, state, starts),
+        initial_state=lambda count: {"total": torch.zeros(count, 1)},
+    )
+    recording = record_policy(policy, tmp_path / "x.zarr")
+    rows = np.concatenate([recording.episode(1).rows[[0, 1, 4]], recording.episode(2).rows[[3]]])
+    case = prepare(recording, rows, policy=policy, target="logit:0", baseline="zero", window=4)
+    assert case.question.decisions.largest_disagreement() < 1e-6
+    assert set(case.question.values) == {"", "@-1", "@-2", "@-3"}
+    # Four observations, and those before them in the memory that the window starts with.
+    numbers = case.question(case.question.values, torch.arange(4)).detach().numpy()
+    np.testing.assert_allclose(numbers, recording.steps["logits"][:][rows, 0], atol=1e-6)
+    weights = np.array([2.0, -1.0, 0.0])
+    exists = np.array([[1, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 1], [1, 1, 1, 1]])
+    for method in ("gradient", "integrated_gradients", "feature_ablation", "kernel_shap"):
+        maps = saliency(case, method, coalitions=4000)
+        for lag, key in enumerate(("", "@-1", "@-2", "@-3")):
+            there = exists[:, lag : lag + 1]
+            x = case.question.values[key].numpy()
+            expected = weights * there if method == "gradient" else weights * x
+            # KernelSHAP draws its coalitions here: of a sum, any enough of them give the exact values.
+            np.testing.assert_allclose(maps.values[key], np.broadcast_to(expected, x.shape), atol=1e-4)
+    film = saliency(case, "gradient").film()
+    assert film.shape == (4, 4, 3)
+    np.testing.assert_allclose(film[2, 0], weights, atol=1e-6)
+    assert case.setting.regions.names[3] == "1 step before: number 0"
+    with pytest.raises(WorkbenchError, match="exclude each other"):
+        prepare(recording, rows, policy=policy, window=2, layer="Remembering")
+    with pytest.raises(WorkbenchError, match="at least the decision's own"):
+        prepare(recording, rows, policy=policy, window=0)
+
+
+def test_a_frame_stack_is_a_film(tmp_path: Path) -> None:
+    """Of four stacked frames, the second and the last decide."""
+
+    def formula(x: torch.Tensor) -> torch.Tensor:
+        first = x[:, 1].mean(dim=(1, 2)) + 3 * x[:, 3].mean(dim=(1, 2))
+        return torch.stack([first, 0 * first, 0 * first], dim=1)
+
+    policy = planted(spaces.Box(0, 255, (4, 20, 20), np.uint8), formula)
+    case = prepare(record_policy(policy, tmp_path / "x.zarr"), [0, 3], policy=policy, target="logit:0")
+    film = saliency(case, "gradient").film(stack=4)
+    assert film.shape == (2, 4, 20, 20)
+    np.testing.assert_allclose(film.sum(axis=(2, 3)), np.tile([0, 1, 0, 3], (2, 1)), atol=1e-5)
+    with pytest.raises(WorkbenchError, match="do not divide into 3"):
+        saliency(case, "gradient").film(stack=3)

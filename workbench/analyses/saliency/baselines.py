@@ -18,7 +18,7 @@ from torch import Tensor
 
 from workbench.analyses.decisions import Decisions, Values, as_values, channels_first, read_decisions
 from workbench.analyses.saliency.blurring import gaussian_blur
-from workbench.analyses.saliency.question import Question
+from workbench.analyses.saliency.question import Question, split_key
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Background:
     def values(self, question: Question) -> Values:
         """What stood at the question's site in those steps, `[R, ...]` by key."""
         if question.layer not in self.sites:
-            self.sites[question.layer] = Question(self.decisions, question.target, question.layer).values
+            self.sites[question.layer] = question.of(self.decisions).values
         return self.sites[question.layer]
 
     @cached_property
@@ -68,7 +68,7 @@ class Background:
 
 
 def read_background(
-    recording: "Recording", policy: "Policy", *, steps: int = BACKGROUND_STEPS, seed: int = 0
+    recording: "Recording", policy: "Policy", *, steps: int = BACKGROUND_STEPS, window: int = 1, seed: int = 0
 ) -> Background:
     """Draw steps of a recording at random, without replacement.
 
@@ -76,12 +76,13 @@ def read_background(
         recording: Where from.
         policy: What they are prepared for.
         steps: How many at most.
+        window: How many observations are read of each, its own the last.
         seed: Of the draw.
     """
     generator = np.random.default_rng(seed)
     count = min(steps, len(recording))
     rows = np.sort(generator.choice(len(recording), count, replace=False))
-    return Background(read_decisions(recording, policy, rows), seed)
+    return Background(read_decisions(recording, policy, rows, window=window), seed)
 
 
 BaselineFunction = Callable[[Question, Background, int], Values]
@@ -107,7 +108,8 @@ def _black(question: Question, background: Background, seed: int) -> Values:
     raw = question.decisions.observations
     zeros = as_values(question.decisions.policy.preprocess(_zeros_like(raw)))
     layouts = question.decisions.layouts
-    return {name: channels_first(tensor.float(), layouts[name]) for name, tensor in zeros.items()}
+    black = {name: channels_first(tensor.float(), layouts[name]) for name, tensor in zeros.items()}
+    return {key: black[split_key(key)[0]] for key in question.values}
 
 
 def _zeros_like(observations: Any) -> Any:

@@ -262,5 +262,5 @@ def chosen_actions(output: PolicyOutput, question: Question) -> Tensor:
 
 
 def _action_spread(case: Case) -> Tensor | None:
-    background = answers(Question(case.setting.background.decisions, case.question.target))
+    background = answers(case.question.of(case.setting.background.decisions))
     return None if background.mean is None else background.mean.std(dim=0, unbiased=False)

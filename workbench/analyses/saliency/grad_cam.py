@@ -31,7 +31,7 @@ def grad_cam(question: Question, setting: Setting) -> Attribution:
         raise WorkbenchError("Grad-CAM is for images, and this policy sees none.")
     asked = setting.options.get("layer")
     for name in [str(asked)] if asked else _convolutions(question):
-        inner = Question(question.decisions, question.target, name, question.batch_size)
+        inner = Question(question.decisions, question.target, name, batch_size=question.batch_size)
         shape = inner.values[name].shape
         if len(shape) != 4:
             raise WorkbenchError(

@@ -21,7 +21,7 @@ from workbench.analyses.saliency.attribution import Attribution, Setting
 from workbench.analyses.saliency.baselines import BACKGROUND_STEPS, find_baseline, read_background
 from workbench.analyses.saliency.methods import METHODS, Method, find_method
 from workbench.analyses.saliency.objects import find_objects
-from workbench.analyses.saliency.question import Question
+from workbench.analyses.saliency.question import Question, split_key
 from workbench.analyses.saliency.regions import Regions, default_regions, patches
 from workbench.analyses.targets import AnyTarget, NamedTarget, default_target, find_target, words_of
 from workbench.errors import WorkbenchError
@@ -87,6 +87,33 @@ class SaliencyMaps:
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
 
+    def film(self, key: str = "", *, stack: int = 1) -> npt.NDArray[np.float32]:
+        """The map of each observation on the way to the decision, the oldest first.
+
+        Args:
+            key: Of the observation, `""` for a plain one.
+            stack: How many frames an image's channels hold side by side (the oldest first), where it is a frame stack.
+
+        Returns:
+            `[S, P, H, W]` for images, `[S, P, n]` for vectors; P is the window, times the frames of a stack.
+
+        Raises:
+            WorkbenchError: There is no such key, or its channels do not divide into so many frames.
+        """
+        lags = sorted((split_key(name)[1], name) for name in self.values if split_key(name)[0] == key)
+        if not lags:
+            raise WorkbenchError(f"There is no observation {key!r} among {', '.join(map(repr, self.values))}.")
+        parts = []
+        for _, name in reversed(lags):
+            values = self.values[name]
+            if values.ndim != 4:
+                parts.append(values.reshape(len(values), 1, -1))
+                continue
+            if stack < 1 or values.shape[1] % stack:
+                raise WorkbenchError(f"{values.shape[1]} channels do not divide into {stack} frames.")
+            parts.append(values.reshape(len(values), stack, -1, *values.shape[2:]).sum(axis=2))
+        return np.concatenate(parts, axis=1)
+
     def picture(self, key: str | None = None) -> npt.NDArray[np.float32]:
         """The map of an image, `[S, H, W]`: the sum over its channels.
 
@@ -112,6 +139,7 @@ def prepare(
     layer: str | None = None,
     baseline: str = "mean",
     patch: int | None = None,
+    window: int = 1,
     seed: int = 0,
     background_steps: int = BACKGROUND_STEPS,
     batch_size: int | None = None,
@@ -129,6 +157,8 @@ def prepare(
         layer: What is attributed to: None for the observation, else a layer's name.
         baseline: What stands for "nothing there", of the table of baselines.
         patch: Side of an image's regions in pixels; None makes about 100 regions.
+        window: How many observations are explained: the decision's own and those before it, which reach it through the
+            policy's memory.
         seed: Of everything that is drawn.
         background_steps: How many recorded steps stand for all of them.
         batch_size: Rows that go through the network at a time; None chooses by the size of an observation.
@@ -140,13 +170,13 @@ def prepare(
     """
     acting = policy if policy is not None else recording.policy()
     chosen = np.atleast_1d(np.asarray(rows, dtype=np.int64))
-    decisions = read_decisions(recording, acting, chosen)
+    decisions = read_decisions(recording, acting, chosen, window=window)
     named = _target(recording, acting, decisions, target)
     find_baseline(baseline)
-    question = Question(decisions, named, layer, batch_size)
+    question = Question(decisions, named, layer, window, batch_size)
     names = recording.observation_names
     setting = Setting(
-        background=read_background(recording, acting, steps=background_steps, seed=seed),
+        background=read_background(recording, acting, steps=background_steps, window=window, seed=seed),
         baseline=baseline,
         regions=patches(question, patch) if patch is not None else default_regions(question, names),
         seed=seed,
@@ -187,7 +217,7 @@ def some_of(case: Case, most: int) -> tuple[Case, npt.NDArray[np.int64]]:
         labels = {key: grid if len(grid) == 1 else grid[index] for key, grid in objects.labels.items()}
         objects = replace(objects, labels=labels)
     return Case(
-        question=Question(decisions, question.target, question.layer, question.batch_size),
+        question=question.of(decisions),
         setting=replace(case.setting, objects=objects),
     ), places
 

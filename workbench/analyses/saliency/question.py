@@ -34,6 +34,9 @@ class Question:
     target: AnyTarget
     layer: str | None = None
     """The site: None for the network's inputs, else the name of a layer."""
+    window: int = 1
+    """P, how many observations the inputs are: beyond 1, those before the decision are explained too, as far as they
+    reach it through the policy's memory. Their keys end in `@-1` for the observation before, and so on."""
     batch_size: int | None = None
     """Rows that go through the network at a time; None chooses it from the size of one row."""
     values: Values = field(init=False)
@@ -42,10 +45,16 @@ class Question:
     def __post_init__(self) -> None:
         if self.batch_size is not None and self.batch_size < 1:
             raise WorkbenchError(f"A batch has at least one row; came batch_size={self.batch_size}.")
+        if self.window > 1 and self.layer is not None:
+            raise WorkbenchError("A window of observations and a layer exclude each other: explain one of them.")
         object.__setattr__(self, "values", self._read())
 
     def __len__(self) -> int:
         return len(self.decisions)
+
+    def of(self, decisions: Decisions) -> "Question":
+        """The same question about other decisions, or about the same with other inputs or weights."""
+        return Question(decisions, self.target, self.layer, self.window, self.batch_size)
 
     def __call__(self, values: Values, index: Tensor) -> Tensor:
         """The target, `[n]`, differentiable in the values.
@@ -58,6 +67,10 @@ class Question:
 
     def output(self, values: Values, index: Tensor) -> PolicyOutput:
         """All that the policy says, of n rows."""
+        if self.window > 1:
+            names = self.decisions.inputs
+            earlier = [{name: values[f"{name}@-{lag}"] for name in names} for lag in range(self.window - 1, 0, -1)]
+            return self.decisions.run_window([*earlier, {name: values[name] for name in names}], index)
         if self.layer is None:
             return self.decisions.run(values, index)
         placed = values[self.layer]
@@ -127,7 +140,12 @@ class Question:
 
     def _read(self) -> dict[str, Tensor]:
         if self.layer is None:
-            return {name: tensor.detach() for name, tensor in self.decisions.inputs.items()}
+            own = {name: tensor.detach() for name, tensor in self.decisions.inputs.items()}
+            history = self.decisions.history
+            if self.window > 1 and history is not None:
+                for lag, earlier in enumerate(history.inputs[::-1], start=1):
+                    own |= {f"{name}@-{lag}": tensor for name, tensor in earlier.items()}
+            return own
         kept: list[Tensor] = []
 
         def keep(output: Tensor) -> Tensor:
@@ -154,3 +172,9 @@ class Question:
             f"rounding, a `detach`), or the target does not depend on it. Use a method that perturbs instead of one "
             f"that differentiates: occlusion, blur, feature_ablation."
         )
+
+
+def split_key(key: str) -> tuple[str, int]:
+    """The observation key that a site's key stands for, and how many steps before the decision."""
+    name, at, lag = key.rpartition("@-")
+    return (name, int(lag)) if at and lag.isdecimal() else (key, 0)

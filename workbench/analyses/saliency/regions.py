@@ -19,7 +19,7 @@ from gymnasium import spaces
 from torch import Tensor
 
 from workbench.analyses.decisions import Values
-from workbench.analyses.saliency.question import Question
+from workbench.analyses.saliency.question import Question, split_key
 from workbench.errors import WorkbenchError
 
 IMAGE_REGIONS = 100
@@ -91,22 +91,23 @@ def default_regions(question: Question, names: Sequence[str] | None = None) -> R
     kinds = list[str]()
     for key, tensor in question.values.items():
         shape, start = tensor.shape[1:], len(found)
-        prefix = f"{key} " if key else ""
+        name, lag = split_key(key)
+        prefix = (f"{name} " if name else "") + (f"{lag} step{'s' * (lag != 1)} before: " if lag else "")
         if len(shape) == 3:
             size = patch_size(shape[1], shape[2])
             new, grid = _patches(shape, size)
             kinds.append(f"patches of {size} × {size} pixels")
-        elif (sizes := _one_hot_sizes(parts.get(key))) is not None and sum(sizes) == shape.numel():
+        elif (sizes := _one_hot_sizes(parts.get(name))) is not None and sum(sizes) == shape.numel():
             new = [f"component {i}" for i in range(len(sizes))] if len(sizes) > 1 else ["the observation"]
             grid = torch.repeat_interleave(torch.arange(len(sizes)), torch.tensor(sizes)).reshape(shape)
             kinds.append("numbers")
         else:
-            known = list(names or ()) if not key and len(names or ()) == shape.numel() else None
+            known = list(names or ()) if not name and len(names or ()) == shape.numel() else None
             new = known or [f"number {i}" for i in range(shape.numel())]
             grid = torch.arange(shape.numel()).reshape(shape)
             kinds.append("numbers")
         labels[key] = (grid + start).unsqueeze(0)
-        found += [prefix + name for name in new]
+        found += [prefix + one for one in new]
     return Regions(names=tuple(found), labels=labels, kind=" and ".join(dict.fromkeys(kinds)))
 
 
@@ -129,7 +130,9 @@ def patches(question: Question, size: int) -> Regions:
             )
         new, grid = _patches(tensor.shape[1:], size)
         labels[key] = (grid + len(names)).unsqueeze(0)
-        names += [f"{key} {name}".strip() for name in new]
+        named, lag = split_key(key)
+        prefix = (f"{named} " if named else "") + (f"{lag} step{'s' * (lag != 1)} before: " if lag else "")
+        names += [prefix + name for name in new]
     return Regions(names=tuple(names), labels=labels, kind=f"patches of {size} × {size} pixels")
 
 

@@ -89,7 +89,8 @@ def sanity_check(
                 for name in stage:
                     _randomise(policy.module.get_submodule(name), generator)
                 # The case's values of a layer are those of the network as it was: they are read again.
-                after = _regions_or_none(replace(some, question=_read_again(some.question)), maps.method, before)
+                changed = replace(some, question=some.question.of(some.question.decisions))
+                after = _regions_or_none(changed, maps.method, before)
                 similarities.append(rank_correlation(np.abs(before), np.abs(after)))
     episodes, seed = maps.episodes[places], case.setting.seed
     signed = estimate(rank_correlation(before, after), episodes, seed) if maps.signed else None
@@ -99,11 +100,6 @@ def sanity_check(
         similarity=estimate(similarities[-1], episodes, seed),
         signed_similarity=signed,
     )
-
-
-def _read_again(question: Question) -> Question:
-    """The same question, its site's values read anew."""
-    return Question(question.decisions, question.target, question.layer, question.batch_size)
 
 
 def parametric_layers(question: Question) -> list[str]:
@@ -202,7 +198,7 @@ def stability(
                 for name, tensor in question.decisions.inputs.items()
             }
             moved = replace(question.decisions, inputs=inputs)
-            noisy = replace(some, question=Question(moved, question.target, question.layer, question.batch_size))
+            noisy = replace(some, question=question.of(moved))
             found.append(rank_correlation(np.abs(maps.regions[places]), np.abs(saliency(noisy, maps.method).regions)))
     similarities = np.mean(found, axis=0)
     return Stability(

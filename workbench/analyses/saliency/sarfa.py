@@ -153,7 +153,7 @@ def _component(question: Question) -> int:
 def _spread(before: PolicyOutput, question: Question, setting: Setting) -> Tensor | None:
     if before.log_std is not None:
         return None
-    background = Question(setting.background.decisions, question.target)
+    background = question.of(setting.background.decisions)
     actions = answers(background).mean
     assert actions is not None
     return actions.std(dim=0, unbiased=False).clamp(min=SMALLEST_PROBABILITY)
