@@ -13,6 +13,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 RESAMPLES = 2_000
+FEWEST_EPISODES = 5
+"""A bootstrap of fewer groups gives intervals that are far too narrow."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +23,8 @@ class Estimate:
 
     mean: float
     low: float | None
-    """Lower end of the 95 % interval; None where there is one episode or one number only."""
+    """Lower end of the 95 % interval; None where there are fewer than 5 episodes, or all numbers are alike: drawing so
+    few again says nothing about others."""
     high: float | None
     steps: int
     """n: numbers that the mean is taken over; those that are not defined (NaN) are left out."""
@@ -62,7 +65,7 @@ def estimate(numbers: npt.ArrayLike, episodes: npt.ArrayLike, seed: int = 0) -> 
     _, places = np.unique(groups, return_inverse=True)
     sums, counts = np.bincount(places, values), np.bincount(places)
     mean = float(values.mean())
-    if len(counts) < 2:
+    if len(counts) < FEWEST_EPISODES or np.ptp(values) == 0:
         return Estimate(mean=mean, low=None, high=None, steps=len(values), episodes=len(counts))
     drawn = np.random.default_rng(seed).integers(0, len(counts), (RESAMPLES, len(counts)))
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)

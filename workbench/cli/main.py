@@ -32,9 +32,12 @@ RUNNERS: dict[type, str] = {
     commands.ListOptions: "workbench.cli.listing:run",
     commands.InfoOptions: "workbench.cli.info:run",
     commands.ExportOptions: "workbench.cli.export:run",
+    commands.SaliencyOptions: "workbench.cli.saliency:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
+
+COMMANDS = ("record", "list", "info", "export", "saliency", "app")
 
 DESCRIPTION = """Record what goes on inside a reinforcement-learning agent while it acts, and look at it.
 
@@ -96,7 +99,7 @@ def _parse(words: Sequence[str]) -> Any:
             return tyro.cli(commands.Options, prog="workbench", description=DESCRIPTION, args=words)
     except SystemExit as error:
         if error.code:
-            command = words[0] if words and words[0] in ("record", "list", "info", "export", "app") else ""
+            command = words[0] if words and words[0] in COMMANDS else ""
             _complain(_condense(complaint.getvalue()))
             _complain(f"See: {' '.join(filter(None, ('workbench', command, '--help')))}")
         raise
@@ -125,6 +128,8 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
 
 
 def _names_a_module(chosen: Any) -> bool:
+    if isinstance(chosen, commands.SaliencyOptions):
+        return bool(chosen.imports)
     return isinstance(chosen, commands.RecordOptions) and ":" in chosen.environment
 
 

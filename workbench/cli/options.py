@@ -151,6 +151,51 @@ class ExportOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SaliencyOptions:
+    """Say what recorded decisions rest on, and how far to believe it."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    episode: Annotated[int | None, _argument("K", "the one the dashboard opens on")] = None
+    """The episode of the decision, counted from 0."""
+    step: Annotated[int | None, _argument("T", "0")] = None
+    """The step in the episode, counted from 0."""
+    sample: Annotated[int | None, _argument("N")] = None
+    """Explain so many steps drawn from the whole recording instead, which gives the evidence intervals."""
+    method: Annotated[tuple[str, ...], _argument("NAME ...", "integrated_gradients")] = ("integrated_gradients",)
+    """How: gradient, gradient_times_input, smooth_grad, integrated_gradients, expected_gradients, deep_lift,
+    guided_backprop, grad_cam, occlusion, blur, blur_policy, sarfa, rise, feature_ablation, kernel_shap,
+    object_ablation."""
+    target: Annotated[str | None, _argument("TARGET", "the action taken")] = None
+    """What: log_odds, log_probability, probability, logit, q or advantage, each of the action taken or :ACTION;
+    difference:ACTION-ACTION, or difference:-ACTION against the one taken; value; entropy; mean:COMPONENT."""
+    layer: Annotated[str | None, _argument("NAME", "the observation")] = None
+    """Attribute to this layer's units instead."""
+    baseline: Annotated[str, conf.arg(metavar="NAME")] = "mean"
+    """What stands for nothing: zero, black, mean, blurred or random_step."""
+    patch: Annotated[int | None, _argument("PIXELS", "about 100 patches")] = None
+    """Side of an image's regions."""
+    window: Annotated[int, conf.arg(metavar="P")] = 1
+    """How many observations are explained, the decision's own the last: they reach it through the policy's memory."""
+    seed: Annotated[int, conf.arg(metavar="N")] = 0
+    """Of everything that is drawn."""
+    batch_size: Annotated[int | None, _argument("N", "by the observation's size")] = None
+    """How many rows go through the network at a time; it bounds the memory."""
+    quick: Switch = False
+    """Leave out the checks that explain the decisions again: randomised weights, and noise."""
+    imports: Annotated[tuple[str, ...], _argument("MODULE ...")] = ()
+    """Import these first: code of an agent or an environment that the recording names, which you trust."""
+    trust_pickle: Switch = False
+    """Let the agent's file inside the recording run its own code. Only for recordings of your own agents."""
+    json: Switch = False
+    """Print JSON."""
+    out: Annotated[Path | None, _argument("FILE", "none")] = None
+    """Write the first decision's map with its evidence as a picture (.png, .svg, .pdf), or all arrays (.npz)."""
+    overwrite: Switch = False
+    """Replace what is there."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppOptions:
     """Serve the dashboard on this machine's loopback address."""
 
@@ -167,6 +212,7 @@ Options = (
     | Annotated[ListOptions, conf.subcommand("list")]
     | Annotated[InfoOptions, conf.subcommand("info")]
     | Annotated[ExportOptions, conf.subcommand("export")]
+    | Annotated[SaliencyOptions, conf.subcommand("saliency")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
 

@@ -47,7 +47,7 @@ class CausalCheck:
         if not self.correlation.steps:
             return "undecided: the map, or every effect, is the same everywhere"
         if self.above_shuffled.low is None:
-            return "one episode only: no interval"
+            return "too few episodes, or all alike: no interval"
         if not self.above_shuffled.above(0):
             return "what the map says does not go with what intervening does"
         strength = (

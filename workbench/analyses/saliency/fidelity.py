@@ -90,7 +90,7 @@ class Fidelity:
     def verdict(self) -> str:
         """In words."""
         if self.deletion_below_random.low is None:
-            return "one episode only: no interval"
+            return "too few episodes, or all alike: no interval"
         better = self.deletion_below_random.above(0), self.insertion_above_random.above(0)
         if all(better):
             beyond = self.deletion_below_input.above(0) or self.insertion_above_input.above(0)

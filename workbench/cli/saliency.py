@@ -1,0 +1,222 @@
+"""`workbench saliency`: what recorded decisions rest on, with the evidence."""
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from workbench.cli.options import SaliencyOptions, UsageError
+from workbench.cli.progress import TerminalProgress
+from workbench.cli.table import format_table, to_json
+from workbench.errors import WorkbenchError
+from workbench.printable import printable
+
+if TYPE_CHECKING:
+    from workbench.analyses.saliency import Case, SaliencyMaps
+    from workbench.analyses.saliency.evidence import Evidence
+    from workbench.recording import Recording
+
+STRONGEST = 10
+"""Regions that are listed."""
+
+
+def run(options: SaliencyOptions) -> None:
+    """Explain decisions, and print the strongest regions and the evidence.
+
+    Raises:
+        WorkbenchError: What `prepare`, `saliency` and `evidence` raise; or a module cannot be imported.
+    """
+    if options.sample is not None and (options.episode is not None or options.step is not None):
+        raise UsageError("--sample draws the steps itself; leave out --episode and --step, or --sample.")
+    for name in options.imports:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise WorkbenchError(f"The module {name!r} cannot be imported: {error}.") from error
+    from workbench.analyses.saliency import prepare, saliency
+    from workbench.analyses.saliency.evidence import evidence
+    from workbench.recording import open_recording
+
+    recording = open_recording(options.recording)
+    progress = TerminalProgress("explaining", "rows")
+    try:
+        case = prepare(
+            recording,
+            _rows(recording, options),
+            policy=recording.policy(trust_pickle=options.trust_pickle),
+            target=options.target,
+            layer=options.layer,
+            baseline=options.baseline,
+            patch=options.patch,
+            window=options.window,
+            seed=options.seed,
+            batch_size=options.batch_size,
+            progress=progress,
+        )
+        found = []
+        for method in options.method:
+            maps = saliency(case, method)
+            found.append((maps, evidence(case, maps, thorough=not options.quick)))
+    finally:
+        progress.close()
+    if options.json:
+        facts = [_facts(options, case, maps, known) for maps, known in found]
+        sys.stdout.write(f"{to_json(facts[0] if len(facts) == 1 else facts)}\n")
+    else:
+        sys.stdout.write("\n\n".join(_describe(case, maps, known) for maps, known in found) + "\n")
+    if options.out is not None:
+        _write(options, case, *found[0])
+
+
+def _rows(recording: "Recording", options: SaliencyOptions) -> Any:
+    import numpy as np
+
+    if options.sample is not None:
+        if options.sample < 1:
+            raise UsageError(f"--sample must be at least 1; it is {options.sample}.")
+        count = min(options.sample, len(recording))
+        return np.sort(np.random.default_rng(options.seed).choice(len(recording), count, replace=False))
+    if not recording.number_of_episodes:
+        raise WorkbenchError(f"{options.recording} holds no step.")
+    from workbench.analyses.opening import opening_episode
+
+    number = options.episode if options.episode is not None else opening_episode(recording).number
+    episode, step = recording.episode(number), options.step or 0
+    if not 0 <= step < episode.length:
+        raise WorkbenchError(
+            f"Episode {number} has no step {step}: it has {episode.length}, numbered from 0 to {episode.length - 1}."
+        )
+    return int(episode.rows[step])
+
+
+def _describe(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> str:
+    import numpy as np
+
+    from workbench.figures.saliency import evidence_rows
+
+    count = len(maps.rows)
+    where = (
+        f"step {maps.times[0]} of episode {maps.episodes[0]}"
+        if count == 1
+        else f"{count:,} steps of {len(np.unique(maps.episodes)):,} episodes"
+    )
+    site = "the observation" if maps.layer is None else f"the layer {maps.layer}"
+    lines = [
+        f"{maps.method} of {printable(maps.target)}, at {where}",
+        f"attributed to {printable(site)}, against the baseline {maps.baseline}",
+        _numbers_in_words(maps),
+    ]
+    scores = maps.regions[0] if count == 1 else np.abs(maps.regions).mean(axis=0)
+    order = np.argsort(-np.abs(scores), kind="stable")[:STRONGEST]
+    title = f"attribution [{maps.unit}]" if maps.unit else "attribution"
+    rows = [(printable(maps.region_names[place]), f"{scores[place]:.4g}".replace("-", "−")) for place in order]
+    header = (f"region ({maps.region_kind})", title if count == 1 else f"mean |{title}|")
+    evidence = [(row.what, row.value, row.control, row.says) for row in evidence_rows(known)]
+    told = "evidence" if count == 1 else f"evidence [95 % interval over {len(np.unique(maps.episodes)):,} episodes]"
+    blocks = [
+        "\n".join(filter(None, lines)),
+        format_table(header, rows, right=(1,)),
+        format_table((told, "this map", "beside", "what it says"), evidence),
+    ]
+    disagreement = case.question.decisions.largest_disagreement()
+    if disagreement > 1e-3:
+        blocks.append(
+            f"The policy's answers differ from the recorded ones by up to {disagreement:.3g}: is it the one that acted?"
+        )
+    return "\n\n".join(blocks)
+
+
+def _numbers_in_words(maps: "SaliencyMaps") -> str:
+    parts = []
+    if len(maps.rows) == 1:
+        parts.append(f"target: {maps.target_values[0]:.4g}")
+    if "completeness_gap" in maps.facts:
+        parts.append(f"completeness gap: {100 * maps.facts['completeness_gap'].max():.2g} % at most")
+    if "points" in maps.facts:
+        parts.append(f"{int(maps.facts['points'].min())} to {int(maps.facts['points'].max())} points a path")
+    for name in ("perturbations", "masks", "coalitions", "layer"):
+        if name in maps.facts:
+            parts.append(f"{name}: {maps.facts[name]}")
+    return "; ".join(parts).replace("-", "−")
+
+
+def _facts(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: "Evidence") -> dict[str, Any]:
+    """Everything in plain JSON."""
+    return {
+        "recording": options.recording,
+        "method": maps.method,
+        "target": maps.target,
+        "unit": maps.unit,
+        "baseline": maps.baseline,
+        "layer": maps.layer,
+        "seed": maps.seed,
+        "policy_disagreement": case.question.decisions.largest_disagreement(),
+        "rows": maps.rows.tolist(),
+        "episodes": maps.episodes.tolist(),
+        "steps": maps.times.tolist(),
+        "target_values": maps.target_values.tolist(),
+        "regions": list(maps.region_names),
+        "region_kind": maps.region_kind,
+        "attributions": maps.regions.tolist(),
+        "facts": {name: fact.tolist() if hasattr(fact, "tolist") else fact for name, fact in maps.facts.items()},
+        "evidence": _evidence_facts(known),
+    }
+
+
+def _evidence_facts(known: "Evidence") -> dict[str, Any]:
+    from dataclasses import asdict
+
+    from workbench.analyses.intervals import Estimate
+
+    def estimates(part: Any) -> dict[str, Any]:
+        return {name: asdict(value) for name, value in vars(part).items() if isinstance(value, Estimate)}
+
+    facts: dict[str, Any] = {
+        "fidelity": {**estimates(known.fidelity), "k": known.fidelity.k, "verdict": known.fidelity.verdict},
+        "causal": {**estimates(known.causal), "donors": known.causal.donors, "verdict": known.causal.verdict},
+        "sanity": None,
+        "stability": None,
+    }
+    if known.sanity is not None:
+        facts["sanity"] = {
+            **estimates(known.sanity),
+            "stages": list(known.sanity.stages),
+            "flagged": known.sanity.flagged,
+            "verdict": known.sanity.verdict,
+        }
+    if known.stability is not None:
+        facts["stability"] = {**estimates(known.stability), "noise": known.stability.noise}
+    return facts
+
+
+def _write(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: "Evidence") -> None:
+    import numpy as np
+
+    from workbench.exports.output import writing
+
+    assert options.out is not None
+    suffix = options.out.suffix.lower()
+    if suffix not in (".png", ".svg", ".pdf", ".npz"):
+        raise UsageError(f"--out takes a name that ends in .png, .svg, .pdf or .npz; came {options.out.name!r}.")
+    with writing(options.out, overwrite=options.overwrite) as partial:
+        if suffix == ".npz":
+            arrays: dict[str, Any] = {
+                "rows": maps.rows,
+                "episodes": maps.episodes,
+                "steps": maps.times,
+                "regions": maps.regions,
+                "region_names": np.array(maps.region_names),
+                "target_values": maps.target_values,
+                **{f"values/{name}" if name else "values": array for name, array in maps.values.items()},
+            }
+            for order, curves in known.fidelity.curves.items():
+                arrays |= {f"deletion/{order}": curves.deletion, f"insertion/{order}": curves.insertion}
+            np.savez_compressed(partial, **arrays)
+        else:
+            from workbench.analyses.saliency.seen import seen_at
+            from workbench.figures.saliency import SeenStep, saliency_figure
+
+            seen = seen_at(case.question.decisions, 0)
+            title = printable(f"{options.recording}, episode {maps.episodes[0]}, step {maps.times[0]}")
+            step = SeenStep(title=title, picture=seen.picture, numbers=seen.numbers)
+            saliency_figure(step, maps, known).savefig(partial, dpi=110)
+    sys.stderr.write(f"{options.out}\n")

@@ -1,0 +1,287 @@
+"""Figures of saliency maps, each with the evidence beside it.
+
+Axis legend:
+    H, W  rows and columns of pixels
+    K  points of a curve
+    G  regions
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from workbench.analyses.intervals import Estimate
+from workbench.analyses.saliency import SaliencyMaps
+from workbench.analyses.saliency.causal import CausalCheck
+from workbench.analyses.saliency.evidence import Evidence
+from workbench.analyses.saliency.fidelity import Fidelity
+from workbench.figures.style import DIVERGING, REWARD, SEQUENTIAL, VALUE, plain_axes
+
+SMALLEST_SIDE = 360
+"""Pixels of an overlay's longer side, at least."""
+MOST_BARS = 24
+ORDER_COLOURS = {"map": VALUE, "random": "#7a7a7a", "input": REWARD}
+ORDER_WORDS = {"map": "this map", "random": "random order", "input": "the plain input"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenStep:
+    """What an agent saw at a step."""
+
+    title: str
+    picture: npt.NDArray[np.uint8] | None = None
+    """`[H, W]` or `[H, W, 3]`; None for a vector."""
+    numbers: npt.NDArray[np.float64] | None = None
+    """`[n]`, the vector that was observed."""
+    names: Sequence[str] = ()
+
+
+def heat_colours(heat: npt.ArrayLike, *, signed: bool, largest: float | None = None) -> npt.NDArray[np.float64]:
+    """Colours of a map `[H, W]`, `[H, W, 3]` from 0 to 1: diverging about zero where it is signed.
+
+    Args:
+        heat: The attributions.
+        signed: Whether their sign means something.
+        largest: Magnitude that gets the strongest colour; None takes the map's own.
+    """
+    array = np.asarray(heat, dtype=np.float64)
+    most = largest or float(np.abs(array).max()) or 1.0
+    if signed:
+        return np.asarray(matplotlib.colormaps[DIVERGING](0.5 + 0.5 * np.clip(array / most, -1, 1))[..., :3])
+    return np.asarray(matplotlib.colormaps[SEQUENTIAL](np.clip(np.abs(array) / most, 0, 1))[..., :3])
+
+
+def overlay(
+    picture: npt.ArrayLike,
+    heat: npt.ArrayLike,
+    *,
+    signed: bool,
+    blend: float = 0.75,
+    threshold: float = 0.0,
+    largest: float | None = None,
+) -> npt.NDArray[np.uint8]:
+    """A map over what was seen, which is shown in grey so that no colour of its own is mistaken for the map's.
+
+    Args:
+        picture: `[H, W]` or `[H, W, 3]`, bytes.
+        heat: `[H, W]`.
+        signed: Whether the map's sign means something.
+        blend: Opacity of the strongest attribution, from 0 to 1; weaker ones are as much more transparent.
+        threshold: Share of the strongest below which nothing is shown, from 0 to 1.
+        largest: Magnitude that counts as the strongest; None takes the map's own.
+
+    Returns:
+        `[H', W', 3]`, enlarged by a whole number so that the longer side has at least 360 pixels.
+    """
+    seen = np.asarray(picture, dtype=np.float64)
+    grey = seen if seen.ndim == 2 else seen[..., :3] @ np.array([0.299, 0.587, 0.114])
+    array = np.asarray(heat, dtype=np.float64)
+    most = largest or float(np.abs(array).max()) or 1.0
+    strength = np.clip(np.abs(array) / most, 0, 1)
+    alpha = np.where(strength >= threshold, blend * np.sqrt(strength), 0.0)[..., None]
+    # A middle range of grey keeps both ends of the map's colours visible.
+    ground = (0.25 + 0.65 * grey / 255.0)[..., None]
+    mixed = (1 - alpha) * ground + alpha * heat_colours(array, signed=signed, largest=most)
+    return enlarge((255 * mixed).round().astype(np.uint8))
+
+
+def enlarge(picture: npt.NDArray[np.uint8], side: int = SMALLEST_SIDE) -> npt.NDArray[np.uint8]:
+    """Repeat pixels so that the longer side has at least `side` of them."""
+    times = max(1, -(-side // max(picture.shape[:2])))
+    return np.asarray(np.repeat(np.repeat(picture, times, axis=0), times, axis=1))
+
+
+def draw_bars(axis: Axes, maps: SaliencyMaps, place: int, *, most: int = MOST_BARS) -> None:
+    """Attribution of each region at one step, the strongest first."""
+    scores = maps.regions[place]
+    order = np.argsort(-np.abs(scores), kind="stable")[:most]
+    shown = scores[order]
+    colours = [VALUE if score >= 0 else REWARD for score in shown]
+    axis.barh(np.arange(len(order)), shown, color=colours)
+    axis.axvline(0, color="black", linewidth=0.6)
+    axis.set_yticks(np.arange(len(order)), [maps.region_names[index] for index in order], fontsize=8)
+    axis.invert_yaxis()
+    more = "" if len(order) == len(scores) else f" ({len(order)} strongest of {len(scores)})"
+    plain_axes(axis, xlabel=_unit("attribution", maps.unit), title=f"attribution{more}")
+
+
+def draw_curves(axes: Sequence[Axes], fidelity: Fidelity, place: int | None = None) -> None:
+    """Deletion and insertion curves of the map and of its controls.
+
+    Args:
+        axes: Two.
+        fidelity: What is drawn.
+        place: Of one decision; None draws the mean over all of them.
+    """
+    for axis, name in zip(axes, ("deletion", "insertion"), strict=True):
+        for order, curves in fidelity.curves.items():
+            heights = getattr(curves, name)
+            line = heights.mean(axis=0) if place is None else heights[place]
+            axis.plot(100 * fidelity.shares, line, color=ORDER_COLOURS[order], label=ORDER_WORDS[order], linewidth=1.8,
+                      linestyle="-" if order == "map" else "--")  # fmt: skip
+        what = "removed" if name == "deletion" else "present"
+        better = "lower is better" if name == "deletion" else "higher is better"
+        plain_axes(
+            axis,
+            xlabel=f"regions {what}, the map's first ones first [%]",
+            ylabel=_unit("change of the target", fidelity.unit),
+            title=f"{name} ({better})",
+        )
+        axis.axhline(0, color="black", linewidth=0.5)
+    axes[0].legend(fontsize=8, frameon=False)
+
+
+def draw_causal(axis: Axes, maps: SaliencyMaps, causal: CausalCheck, place: int) -> None:
+    """What the map says of each patched region of one decision, against what patching it does."""
+    said = np.abs(np.take_along_axis(maps.regions, causal.patched, axis=1))[place]
+    axis.scatter(said, causal.effects[place], s=14, color=VALUE, alpha=0.7, linewidths=0)
+    rho = causal.correlations[place]
+    title = (
+        "causal check: undecided" if np.isnan(rho) else f"causal check: rank correlation {rho:.2f}".replace("-", "−")
+    )
+    plain_axes(axis, xlabel="|attribution| of a region", ylabel="|effect| of patching it", title=title)
+
+
+def saliency_figure(seen: SeenStep, maps: SaliencyMaps, evidence: Evidence, place: int = 0) -> Figure:
+    """One step's map with its evidence.
+
+    Args:
+        seen: What the agent saw.
+        maps: One method's maps.
+        evidence: For them.
+        place: Which decision of `maps`.
+    """
+    figure = Figure(figsize=(12.5, 6.6), layout="constrained")
+    figure.suptitle(seen.title, fontsize=11)
+    upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1.15, 1)), dtype=object)
+    if seen.picture is not None and maps.layer is None:
+        left, right, bars = upper.subplots(1, 3, width_ratios=(1, 1.15, 1.2))
+        heat = maps.picture()[place]
+        left.imshow(seen.picture, cmap="gray", interpolation="nearest")
+        left.set_title("what it saw", fontsize=10, loc="left")
+        right.imshow(overlay(seen.picture, heat, signed=maps.signed), interpolation="nearest")
+        right.set_title(f"{maps.method} of {maps.target}", fontsize=10, loc="left")
+        for axis in (left, right):
+            axis.set_axis_off()
+        most = float(np.abs(heat).max()) or 1.0
+        limits = Normalize(-most, most) if maps.signed else Normalize(0, most)
+        bar = upper.colorbar(
+            ScalarMappable(limits, DIVERGING if maps.signed else SEQUENTIAL), ax=right, shrink=0.8, pad=0.02
+        )
+        bar.set_label(_unit("attribution of a pixel", maps.unit), fontsize=9)
+        bar.ax.tick_params(labelsize=8)
+        draw_bars(bars, maps, place, most=10)
+    else:
+        draw_bars(upper.subplots(), maps, place)
+    axes = lower.subplots(1, 3)
+    draw_curves(axes[:2], evidence.fidelity, place)
+    draw_causal(axes[2], maps, evidence.causal, place)
+    return figure
+
+
+def curves_figure(fidelity: Fidelity, place: int | None = None) -> Figure:
+    """Deletion and insertion curves as a figure of their own."""
+    figure = Figure(figsize=(8.5, 2.9), layout="constrained")
+    draw_curves(list(figure.subplots(1, 2)), fidelity, place)
+    return figure
+
+
+def causal_figure(maps: SaliencyMaps, causal: CausalCheck, place: int) -> Figure:
+    """The causal check of one decision as a figure of its own."""
+    figure = Figure(figsize=(4.2, 2.9), layout="constrained")
+    draw_causal(figure.subplots(), maps, causal, place)
+    return figure
+
+
+def bars_figure(maps: SaliencyMaps, place: int) -> Figure:
+    """Attributions of the regions at one step as a figure of their own."""
+    count = min(MOST_BARS, maps.regions.shape[1])
+    figure = Figure(figsize=(6.5, 1.1 + 0.24 * count), layout="constrained")
+    draw_bars(figure.subplots(), maps, place)
+    return figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvidenceRow:
+    """One line of the evidence, in words."""
+
+    what: str
+    value: str
+    """With its 95 % interval, where there is one."""
+    control: str
+    """What it is compared with."""
+    says: str
+
+
+def evidence_rows(evidence: Evidence) -> list[EvidenceRow]:
+    """The evidence in words: what was measured, how much, beside which control, and what it says."""
+    fidelity, causal = evidence.fidelity, evidence.causal
+    unit = f" [{fidelity.unit}]" if fidelity.unit else ""
+    deletion, insertion = (
+        (fidelity.deletion, fidelity.deletion_below_random),
+        (fidelity.insertion, fidelity.insertion_above_random),
+    )
+    rows = [
+        ("deletion" + unit, _words(deletion[0]), f"random order: better by {_words(deletion[1])}", fidelity.verdict),
+        ("insertion" + unit, _words(insertion[0]), f"random order: better by {_words(insertion[1])}", ""),
+        (
+            f"AIM: decision kept without the first {fidelity.k}",
+            _words(fidelity.aim),
+            f"random: {_words(fidelity.aim_random)}",
+            "the lower, the better",
+        ),
+        (
+            f"AUM: decision kept by the first {fidelity.k} alone",
+            _words(fidelity.aum),
+            f"random: {_words(fidelity.aum_random)}",
+            "the higher, the better",
+        ),
+        (
+            "causal check (rank correlation)",
+            _words(causal.correlation),
+            f"shuffled map: {_words(causal.shuffled)}",
+            causal.verdict,
+        ),
+    ]
+    if evidence.sanity is not None:
+        signed = evidence.sanity.signed_similarity
+        rows.append(
+            (
+                "likeness after random weights",
+                _words(evidence.sanity.similarity),
+                "" if signed is None else f"with signs: {_words(signed)}",
+                evidence.sanity.verdict,
+            )
+        )
+    if evidence.stability is not None:
+        rows.append(
+            (
+                f"likeness under noise of {evidence.stability.noise:g} σ",
+                _words(evidence.stability.similarity),
+                "",
+                "the higher, the steadier",
+            )
+        )
+    return [
+        EvidenceRow(what=what, value=value.replace("-", "−"), control=control.replace("-", "−"), says=says)
+        for what, value, control, says in rows
+    ]
+
+
+def _words(number: Estimate) -> str:
+    if not number.steps:
+        return "undecided"
+    if number.low is None or number.high is None:
+        return f"{number.mean:.3g}"
+    return f"{number.mean:.3g} [{number.low:.3g}, {number.high:.3g}]"
+
+
+def _unit(text: str, unit: str) -> str:
+    return f"{text} [{unit}]" if unit else text
