@@ -51,6 +51,9 @@ def serve() -> None:
                 status = 3
                 try:
                     status = jobs.run(order)
+                except KeyboardInterrupt:
+                    # A second Ctrl-C, which came while `run` was making a status of the first.
+                    status = jobs.INTERRUPTED
                 finally:
                     os._exit(status)
             answer = {"process": process}
