@@ -148,6 +148,31 @@ def find_target(
     return _of_actions(row, rest, _Actions(action_space, action_names))
 
 
+def offered_targets(
+    policy_output: PolicyOutput, action_space: gymnasium.Space[Any], action_names: Sequence[str] | None = None
+) -> list[NamedTarget]:
+    """What people choose from: the default first, then each action, each rather than the one taken, and the rest.
+
+    Args:
+        policy_output: Any answer of the policy: it shows what the policy has.
+        action_space: Its actions.
+        action_names: Their names.
+    """
+    names = [default_target(policy_output, action_space).name]
+    if policy_output.mean is not None:
+        names += [f"mean:{place}" for place in range(policy_output.mean.shape[1])]
+    else:
+        actions = _Actions(action_space, action_names)
+        spelled = [actions.spelling(place) for place in range(sum(actions.options))]
+        kind = "q" if policy_output.q_values is not None else "log_odds"
+        if len(actions.options) == 1:
+            names += [f"difference:-{one}" for one in spelled]
+        names += [f"{kind}:{one}" for one in spelled]
+        names += [row.name for row in possible_targets(policy_output) if row.takes == "action" and row.name != kind]
+    names += [row.name for row in possible_targets(policy_output) if not row.takes]
+    return [find_target(name, policy_output, action_space, action_names) for name in dict.fromkeys(names)]
+
+
 def target_of(target: AnyTarget, output: PolicyOutput, taken: Tensor) -> Tensor:
     """The number being explained, `[n]`, of an answer to n rows.
 
@@ -238,6 +263,13 @@ class _Actions:
         if known and int(option) < self.options[int(component)]:
             return self.starts[int(component)] + int(option)
         raise WorkbenchError(f"There is no action {text!r}; {self.there_are()}.")
+
+    def spelling(self, place: int) -> str:
+        """An option as `place` takes it."""
+        if len(self.options) == 1:
+            return str(place + self.first)
+        component = max(index for index, start in enumerate(self.starts) if start <= place)
+        return f"{component}.{place - self.starts[component]}"
 
     def word(self, place: int) -> str:
         """An option in words."""

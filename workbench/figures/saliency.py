@@ -6,6 +6,7 @@ Axis legend:
     G  regions
 """
 
+import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -98,6 +99,26 @@ def enlarge(picture: npt.NDArray[np.uint8], side: int = SMALLEST_SIDE) -> npt.ND
     return np.asarray(np.repeat(np.repeat(picture, times, axis=0), times, axis=1))
 
 
+def colour_bar(largest: float, unit: str, *, signed: bool) -> str:
+    """The colours of a map and what they stand for, as a piece of HTML.
+
+    Args:
+        largest: The magnitude with the strongest colour.
+        unit: Of the attributions.
+        signed: Whether their sign means something.
+    """
+    places = np.linspace(-largest if signed else 0.0, largest, 9)[None]
+    colours = heat_colours(places, signed=signed, largest=largest or 1.0)[0]
+    stops = ", ".join(f"rgb({r:.0f} {g:.0f} {b:.0f})" for r, g, b in 255 * colours)
+    ends = (f"−{largest:.3g} (against)", "0", f"+{largest:.3g} (for)") if signed else ("0", "", f"{largest:.3g}")
+    texts = "".join(f"<span>{end}</span>" for end in ends)
+    return (
+        f'<div style="font-size:0.8rem"><div style="height:10px;border-radius:3px;background:linear-gradient(90deg, '
+        f'{stops})"></div><div style="display:flex;justify-content:space-between">{texts}</div>'
+        f"<div>attribution of a pixel{f' [{html.escape(unit)}]' if unit else ''}</div></div>"
+    )
+
+
 def draw_bars(axis: Axes, maps: SaliencyMaps, place: int, *, most: int = MOST_BARS) -> None:
     """Attribution of each region at one step, the strongest first."""
     scores = maps.regions[place]
@@ -130,7 +151,7 @@ def draw_curves(axes: Sequence[Axes], fidelity: Fidelity, place: int | None = No
         better = "lower is better" if name == "deletion" else "higher is better"
         plain_axes(
             axis,
-            xlabel=f"regions {what}, the map's first ones first [%]",
+            xlabel=f"first regions {what} [%]",
             ylabel=_unit("change of the target", fidelity.unit),
             title=f"{name} ({better})",
         )
@@ -193,10 +214,12 @@ def curves_figure(fidelity: Fidelity, place: int | None = None) -> Figure:
     return figure
 
 
-def causal_figure(maps: SaliencyMaps, causal: CausalCheck, place: int) -> Figure:
-    """The causal check of one decision as a figure of its own."""
-    figure = Figure(figsize=(4.2, 2.9), layout="constrained")
-    draw_causal(figure.subplots(), maps, causal, place)
+def evidence_figure(maps: SaliencyMaps, evidence: Evidence, place: int) -> Figure:
+    """Curves and causal check of one decision, for a narrow column."""
+    figure = Figure(figsize=(6.6, 5.2), layout="constrained")
+    axes = figure.subplot_mosaic([["deletion", "insertion"], ["causal", "causal"]])
+    draw_curves([axes["deletion"], axes["insertion"]], evidence.fidelity, place)
+    draw_causal(axes["causal"], maps, evidence.causal, place)
     return figure
 
 

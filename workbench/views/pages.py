@@ -6,6 +6,13 @@ from streamlit.navigation.page import StreamlitPage
 from workbench.views import recordings, replay
 
 
+def _saliency() -> None:
+    # It needs torch, which whoever only looks at recordings does not wait for.
+    from workbench.views import saliency
+
+    saliency.page()
+
+
 def pages() -> dict[str, StreamlitPage]:
     """All pages by name; `url_path` is explicit, for two functions called `page` would share one."""
     return {
@@ -13,4 +20,5 @@ def pages() -> dict[str, StreamlitPage]:
             recordings.page, title="Recordings", icon=":material/database:", url_path="recordings", default=True
         ),
         "replay": st.Page(replay.page, title="Replay", icon=":material/play_circle:", url_path="replay"),
+        "saliency": st.Page(_saliency, title="Saliency", icon=":material/center_focus_strong:", url_path="saliency"),
     }

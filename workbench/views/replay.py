@@ -8,6 +8,7 @@ from workbench.figures.player import last_position, window_steps
 from workbench.recording import Recording
 from workbench.views.addresses import find_recording, resolve
 from workbench.views.caching import cached_listing, cached_opening, cached_payload, cached_recording, stamp
+from workbench.views.choosing import choose_episode, choose_recording
 from workbench.views.downloads import downloads
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.player import player
@@ -30,7 +31,7 @@ def page() -> None:
             )
             return
         left, middle, right = st.columns([2, 2, 2.2])
-        _choose_recording(left, names, selected.recording)
+        choose_recording("replay", left, names, selected.recording)
         name = read_selection().recording or names[0]
         path = find_recording(name, names)
         recording = cached_recording(path, stamp(path))
@@ -41,38 +42,12 @@ def page() -> None:
         # The opening episode takes reading: only where it is asked for.
         opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
         place = resolve(recording, asked, opening=opening)
-        episode = _choose_episode(middle, recording, place.episode)
+        episode = choose_episode("replay", middle, recording, place.episode)
         layer = _choose_layer(right, recording, place.layer)
         _facts(recording, _why(path, recording, read_selection()))
         _show(path, episode, layer)
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
-
-
-def _choose_recording(place: Any, names: list[str], current: str | None) -> None:
-    options = names if current is None or current in names else [*names, current]
-    st.session_state["replay.recording"] = current if current is not None else options[0]
-
-    def changed() -> None:
-        change_selection(recording=st.session_state["replay.recording"], episode=None, step=None, layer=None)
-
-    place.selectbox("Recording", options, key="replay.recording", on_change=changed)
-
-
-def _choose_episode(place: Any, recording: Recording, shown: int) -> int:
-    episodes, count = recording.episodes, recording.number_of_episodes
-    st.session_state["replay.episode"] = shown
-
-    def label(k: int) -> str:
-        unfinished = "" if episodes["complete"][k] else ", not finished"
-        steps = "1 step" if episodes["length"][k] == 1 else f"{episodes['length'][k]:,} steps"
-        return f"{k}: return {episodes['return'][k]:.5g}, {steps}{unfinished}".replace("-", "−")
-
-    def changed() -> None:
-        change_selection(episode=st.session_state["replay.episode"], step=0)
-
-    episode: int = place.selectbox("Episode", range(count), format_func=label, key="replay.episode", on_change=changed)
-    return episode
 
 
 def _choose_layer(place: Any, recording: Recording, shown: str | None) -> str | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-NAMES = ("recording", "episode", "step", "layer")
+NAMES = ("recording", "episode", "step", "layer", "method", "target", "baseline", "site")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,6 +16,12 @@ class Selection:
     episode: str | None = None
     step: str | None = None
     layer: str | None = None
+    method: str | None = None
+    """Of saliency; several are parted by commas."""
+    target: str | None = None
+    baseline: str | None = None
+    site: str | None = None
+    """The layer that a map attributes to; None for the observation."""
 
 
 def read_selection() -> Selection:
@@ -24,7 +30,7 @@ def read_selection() -> Selection:
 
 
 def change_selection(**changes: str | int | None) -> None:
-    """Write some of `recording`, `episode`, `step`, `layer` to the address bar; None takes one out."""
+    """Write some of a selection's fields to the address bar; None takes one out."""
     for name, value in changes.items():
         if value is None:
             st.query_params.pop(name, None)

@@ -1,0 +1,134 @@
+"""The page of saliency in its empty, normal and broken states."""
+
+import shutil
+
+import pytest
+
+import agents.cheese_maze
+import envs
+import workbench
+from tests.views.conftest import run_page
+
+assert agents.cheese_maze
+assert envs
+# A recording's agent and environment are made only where their modules were imported before.
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, checkout):
+    """Recordings of two shipped agents: one sees numbers, one images."""
+    folder = tmp_path_factory.mktemp("made")
+    workbench.record(
+        f"ppo:{checkout / 'agents/cartpole/weights.zip'}", "CartPole-v1", out=folder / "cartpole.zarr", steps=60, seed=1
+    )
+    workbench.record(
+        "agents.cheese_maze:corner_agent", "envs:CheeseMaze-v0", out=folder / "image.zarr", episodes=6, seed=1
+    )
+    return folder
+
+
+@pytest.fixture
+def full_root(root, made):
+    """A dashboard's folder with one of them."""
+    shutil.copytree(made / "cartpole.zarr", root / "cartpole.zarr")
+    return root
+
+
+@pytest.fixture
+def pictures(made, full_root):
+    """And the other."""
+    shutil.copytree(made / "image.zarr", full_root / "image.zarr")
+
+
+def texts(app) -> str:
+    shown = [*app.caption, *app.markdown, *app.info, *app.warning, *app.error, *app.subheader]
+    return " ".join(str(element.value) for element in shown).replace("\\", "")
+
+
+def test_an_empty_folder_says_what_to_do(root):
+    assert "nothing to explain yet" in run_page("saliency").info[0].value
+
+
+def test_a_step_is_explained_by_two_methods_with_their_evidence(full_root):
+    app = run_page("saliency", recording="cartpole.zarr", episode="1", step="3")
+    assert not app.error
+    assert [head.value for head in app.subheader][:3] == ["What it saw", "Integrated gradients", "Feature ablation"]
+    said = texts(app)
+    assert said.count("rank correlation with patching") == 2
+    assert "completeness gap" in said
+    assert "(n = 1 step)" in said
+    assert app.selectbox("saliency.target").options[0] == "log-odds of the action taken"
+    assert "the action taken rather than push right" in " ".join(app.selectbox("saliency.target").options)
+    assert app.table[0].value["number"].tolist()[0] == "cart position (m)"
+
+
+def test_choices_stand_in_the_address(full_root):
+    app = run_page("saliency", recording="cartpole.zarr", episode="1", step="3")
+    app.selectbox("saliency.target").set_value("value").run()
+    app.multiselect("saliency.method").set_value(["kernel_shap"]).run()
+    app.number_input("saliency.step").set_value(5).run()
+    assert not app.exception
+    assert app.query_params["target"] == "value"
+    assert app.query_params["method"] == "kernel_shap"
+    assert app.query_params["step"] == "5"
+    assert [head.value for head in app.subheader][:2] == ["What it saw", "KernelSHAP"]
+
+
+def test_the_address_leads_to_the_same_explanation(full_root):
+    app = run_page(
+        "saliency", recording="cartpole.zarr", episode="0", step="2", method="gradient,sarfa", target="value",
+        baseline="zero", site="mlp_extractor.policy_net.1",
+    )  # fmt: skip
+    assert app.multiselect("saliency.method").value == ["gradient", "sarfa"]
+    assert app.selectbox("saliency.target").value == "value"
+    assert app.selectbox("saliency.baseline").value == "zero"
+    # The value does not run through the policy's own layer: that is a box where the map would be, not a traceback.
+    assert "has no gradient at the layer" in texts(app)
+
+
+def test_methods_that_are_for_pictures_are_offered_for_pictures_only(full_root):
+    app = run_page("saliency", recording="cartpole.zarr")
+    assert "Grad-CAM" not in app.multiselect("saliency.method").options
+
+
+def test_a_picture_is_explained_by_methods_for_pictures(pictures):
+    app = run_page("saliency", recording="image.zarr", method="grad_cam,occlusion,blur")
+    assert not app.error
+    assert {"Grad-CAM", "SARFA"} <= set(app.multiselect("saliency.method").options)
+    assert [head.value for head in app.subheader][:4] == ["What it saw", "Grad-CAM", "Occlusion", "Blur perturbation"]
+
+
+def test_the_evidence_over_many_steps_has_intervals(pictures):
+    app = run_page("saliency", recording="image.zarr", method="gradient")
+    app.toggle("saliency.evidence").set_value(True).run(timeout=120)
+    assert not app.exception
+    assert not app.error
+    assert "episodes)" in texts(app)
+    table = app.table[0].value
+    assert any("AIM" in what for what in table["evidence"])
+    assert any("random weights" in what for what in table["evidence"])
+    assert "[" in " ".join(table["this map"])
+
+
+def test_a_film_strip_goes_through_the_episode(pictures):
+    app = run_page("saliency", recording="image.zarr", method="gradient", episode="0", step="1")
+    app.toggle("saliency.strip").set_value(True).run(timeout=120)
+    assert not app.exception
+    assert not app.error
+    assert "One colour scale" in texts(app)
+
+
+def test_what_an_address_asks_for_in_vain_is_said(full_root):
+    app = run_page("saliency", recording="cartpole.zarr", episode="99", step="x", method="astrology", target="taste")
+    assert "asks for episode 99" in texts(app)
+    assert not app.error
+    app = run_page("saliency", recording="../secret.zarr")
+    assert "not below the folder" in texts(app)
+
+
+def test_an_agent_that_cannot_be_built_is_a_box_that_says_so(full_root):
+    [chunk] = [file for file in (full_root / "cartpole.zarr" / "agent" / "file").rglob("*") if file.name == "0"]
+    chunk.write_bytes(chunk.read_bytes()[:-40])
+    app = run_page("saliency", recording="cartpole.zarr")
+    assert "damaged" in app.error[0].value
+    assert "Traceback" not in app.error[0].value
