@@ -16,6 +16,7 @@ from workbench.cli import main
 CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text()
 READING = (CHECKOUT / "docs" / "reading.md").read_text()
+SALIENCY = (CHECKOUT / "docs" / "saliency.md").read_text()
 POLICIES = (CHECKOUT / "docs" / "policies.md").read_text()
 
 
@@ -62,6 +63,16 @@ def test_the_examples_of_reading_run(place: Path, monkeypatch: pytest.MonkeyPatc
     assert told["replay"].exact
     np.testing.assert_array_equal(told["choice"].actions, told["episode"].column("action")[:5])
     assert set(told["tree"].children) == {"steps", "activations", "state", "episodes", "agent"}
+
+
+def test_the_example_of_saliency_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    told: dict[str, Any] = {}
+    [record] = [line for line in blocks(README, "python")[0].splitlines() if "workbench.record(" in line]
+    exec(f"import workbench\n{record}", {})
+    [example] = blocks(SALIENCY, "python")
+    exec(example, told)
+    assert told["maps"].regions.shape == (20, 4)
 
 
 def test_the_shell_commands_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
