@@ -31,6 +31,7 @@ SLOW = {
     "reading": "ale_py",
     "dashboard": "ale_py",
     "environments": "minigrid",
+    "saliency": "ale_py",
     "cluster": "ale_py",
 }
 

@@ -21,6 +21,8 @@ USUAL_POINTS = 64
 """For which memory is set aside."""
 SMALLEST_DIFFERENCE = 1e-6
 """Differences of the target below this, in its own unit, are none: rounding of float32 is as large."""
+ROUNDING = 1e-6
+"""Of the largest target on a path: errors of this size are those of float32's sums, which more points do not mend."""
 BACKGROUND_DRAWS = 64
 
 
@@ -31,7 +33,8 @@ def integrated_gradients(question: Question, setting: Setting) -> Attribution:
     interval is known as well: by the trapezoidal rule its share of the sum is ½ h (g(a) + g(b)), with g the derivative
     along the path, and it should be f(b) − f(a). Round by round, the intervals that carry the most of a decision's
     error are halved, until what is missing of f(x) − f(baseline), the *completeness gap*, is at most `largest_gap`
-    (default 1 %) of it, or the path has `most_points` (default 1025).
+    (default 1 %) of it, or the path has `most_points` (default 1025), or what is missing is rounding (which is so where
+    the target hardly differs from its baseline: the gap, as a share of nearly nothing, then says so).
 
     Facts: `completeness_gap` `[S]` (share of the difference), `points` `[S]`, `difference` `[S]` (f(x) − f(b)).
     """
@@ -45,7 +48,7 @@ def integrated_gradients(question: Question, setting: Setting) -> Attribution:
     for start in range(0, count, together):
         some = torch.arange(start, min(start + together, count))
         paths.append(_Paths(question, baseline, some))
-        while len(unfinished := torch.nonzero((paths[-1].gap() > largest_gap) & (paths[-1].points() < most_points))):
+        while len(unfinished := torch.nonzero(paths[-1].unfinished(largest_gap) & (paths[-1].points() < most_points))):
             setting.progress.update(start + len(some) - len(unfinished), count, "integrated gradients")
             paths[-1].refine(unfinished[:, 0])
         paths[-1].finish()
@@ -82,6 +85,15 @@ class _Paths:
         """By path, the share of the target's difference that the attributions miss."""
         first, error = self._intervals()
         return self._per_path(first, error).abs() / self.difference.abs().clamp(min=SMALLEST_DIFFERENCE)
+
+    def unfinished(self, largest_gap: float) -> Tensor:
+        """By path, whether its gap is too large, and larger than what rounding makes of it."""
+        first, error = self._intervals()
+        missing = self._per_path(first, error).abs()
+        size = torch.zeros(len(self._decisions), dtype=torch.float64).scatter_reduce_(
+            0, self._owner, self._target.abs(), "amax"
+        )
+        return (self.gap() > largest_gap) & (missing > ROUNDING * size)
 
     def points(self) -> Tensor:
         """By path, how many points it has."""

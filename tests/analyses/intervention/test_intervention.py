@@ -1,0 +1,243 @@
+"""Changes of planted networks, whose effects are known by construction, and of agents of every kind."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from torch import nn
+
+from tests.analyses.saliency.cases import KINDS, Restricted, record_kind, record_policy
+from workbench.analyses.intervention import (
+    ChangedPolicy,
+    ablate,
+    behaviour_effect,
+    change_observation,
+    clamp,
+    decision_effect,
+    layer_values,
+    mean_difference,
+    patch,
+    search_patches,
+    set_number,
+    steer,
+)
+from workbench.analyses.targets import find_target
+from workbench.errors import WorkbenchError
+from workbench.policies import ModulePolicy, Policy, PolicyOutput
+from workbench.recording import Recording
+
+pytest.importorskip("sb3_contrib")
+torch.set_num_threads(1)
+
+
+class TwoLayers(nn.Module):
+    """Five numbers go through a layer of four units to three logits; unit 2 alone decides the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden, self.head = nn.Linear(5, 4), nn.Linear(4, 3, bias=False)
+        with torch.no_grad():
+            self.hidden.weight.copy_(
+                torch.tensor([[1.0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 2, 0, 0], [0, 0, 0, 1, 1]])
+            )
+            self.hidden.bias.zero_()
+            self.head.weight.copy_(torch.tensor([[0.0, 0, 3, 0], [1, 0, 0, 0], [0, 0, 0, 0]]))
+
+
+def two_layers() -> Any:
+    def forward(module: Any, inputs: Any, state: Any, starts: Any) -> PolicyOutput:
+        logits = module.head(module.hidden(inputs))
+        return PolicyOutput(logits=logits, value=logits[:, 0])
+
+    space = spaces.Box(-1.0, 1.0, (5,), np.float32)
+    return ModulePolicy(TwoLayers(), space, spaces.Discrete(3), forward=forward)
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Recording, Any]:
+    policy = two_layers()
+    return record_policy(policy, tmp_path_factory.mktemp("planted") / "x.zarr", episodes=12), policy
+
+
+def first_logit(policy: Any) -> Any:
+    answer = policy.act(np.zeros((1, 5), np.float32), deterministic=True).output
+    return find_target("logit:0", answer, policy.action_space)
+
+
+def effect_of(planted: tuple[Recording, Any], change: Any, rows: Any = None) -> Any:
+    recording, policy = planted
+    rows = np.arange(60) if rows is None else rows
+    return decision_effect(recording, policy, rows, [change], target=first_logit(policy))
+
+
+def test_ablating_the_unit_that_decides_does_what_it_must(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    x2 = recording.steps["observation"][:60, 2]
+    np.testing.assert_allclose(hidden[:, 2], 2 * x2, atol=1e-6)
+    for how, expected in (("zero", -6 * x2), ("mean", 6 * (x2.mean() - x2))):
+        found = effect_of(planted, ablate("hidden", [2], hidden, how=how))
+        np.testing.assert_allclose(found.after - found.before, expected, atol=1e-5)
+        assert found.above_controls.above(0)
+        # The other units do not reach the first logit.
+        assert np.abs(found.controls).max() < 1e-6
+        assert found.chance == 1 / 21
+        assert "more than random changes" in found.verdict
+    drawn = effect_of(planted, ablate("hidden", [2], hidden, how="resample", seed=4))
+    assert set(np.round(drawn.after / 6, 4)) <= set(np.round(x2, 4))
+
+
+def test_ablating_what_does_not_matter_changes_nothing(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    found = effect_of(planted, ablate("hidden", [1], hidden))
+    assert np.abs(found.after - found.before).max() < 1e-6
+    assert not found.flipped.any()
+    assert "no more than random changes" in found.verdict
+
+
+def test_patching_makes_the_donors_decision(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    found = effect_of(planted, patch("hidden", None, hidden[7], hidden), rows=[0, 3])
+    np.testing.assert_allclose(found.after, recording.steps["logits"][7, 0], atol=1e-5)
+    np.testing.assert_allclose(found.account_after[0], found.account_after[1])
+    one = effect_of(planted, patch("hidden", [2], hidden[7], hidden), rows=[0, 3])
+    np.testing.assert_allclose(one.after, found.after, atol=1e-5)
+
+
+def test_steering_and_clamping_are_linear_here(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    direction = torch.tensor([0.5, 0.0, 1.0, 0.0])
+    for scale in (-2.0, 0.0, 3.0):
+        found = effect_of(planted, steer("hidden", direction, scale))
+        np.testing.assert_allclose(found.after - found.before, 3 * scale, atol=1e-5)
+    held = effect_of(planted, clamp("hidden", [2], -1.5, hidden))
+    np.testing.assert_allclose(held.after, -4.5, atol=1e-6)
+    assert held.words == "unit 2 of hidden clamped to −1.5"
+
+
+def test_random_directions_of_the_same_length_are_the_control(planted: tuple[Recording, Any]) -> None:
+    direction = torch.tensor([0.0, 0.0, 2.0, 0.0])
+    found = effect_of(planted, steer("hidden", direction, 1.0))
+    # A random direction of length 2 in four dimensions moves the logit by 6 times its third component.
+    assert found.controls.shape == (20, 60)
+    assert (found.controls.mean(axis=1) < 6).all()
+    assert found.above_controls.mean > 1
+    generator = np.random.default_rng(0)
+    lengths = [
+        float((change.edit(torch.zeros(1, 4))).norm())
+        for change in (steer("hidden", direction, 1.0).control(generator) for _ in range(5))
+    ]
+    np.testing.assert_allclose(lengths, 2.0, rtol=1e-5)
+
+
+def test_a_mean_difference_points_from_one_set_to_the_other(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    x2 = recording.steps["observation"][:60, 2]
+    high, low = np.flatnonzero(x2 > 0.3), np.flatnonzero(x2 < -0.3)
+    first, second = (layer_values(recording, policy, "hidden", rows) for rows in (high, low))
+    direction = mean_difference(first, second)
+    assert int(direction.abs().argmax()) == 2
+    assert effect_of(planted, steer("hidden", direction, 1.0)).effect.mean > 2
+    with pytest.raises(WorkbenchError, match="at least one step"):
+        mean_difference(first[:0], second)
+
+
+def test_observations_are_changed_before_all_else(planted: tuple[Recording, Any]) -> None:
+    shown = effect_of(planted, set_number(2, 0.5, "speed"))
+    np.testing.assert_allclose(shown.after, 3.0, atol=1e-5)
+    assert shown.words == "speed shown as 0.5"
+    assert shown.above_controls is None
+    assert "no control" in shown.verdict
+    flipped = effect_of(planted, change_observation("mirrored", lambda observations: -observations))
+    np.testing.assert_allclose(flipped.after, -flipped.before, atol=1e-5)
+
+
+def test_the_search_finds_the_unit_that_carries_the_difference(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    found = search_patches(recording, policy, 4, 31, target=first_logit(policy))
+    assert [layer.layer for layer in found.layers] == ["hidden", "head"]
+    layer, unit, effect = found.strongest(1)[0]
+    x2 = recording.steps["observation"][:, 2]
+    assert effect == pytest.approx(6 * (x2[4] - x2[31]), abs=1e-5)
+    assert found.before == pytest.approx(6 * x2[31], abs=1e-5)
+    assert found.at_donor == pytest.approx(6 * x2[4], abs=1e-5)
+    assert (layer, unit) in {("hidden", "unit 2"), ("head", "unit 0")}
+    hidden = found.layers[0]
+    # Everything is linear, so that the gradient's estimate is exact.
+    np.testing.assert_allclose(hidden.effects, hidden.estimates, atol=1e-5)
+    assert hidden.whole == pytest.approx(effect, abs=1e-5)
+    assert hidden.correlation == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_policy_can_be_changed_and_acts(kind: str, tmp_path: Path) -> None:
+    recording, policy = record_kind(kind, tmp_path)
+    found = search_patches(recording, policy, 2, 9)
+    assert found.layers
+    assert not set(found.skipped) & {layer.layer for layer in found.layers}
+    layer = found.layers[len(found.layers) // 2].layer
+    values = layer_values(recording, policy, layer, np.arange(20))
+    change = ablate(layer, None, values, how="mean")
+    changed = ChangedPolicy(policy, [change])
+    assert isinstance(changed, Policy)
+    effect = decision_effect(recording, policy, np.arange(20), [change], controls=3)
+    assert np.isfinite(effect.after).all()
+    behaviour = behaviour_effect(
+        policy, [change], lambda: Restricted(policy.observation_space, policy.action_space), episodes=3
+    )
+    assert behaviour.estimates["length"][0].mean == 5
+    untouched = decision_effect(recording, policy, np.arange(20), [steer(layer, torch.zeros(values.shape[1:]), 1.0)])
+    np.testing.assert_allclose(untouched.after, untouched.before, atol=1e-6)
+    for part in policy.module.modules():
+        assert not part._forward_hooks
+
+
+class Corridor(Restricted):
+    """Action 0 earns 1; an episode's observations are drawn from its seed."""
+
+    def step(self, action: Any) -> Any:
+        observation, _, terminated, truncated, info = super().step(action)
+        return observation, float(action == 0), terminated, truncated, info
+
+
+def test_behaviour_follows_the_change_and_is_paired_by_seed(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    found = behaviour_effect(
+        policy, [clamp("hidden", [2], 50.0, hidden)],
+        lambda: Corridor(policy.observation_space, policy.action_space), episodes=20, seed=5,
+    )  # fmt: skip
+    np.testing.assert_array_equal(found.with_change["return"], 5.0)
+    without, with_change, difference = found.estimates["return"]
+    assert with_change.mean == 5
+    assert difference.above(0)
+    assert difference.mean == pytest.approx(5 - without.mean)
+    nothing = behaviour_effect(
+        policy, [], lambda: Corridor(policy.observation_space, policy.action_space), episodes=6, deterministic=False
+    )
+    np.testing.assert_array_equal(nothing.without["return"], nothing.with_change["return"])
+    assert nothing.words == "nothing"
+
+
+def test_what_cannot_be_changed_is_said(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", [0, 1])
+    for make, expected in (
+        (lambda: ablate("hidden", [4], hidden), r"has 4 units.*came \[4\]"),
+        (lambda: ablate("hidden", [], hidden), "came none"),
+        (lambda: ablate("hidden", [1], hidden, how="hammer"), "'zero', 'mean' or 'resample'"),
+        (lambda: patch("hidden", None, torch.zeros(3), hidden), "cannot be put in its place"),
+        (lambda: ChangedPolicy(policy, [steer("attic", torch.ones(4), 1.0)]), "has no layer 'attic'"),
+        (lambda: effect_of(planted, steer("hidden", torch.ones(3, 1), 1.0)), "was to be put in its place"),
+        (lambda: effect_of(planted, set_number(9, 0.0)), "A number 9 is set"),
+        (lambda: search_patches(recording, policy, 0, 999), "There is no step 999"),
+        (lambda: search_patches(recording, policy, 0, 1, layers=["attic"]), "has no layer 'attic'"),
+    ):
+        with pytest.raises(WorkbenchError, match=expected):
+            make()

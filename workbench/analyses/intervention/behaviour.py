@@ -1,0 +1,134 @@
+"""What a change does to what the agent does: the same episodes with it held on and without.
+
+Axis legend: E episodes.
+"""
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.analyses.intervals import Estimate, estimate
+from workbench.analyses.intervention.changed_policy import ChangedPolicy
+from workbench.analyses.intervention.changes import Change
+from workbench.policies.types import Policy
+from workbench.progress import Progress, SilentProgress
+from workbench.recording.episodes import Episode
+from workbench.recording.reader import Recording
+from workbench.recording.rollout import record
+
+FloatArray = npt.NDArray[np.float64]
+
+Measure: TypeAlias = Callable[[Episode], float]
+"""One number of an episode: its return, whether it reached the goal, where it ended."""
+
+MEASURES: Mapping[str, Measure] = {
+    "return": lambda episode: episode.total_reward,
+    "length": lambda episode: float(episode.length),
+    "terminated": lambda episode: float(episode.terminated),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BehaviourEffect:
+    """Episodes with and without a change, paired by their seeds."""
+
+    words: str
+    seeds: npt.NDArray[np.int64]
+    """`[E]`."""
+    without: Mapping[str, FloatArray]
+    """By measure, `[E]`."""
+    with_change: Mapping[str, FloatArray]
+    """By measure, `[E]`."""
+    estimates: Mapping[str, tuple[Estimate, Estimate, Estimate]]
+    """By measure: without, with, and the paired difference with − without; 95 % intervals over episodes."""
+
+
+def behaviour_effect(
+    policy: Policy,
+    changes: Sequence[Change],
+    environment: str | Callable[[], Any],
+    *,
+    episodes: int = 50,
+    seed: int = 0,
+    deterministic: bool = True,
+    measures: Mapping[str, Measure] | None = None,
+    env_kwargs: Mapping[str, Any] | None = None,
+    wrappers: Sequence[str] = (),
+    environments: int = 8,
+    progress: Progress | None = None,
+) -> BehaviourEffect:
+    """Let an agent act with a change held on, and without, in episodes of the same seeds.
+
+    The episodes are recorded as any others (without layers), in a temporary folder that is removed.
+
+    Args:
+        policy: The policy, unchanged.
+        changes: What is held on, all together.
+        environment: By name, or a function that makes one.
+        episodes: E.
+        seed: Of the first episode.
+        deterministic: Take the mode; else what is drawn is drawn alike with and without the change.
+        measures: What is measured of each episode; by default `MEASURES`.
+        env_kwargs: Options of an environment by name.
+        wrappers: Around it.
+        environments: Side by side.
+        progress: Is told how many episodes are done.
+    """
+    chosen = dict(measures or MEASURES)
+    told = progress or SilentProgress()
+    found: list[dict[str, FloatArray]] = []
+    seeds = np.arange(seed, seed + episodes)
+    with tempfile.TemporaryDirectory(prefix="rl-workbench-") as folder:
+        for number, acting in enumerate((policy, ChangedPolicy(policy, changes))):
+            recording = record(
+                acting,
+                environment,
+                out=Path(folder) / f"{number}.zarr",
+                episodes=episodes,
+                seed=seed,
+                deterministic=deterministic,
+                layers=[],
+                environments=environments,
+                env_kwargs=env_kwargs,
+                wrappers=tuple(wrappers),
+                progress=_Half(told, number, episodes),
+            )
+            found.append({name: _measured(recording, measure) for name, measure in chosen.items()})
+    without, with_change = found
+    groups = np.arange(episodes)
+    return BehaviourEffect(
+        words="; ".join(change.words for change in changes) or "nothing",
+        seeds=seeds,
+        without=without,
+        with_change=with_change,
+        estimates={
+            name: (
+                estimate(without[name], groups, seed),
+                estimate(with_change[name], groups, seed),
+                estimate(with_change[name] - without[name], groups, seed),
+            )
+            for name in chosen
+        },
+    )
+
+
+def _measured(recording: Recording, measure: Measure) -> FloatArray:
+    return np.array([measure(recording.episode(number)) for number in range(recording.number_of_episodes)], np.float64)
+
+
+class _Half:
+    """Tells of two recordings as of one piece of work."""
+
+    def __init__(self, told: Progress, number: int, episodes: int) -> None:
+        self._told, self._before, self._total = told, number * episodes, 2 * episodes
+
+    def update(self, done: int, total: int, message: str = "") -> None:
+        self._told.update(self._before + done, self._total, message)
+
+    def close(self) -> None:
+        """The caller closes what it handed over."""

@@ -1,0 +1,227 @@
+"""What can be changed in a live policy: layers and observations, each change with a random counterpart as its control.
+
+Axis legend:
+    n  rows of one batch
+    K  channels of a convolutional layer, or units of another
+    R  recorded steps drawn as a background
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from workbench.analyses.layers import Edit
+from workbench.errors import WorkbenchError
+from workbench.policies.types import Observations
+
+ObservationEdit: TypeAlias = Callable[[Observations], Observations]
+"""From raw observations `[n, ...]` to those that the policy sees in their place."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerChange:
+    """A layer gives something else than it would."""
+
+    words: str
+    """For people: "channel 3 of summary.1 set to 5"."""
+    layer: str
+    edit: Edit
+    """From the layer's output `[n, ...]` to what takes its place."""
+    control: Callable[[np.random.Generator], "LayerChange"] | None = None
+    """Makes a random change of the same size in the same layer; None where there is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObservationChange:
+    """The policy sees something else than there is."""
+
+    words: str
+    edit: ObservationEdit
+
+
+Change: TypeAlias = LayerChange | ObservationChange
+
+
+def ablate(layer: str, units: Sequence[int] | None, like: Tensor, *, how: str = "zero", seed: int = 0) -> LayerChange:
+    """Take units out of a layer.
+
+    Args:
+        layer: Its name.
+        units: Channels of a convolution's output, else units; None takes all.
+        like: `[R, ...]`, what the layer gives in other steps of the recording (`layer_values`).
+        how: `zero`; `mean` over `like`; or `resample`: each row gets them from a random step.
+        seed: Of what is drawn.
+
+    Raises:
+        WorkbenchError: There are no such units, or no such way.
+    """
+    chosen = _checked(layer, units, like)
+    if how not in ("zero", "mean", "resample"):
+        raise WorkbenchError(f"Units are ablated to 'zero', 'mean' or 'resample'; came {how!r}.")
+    generator = torch.Generator().manual_seed(seed)
+    mean = like.mean(dim=0)
+
+    def edit(output: Tensor) -> Tensor:
+        if how == "zero":
+            other = torch.zeros_like(output)
+        elif how == "mean":
+            other = mean.to(output).expand_as(output)
+        else:
+            other = like[torch.randint(len(like), (len(output),), generator=generator)].to(output)
+        return _with_units(output, other, chosen)
+
+    return LayerChange(
+        words=f"{_named(units, like)} of {layer} ablated ({how})",
+        layer=layer,
+        edit=edit,
+        control=lambda random: ablate(
+            layer, _others(chosen, like, random), like, how=how, seed=int(random.integers(2**31))
+        ),
+    )
+
+
+def patch(layer: str, units: Sequence[int] | None, donor: Tensor, like: Tensor) -> LayerChange:
+    """Put what a layer gave at another step, in another episode or in another agent, in its place.
+
+    Args:
+        layer: Its name.
+        units: Which of its channels or units; None takes all.
+        donor: `[...]`, what it gave there.
+        like: `[R, ...]`, what it gives in other steps.
+    """
+    chosen = _checked(layer, units, like)
+    if donor.shape != like.shape[1:]:
+        raise WorkbenchError(
+            f"The layer {layer!r} gives {list(like.shape[1:])}; {list(donor.shape)} cannot be put in its place."
+        )
+    return LayerChange(
+        words=f"{_named(units, like)} of {layer} patched from another step",
+        layer=layer,
+        edit=lambda output: _with_units(output, donor.to(output).expand_as(output), chosen),
+        # The control of patching all of a layer is patching it from a random step.
+        control=lambda random: patch(
+            layer,
+            None if units is None else _others(chosen, like, random),
+            like[int(random.integers(len(like)))] if units is None else donor,
+            like,
+        ),
+    )
+
+
+def clamp(layer: str, units: Sequence[int], value: float, like: Tensor) -> LayerChange:
+    """Hold units at a value, whatever the policy sees; of a channel, at all its places.
+
+    Args:
+        layer: Its name.
+        units: Which channels or units.
+        value: In the layer's own unit.
+        like: `[R, ...]`, what the layer gives in other steps.
+    """
+    chosen = _checked(layer, units, like)
+    return LayerChange(
+        words=f"{_named(units, like)} of {layer} clamped to {value:g}".replace("-", "−"),
+        layer=layer,
+        edit=lambda output: _with_units(output, torch.full_like(output, value), chosen),
+        control=lambda random: clamp(layer, _others(chosen, like, random) or units, value, like),
+    )
+
+
+def steer(layer: str, direction: Tensor, scale: float) -> LayerChange:
+    """Add a vector to what a layer gives.
+
+    Args:
+        layer: Its name.
+        direction: `[...]`, one row of the layer; for instance `mean_difference`.
+        scale: How much of it.
+    """
+    norm = float(direction.norm())
+
+    def control(random: np.random.Generator) -> LayerChange:
+        drawn = torch.as_tensor(random.normal(size=tuple(direction.shape)), dtype=torch.float32)
+        return steer(layer, drawn * (norm / float(drawn.norm())), scale)
+
+    return LayerChange(
+        words=f"{layer} steered by {scale:g} times a vector of length {norm:.3g}".replace("-", "−"),
+        layer=layer,
+        edit=lambda output: output + scale * direction.to(output),
+        control=control if norm > 0 else None,
+    )
+
+
+def mean_difference(first: Tensor, second: Tensor) -> Tensor:
+    """Mean of one set of a layer's outputs less that of another, `[...]`: where they are told apart by a mean.
+
+    Args:
+        first: `[n, ...]`.
+        second: `[m, ...]`.
+    """
+    if not len(first) or not len(second):
+        raise WorkbenchError("A mean difference needs at least one step on either side.")
+    return first.mean(dim=0) - second.mean(dim=0)
+
+
+def change_observation(words: str, edit: ObservationEdit) -> ObservationChange:
+    """Show the policy something else: any function of raw observations `[n, ...]`."""
+    return ObservationChange(words=words, edit=edit)
+
+
+def set_number(place: int, value: float, name: str | None = None) -> ObservationChange:
+    """Show the policy a fixed value in one number of a vector observation.
+
+    Args:
+        place: Which number.
+        value: In the observation's own unit.
+        name: What it is called.
+    """
+
+    def edit(observations: Observations) -> Observations:
+        if not isinstance(observations, np.ndarray) or observations.ndim != 2 or place >= observations.shape[1]:
+            came = list(observations.shape[1:]) if isinstance(observations, np.ndarray) else "a dict"
+            raise WorkbenchError(f"A number {place} is set in vector observations; these are {came}.")
+        changed: npt.NDArray[Any] = observations.copy()
+        changed[:, place] = value
+        return changed
+
+    return ObservationChange(words=f"{name or f'number {place}'} shown as {value:g}".replace("-", "−"), edit=edit)
+
+
+def _checked(layer: str, units: Sequence[int] | None, like: Tensor) -> tuple[int, ...] | None:
+    count = like.shape[1] if like.ndim > 1 else 1
+    if units is None:
+        return None
+    wrong = [unit for unit in units if not 0 <= unit < count]
+    if wrong or not units:
+        what = "channels" if like.ndim == 4 else "units"
+        raise WorkbenchError(f"The layer {layer!r} has {count} {what}, numbered from 0; came {list(wrong) or 'none'}.")
+    return tuple(units)
+
+
+def _with_units(output: Tensor, other: Tensor, units: tuple[int, ...] | None) -> Tensor:
+    if units is None:
+        return other
+    changed = output.clone()
+    changed[:, list(units)] = other[:, list(units)]
+    return changed
+
+
+def _others(units: tuple[int, ...] | None, like: Tensor, random: np.random.Generator) -> list[int] | None:
+    """As many other units, drawn at random; all others where there are fewer."""
+    if units is None:
+        return None
+    left = [unit for unit in range(like.shape[1]) if unit not in units]
+    if not left:
+        return list(units)
+    return [int(unit) for unit in random.choice(left, min(len(units), len(left)), replace=False)]
+
+
+def _named(units: Sequence[int] | None, like: Tensor) -> str:
+    what = "channel" if like.ndim == 4 else "unit"
+    if units is None:
+        return f"all {what}s"
+    shown = ", ".join(map(str, units[:6])) + (" …" if len(units) > 6 else "")
+    return f"{what}{'s' * (len(units) != 1)} {shown}"
