@@ -87,7 +87,7 @@ def test_ablating_the_unit_that_decides_does_what_it_must(planted: tuple[Recordi
         assert found.chance == 1 / 21
         assert "more than random changes" in found.verdict
     drawn = effect_of(planted, ablate("hidden", [2], hidden, how="resample", seed=4))
-    assert set(np.round(drawn.after / 6, 4)) <= set(np.round(x2, 4))
+    assert np.abs(drawn.after[:, None] / 6 - x2[None]).min(axis=1).max() < 1e-5
 
 
 def test_ablating_what_does_not_matter_changes_nothing(planted: tuple[Recording, Any]) -> None:
@@ -234,7 +234,7 @@ def test_what_cannot_be_changed_is_said(planted: tuple[Recording, Any]) -> None:
         (lambda: ablate("hidden", [1], hidden, how="hammer"), "'zero', 'mean' or 'resample'"),
         (lambda: patch("hidden", None, torch.zeros(3), hidden), "cannot be put in its place"),
         (lambda: ChangedPolicy(policy, [steer("attic", torch.ones(4), 1.0)]), "has no layer 'attic'"),
-        (lambda: effect_of(planted, steer("hidden", torch.ones(3, 1), 1.0)), "was to be put in its place"),
+        (lambda: effect_of(planted, steer("hidden", torch.ones(3, 1), 1.0)), "a vector of shape"),
         (lambda: effect_of(planted, set_number(9, 0.0)), "A number 9 is set"),
         (lambda: search_patches(recording, policy, 0, 999), "There is no step 999"),
         (lambda: search_patches(recording, policy, 0, 1, layers=["attic"]), "has no layer 'attic'"),

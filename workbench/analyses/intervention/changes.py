@@ -145,10 +145,18 @@ def steer(layer: str, direction: Tensor, scale: float) -> LayerChange:
         drawn = torch.as_tensor(random.normal(size=tuple(direction.shape)), dtype=torch.float32)
         return steer(layer, drawn * (norm / float(drawn.norm())), scale)
 
+    def edit(output: Tensor) -> Tensor:
+        if output.shape[1:] != direction.shape:
+            raise WorkbenchError(
+                f"The layer {layer!r} gives {list(output.shape[1:])}; a vector of shape {list(direction.shape)} cannot "
+                f"be added to it."
+            )
+        return output + scale * direction.to(output)
+
     return LayerChange(
         words=f"{layer} steered by {scale:g} times a vector of length {norm:.3g}".replace("-", "−"),
         layer=layer,
-        edit=lambda output: output + scale * direction.to(output),
+        edit=edit,
         control=control if norm > 0 else None,
     )
 
