@@ -418,7 +418,7 @@ def test_help_and_imports_load_neither_torch_nor_streamlit() -> None:
         assert run.returncode == 0, run.stderr
 
 
-@pytest.mark.parametrize("command", ["record", "list", "info", "export", "saliency", "app"])
+@pytest.mark.parametrize("command", ["record", "list", "info", "export", "saliency", "intervene", "app"])
 def test_every_command_has_help(call: Call, tmp_path: Path, command: str) -> None:
     run = call(command, "--help", cwd=tmp_path)
     assert run.returncode == 0

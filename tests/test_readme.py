@@ -17,6 +17,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 README = (CHECKOUT / "README.md").read_text()
 READING = (CHECKOUT / "docs" / "reading.md").read_text()
 SALIENCY = (CHECKOUT / "docs" / "saliency.md").read_text()
+INTERVENTIONS = (CHECKOUT / "docs" / "interventions.md").read_text()
 POLICIES = (CHECKOUT / "docs" / "policies.md").read_text()
 
 
@@ -73,6 +74,16 @@ def test_the_example_of_saliency_runs(place: Path, monkeypatch: pytest.MonkeyPat
     [example] = blocks(SALIENCY, "python")
     exec(example, told)
     assert told["maps"].regions.shape == (20, 4)
+
+
+def test_the_example_of_interventions_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(place)
+    told: dict[str, Any] = {}
+    [record] = [line for line in blocks(README, "python")[0].splitlines() if "workbench.record(" in line]
+    exec(f"import workbench\n{record}", {})
+    [example] = blocks(INTERVENTIONS, "python")
+    exec(example, told)
+    assert len(told["lived"].seeds) == 10
 
 
 def test_the_shell_commands_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

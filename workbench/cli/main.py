@@ -33,11 +33,12 @@ RUNNERS: dict[type, str] = {
     commands.InfoOptions: "workbench.cli.info:run",
     commands.ExportOptions: "workbench.cli.export:run",
     commands.SaliencyOptions: "workbench.cli.saliency:run",
+    commands.InterveneOptions: "workbench.cli.intervene:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
 
-COMMANDS = ("record", "list", "info", "export", "saliency", "app")
+COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "app")
 
 DESCRIPTION = """Record what goes on inside a reinforcement-learning agent while it acts, and look at it.
 
@@ -128,7 +129,7 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
 
 
 def _names_a_module(chosen: Any) -> bool:
-    if isinstance(chosen, commands.SaliencyOptions):
+    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions):
         return bool(chosen.imports)
     return isinstance(chosen, commands.RecordOptions) and ":" in chosen.environment
 

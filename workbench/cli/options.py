@@ -196,6 +196,52 @@ class SaliencyOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InterveneOptions:
+    """Change a layer or an observation of the agent, and say what that does, beside random changes."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    layer: Annotated[str | None, _argument("NAME")] = None
+    """The layer that is changed."""
+    units: Annotated[tuple[int, ...], _argument("U ...", "all")] = ()
+    """Which of its channels (of a convolution's output) or units."""
+    ablate: Annotated[Literal["zero", "mean", "resample"] | None, _argument("HOW")] = None
+    """Take them out: zero, mean (over the recording), or resample (from random steps)."""
+    clamp: Annotated[float | None, _argument("VALUE")] = None
+    """Hold them at a value."""
+    patch_from: Annotated[str | None, _argument("K:T")] = None
+    """Put in what they were at step T of episode K."""
+    steer: Annotated[Path | None, _argument("FILE.npy")] = None
+    """Add a vector of the layer's shape."""
+    scale: Annotated[float, conf.arg(metavar="S")] = 1.0
+    """How much of it."""
+    set: Annotated[tuple[str, ...], _argument("NAME=VALUE ...")] = ()
+    """Show the agent a value in a number of its observation, by name or place."""
+    search_from: Annotated[str | None, _argument("K:T")] = None
+    """Instead: patch every unit of every layer (or of --layer) from step T of episode K, and list what moves most."""
+    episode: Annotated[int | None, _argument("K", "the one the dashboard opens on")] = None
+    """The episode of the decision that is changed."""
+    step: Annotated[int | None, _argument("T", "0")] = None
+    """The step in the episode."""
+    sample: Annotated[int | None, _argument("N")] = None
+    """Change so many steps drawn from the whole recording instead."""
+    target: Annotated[str | None, _argument("TARGET", "the action taken")] = None
+    """The number whose change is measured, as for workbench saliency."""
+    controls: Annotated[int, conf.arg(metavar="N")] = 20
+    """Random changes of the same size that it is compared with."""
+    rollouts: Annotated[int | None, _argument("N")] = None
+    """Also let the agent act with the change held on, N episodes, and the same without."""
+    seed: Annotated[int, conf.arg(metavar="N")] = 0
+    """Of everything that is drawn, and of the first episode."""
+    imports: Annotated[tuple[str, ...], _argument("MODULE ...")] = ()
+    """Import these first: code of an agent or an environment that the recording names, which you trust."""
+    trust_pickle: Switch = False
+    """Let the agent's file inside the recording run its own code. Only for recordings of your own agents."""
+    json: Switch = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppOptions:
     """Serve the dashboard on this machine's loopback address."""
 
@@ -213,6 +259,7 @@ Options = (
     | Annotated[InfoOptions, conf.subcommand("info")]
     | Annotated[ExportOptions, conf.subcommand("export")]
     | Annotated[SaliencyOptions, conf.subcommand("saliency")]
+    | Annotated[InterveneOptions, conf.subcommand("intervene")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
 

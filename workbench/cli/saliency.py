@@ -1,19 +1,17 @@
 """`workbench saliency`: what recorded decisions rest on, with the evidence."""
 
-import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.options import SaliencyOptions, UsageError
 from workbench.cli.progress import TerminalProgress
+from workbench.cli.steps import chosen_rows, import_modules
 from workbench.cli.table import format_table, to_json
-from workbench.errors import WorkbenchError
 from workbench.printable import printable
 
 if TYPE_CHECKING:
     from workbench.analyses.saliency import Case, SaliencyMaps
     from workbench.analyses.saliency.evidence import Evidence
-    from workbench.recording import Recording
 
 STRONGEST = 10
 """Regions that are listed."""
@@ -25,13 +23,7 @@ def run(options: SaliencyOptions) -> None:
     Raises:
         WorkbenchError: What `prepare`, `saliency` and `evidence` raise; or a module cannot be imported.
     """
-    if options.sample is not None and (options.episode is not None or options.step is not None):
-        raise UsageError("--sample draws the steps itself; leave out --episode and --step, or --sample.")
-    for name in options.imports:
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise WorkbenchError(f"The module {name!r} cannot be imported: {error}.") from error
+    import_modules(options.imports)
     from workbench.analyses.saliency import prepare, saliency
     from workbench.analyses.saliency.evidence import evidence
     from workbench.recording import open_recording
@@ -41,7 +33,7 @@ def run(options: SaliencyOptions) -> None:
     try:
         case = prepare(
             recording,
-            _rows(recording, options),
+            chosen_rows(recording, options.episode, options.step, options.sample, options.seed),
             policy=recording.policy(trust_pickle=options.trust_pickle),
             target=options.target,
             layer=options.layer,
@@ -65,27 +57,6 @@ def run(options: SaliencyOptions) -> None:
         sys.stdout.write("\n\n".join(_describe(case, maps, known) for maps, known in found) + "\n")
     if options.out is not None:
         _write(options, case, *found[0])
-
-
-def _rows(recording: "Recording", options: SaliencyOptions) -> Any:
-    import numpy as np
-
-    if options.sample is not None:
-        if options.sample < 1:
-            raise UsageError(f"--sample must be at least 1; it is {options.sample}.")
-        count = min(options.sample, len(recording))
-        return np.sort(np.random.default_rng(options.seed).choice(len(recording), count, replace=False))
-    if not recording.number_of_episodes:
-        raise WorkbenchError(f"{options.recording} holds no step.")
-    from workbench.analyses.opening import opening_episode
-
-    number = options.episode if options.episode is not None else opening_episode(recording).number
-    episode, step = recording.episode(number), options.step or 0
-    if not 0 <= step < episode.length:
-        raise WorkbenchError(
-            f"Episode {number} has no step {step}: it has {episode.length}, numbered from 0 to {episode.length - 1}."
-        )
-    return int(episode.rows[step])
 
 
 def _describe(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> str:

@@ -1,0 +1,73 @@
+"""Which recorded steps a command is about, and the code that its agent needs."""
+
+import importlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from workbench.cli.options import UsageError
+from workbench.errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.recording import Recording
+
+
+def import_modules(names: Sequence[str]) -> None:
+    """Import what somebody trusts.
+
+    Raises:
+        WorkbenchError: It cannot be imported.
+    """
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise WorkbenchError(f"The module {name!r} cannot be imported: {error}.") from error
+
+
+def chosen_rows(recording: "Recording", episode: int | None, step: int | None, sample: int | None, seed: int) -> Any:
+    """Rows of the recording's steps, `[S]`: one step, or a sample of all of them.
+
+    Raises:
+        WorkbenchError: There is no such step, or both were asked for.
+    """
+    import numpy as np
+
+    if sample is not None:
+        if episode is not None or step is not None:
+            raise UsageError("--sample draws the steps itself; leave out --episode and --step, or --sample.")
+        if sample < 1:
+            raise UsageError(f"--sample must be at least 1; it is {sample}.")
+        count = min(sample, len(recording))
+        return np.sort(np.random.default_rng(seed).choice(len(recording), count, replace=False))
+    if not recording.number_of_episodes:
+        raise WorkbenchError(f"{recording.path} holds no step.")
+    from workbench.analyses.opening import opening_episode
+
+    number = episode if episode is not None else opening_episode(recording).number
+    return np.array([row_of(recording, number, step or 0)])
+
+
+def row_of(recording: "Recording", number: int, step: int) -> int:
+    """The row of a step of an episode.
+
+    Raises:
+        WorkbenchError: There is none.
+    """
+    episode = recording.episode(number)
+    if not 0 <= step < episode.length:
+        raise WorkbenchError(
+            f"Episode {number} has no step {step}: it has {episode.length}, numbered from 0 to {episode.length - 1}."
+        )
+    return int(episode.rows[step])
+
+
+def named_row(recording: "Recording", text: str, option: str) -> int:
+    """The row that `K:T` names.
+
+    Raises:
+        WorkbenchError: It is not of that form, or there is no such step.
+    """
+    number, colon, step = text.partition(":")
+    if not colon or not number.isdecimal() or not step.isdecimal():
+        raise UsageError(f"{option} takes EPISODE:STEP, such as 3:17; came {text!r}.")
+    return row_of(recording, int(number), int(step))
