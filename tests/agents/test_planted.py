@@ -42,5 +42,5 @@ def test_the_page_names_every_organism_and_method() -> None:
         }
     }
     text = page(table)
-    assert "| `gradient` | 0.883 | 1 | 0.88 [0.8" in text
+    assert "| `gradient` | 0.883 | 1 | 0.88 [0.76, 1.01] |" in text
     assert "sarfa" not in text

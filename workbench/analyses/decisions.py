@@ -16,6 +16,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from workbench.analyses.exclusive import exclusively
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Inputs, Policy, PolicyOutput, State
 
@@ -28,6 +29,8 @@ Values: TypeAlias = Mapping[str, Tensor]
 AS_IT_IS, CHANNELS_LAST, NO_CHANNELS = "as it is", "channels last", "no channels"
 SMALLEST_PICTURE = 16
 """Pixels a side from which two axes without channels are taken for a picture."""
+MOST_AT_A_TIME = 512
+"""Decisions that go through the network together where nobody says how many."""
 MOST_DECISIONS = 65_536
 """Decisions that are held in memory at a time."""
 
@@ -135,14 +138,23 @@ class Decisions:
     def _as_taken(self, inputs: Values) -> Inputs:
         return as_inputs({name: back(tensor, self.layouts.get(name, AS_IT_IS)) for name, tensor in inputs.items()})
 
+    @torch.no_grad()
+    def answer(self) -> PolicyOutput:
+        """What the policy says of the decisions as they are, without gradients, some hundred at a time."""
+        parts = []
+        with exclusively(self.policy):
+            for start in range(0, len(self), MOST_AT_A_TIME):
+                index = torch.arange(start, min(start + MOST_AT_A_TIME, len(self)))
+                parts.append(self.run({name: tensor[index] for name, tensor in self.inputs.items()}, index))
+        return joined(parts)
+
     def largest_disagreement(self) -> float:
         """How far the policy's answers are from the recorded ones: the largest absolute difference over all of them.
 
         Rounding (batches of another size) makes some 1e-6; more says that this is not the policy that acted, or that
         its memory was not recorded. NaN where nothing was recorded to compare with.
         """
-        with torch.no_grad():
-            output = self.run(self.inputs, torch.arange(len(self)))
+        output = self.answer()
         said: dict[str, Tensor] = dict(output.distribution)
         if output.value is not None:
             said["value"] = output.value
@@ -181,6 +193,22 @@ def _take(observations: Any, places: npt.NDArray[np.int64]) -> Any:
     if isinstance(observations, Mapping):
         return {key: _take(part, places) for key, part in observations.items()}
     return observations[places]
+
+
+def joined(parts: Sequence[PolicyOutput]) -> PolicyOutput:
+    """Several batches' answers as one; without recurrent state."""
+
+    def join(name: str) -> Tensor | None:
+        tensors = [getattr(part, name) for part in parts]
+        return None if tensors[0] is None else torch.cat(tensors)
+
+    return PolicyOutput(
+        logits=join("logits"),
+        mean=join("mean"),
+        log_std=join("log_std"),
+        q_values=join("q_values"),
+        value=join("value"),
+    )
 
 
 def as_values(inputs: Inputs) -> dict[str, Tensor]:

@@ -1,6 +1,6 @@
 """Means with intervals, and rank correlations: what an evidence is stated in.
 
-Steps of one episode resemble each other, so intervals are had by drawing whole episodes again (cluster bootstrap).
+Steps of one episode resemble each other, so intervals go by how much whole episodes differ.
 
 Axis legend: S decisions, G regions.
 """
@@ -10,11 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from workbench.recording.beta_distribution import student_quantile
+
 FloatArray = npt.NDArray[np.float64]
 
-RESAMPLES = 2_000
 FEWEST_EPISODES = 5
-"""A bootstrap of fewer groups gives intervals that are far too narrow."""
+"""Of fewer, nothing can be said of others."""
+ALIKE = 1e-9
+"""Numbers that differ by less than this share of the largest are the same but for rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,13 +26,13 @@ class Estimate:
 
     mean: float
     low: float | None
-    """Lower end of the 95 % interval; None where there are fewer than 5 episodes, or all numbers are alike: drawing so
-    few again says nothing about others."""
+    """Lower end of the 95 % interval; None where there are fewer than 5 episodes, or all numbers are alike: they tell
+    nothing of others."""
     high: float | None
     steps: int
     """n: numbers that the mean is taken over; those that are not defined (NaN) are left out."""
     episodes: int
-    """Episodes that they come from, which were drawn again."""
+    """Episodes that they come from."""
 
     def above(self, level: float) -> bool:
         """Whether the whole interval lies above a level; False where there is no interval."""
@@ -49,13 +52,16 @@ class Estimate:
         return f"{self.mean:.3g} (95 % interval {self.low:.3g} to {self.high:.3g}; {counts})".replace("-", "−")
 
 
-def estimate(numbers: npt.ArrayLike, episodes: npt.ArrayLike, seed: int = 0) -> Estimate:
-    """The mean of `[S]` numbers with a 95 % percentile interval of a bootstrap over episodes.
+def estimate(numbers: npt.ArrayLike, episodes: npt.ArrayLike) -> Estimate:
+    """The mean of `[S]` numbers with a 95 % interval by Student's t over episodes.
+
+    The mean is the ratio of two sums over E episodes, of their numbers and of how many these are; its standard error is
+    √(E/(E − 1) · Σ (sum − mean · count)²) ÷ S (the ratio estimator of cluster samples; Cochran 1977, chapter 11), and
+    the interval is mean ± t(E − 1) times that.
 
     Args:
         numbers: `[S]`; NaN where a number is not defined.
         episodes: `[S]`, which episode each is of.
-        seed: Of the bootstrap.
     """
     values, groups = np.asarray(numbers, np.float64), np.asarray(episodes)
     defined = np.isfinite(values)
@@ -64,13 +70,12 @@ def estimate(numbers: npt.ArrayLike, episodes: npt.ArrayLike, seed: int = 0) -> 
         return Estimate(mean=float("nan"), low=None, high=None, steps=0, episodes=0)
     _, places = np.unique(groups, return_inverse=True)
     sums, counts = np.bincount(places, values), np.bincount(places)
-    mean = float(values.mean())
-    if len(counts) < FEWEST_EPISODES or np.ptp(values) == 0:
-        return Estimate(mean=mean, low=None, high=None, steps=len(values), episodes=len(counts))
-    drawn = np.random.default_rng(seed).integers(0, len(counts), (RESAMPLES, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Estimate(mean=mean, low=float(low), high=float(high), steps=len(values), episodes=len(counts))
+    mean, count = float(values.mean()), len(counts)
+    if count < FEWEST_EPISODES or np.ptp(values) <= ALIKE * max(1e-300, float(np.abs(values).max())):
+        return Estimate(mean=mean, low=None, high=None, steps=len(values), episodes=count)
+    error = float(np.sqrt(count / (count - 1) * ((sums - mean * counts) ** 2).sum()) / len(values))
+    half = student_quantile(0.95, count - 1) * error
+    return Estimate(mean=mean, low=mean - half, high=mean + half, steps=len(values), episodes=count)
 
 
 def ranks(values: npt.ArrayLike) -> FloatArray:

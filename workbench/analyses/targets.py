@@ -23,6 +23,9 @@ from torch import Tensor
 from workbench.errors import WorkbenchError
 from workbench.policies.types import PolicyOutput, Target
 
+MASKED = -1e7
+"""Logits below this are those of actions that a mask forbids."""
+
 Options: TypeAlias = tuple[int, ...]
 """How many options each component of a discrete action has; a bit has two."""
 
@@ -173,6 +176,31 @@ def offered_targets(
     return [find_target(name, policy_output, action_space, action_names) for name in dict.fromkeys(names)]
 
 
+def account_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> tuple[str, Tensor]:
+    """What a policy says of its actions, and what that is.
+
+    Args:
+        output: Of n rows.
+        action_space: Its actions.
+
+    Returns:
+        `probability` of each option within its component (of a bit: unset, set), `[n, A]`; or `q`; or `mean` `[n, D]`.
+    """
+    if output.mean is not None:
+        return "mean", output.mean
+    if output.q_values is not None:
+        return "q", output.q_values
+    return "probability", _Actions(action_space, None).log_probabilities(output).exp()
+
+
+def modes_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> Tensor:
+    """The likeliest (or best) option of each component, `[n, C]`; the means `[n, D]` of continuous actions."""
+    if output.mean is not None:
+        return output.mean
+    actions = _Actions(action_space, None)
+    return torch.stack([part.argmax(dim=1) for part in actions.split(actions.scores(output))], dim=1)
+
+
 def target_of(target: AnyTarget, output: PolicyOutput, taken: Tensor) -> Tensor:
     """The number being explained, `[n]`, of an answer to n rows.
 
@@ -256,7 +284,8 @@ class _Actions:
         component, dot, option = text.partition(".")
         if len(self.options) == 1:
             # A number alone is the action as the environment takes it.
-            component, option = "0", str(int(text) - self.first) if not dot and text.isdecimal() else ""
+            whole = not dot and text.removeprefix("-").isdecimal()
+            component, option = "0", str(int(text) - self.first) if whole else ""
         elif self.binary and not dot:
             option = "1"
         known = component.isdecimal() and option.isdecimal() and int(component) < len(self.options)
@@ -295,11 +324,15 @@ class _Actions:
 
 
 def _log_odds(logits: Tensor) -> Tensor:
-    """`[n, options]`; the others' sum is taken without the option: 1 − p would be 0 where p rounds to 1."""
+    """`[n, options]`; the others' sum is taken without the option: 1 − p would be 0 where p rounds to 1.
+
+    Options that are masked count as absent. Where no other is left there is nothing to decide, and the log-odds are 0.
+    """
     options = logits.shape[-1]
-    others = logits.unsqueeze(-2).expand(-1, options, -1)
-    own = torch.eye(options, dtype=torch.bool, device=logits.device)
-    return logits - others.masked_fill(own, -torch.inf).logsumexp(dim=-1)
+    absent = torch.eye(options, dtype=torch.bool, device=logits.device) | (logits <= MASKED).unsqueeze(-2)
+    alone = absent.all(dim=-1) | (logits <= MASKED)
+    others = logits.unsqueeze(-2).expand(-1, options, -1).masked_fill(absent & ~alone.unsqueeze(-1), -torch.inf)
+    return torch.where(alone, torch.zeros_like(logits), logits - others.logsumexp(dim=-1))
 
 
 _Function: TypeAlias = Callable[[PolicyOutput, Tensor], Tensor]
@@ -346,9 +379,17 @@ def _of_actions(row: TargetKind, rest: str, actions: _Actions) -> NamedTarget:
 
 
 def _split_pair(rest: str, actions: _Actions) -> tuple[str, str]:
-    """Names may hold dashes themselves: take the split whose two sides are names."""
+    """Names and numbers may hold dashes themselves: take the split whose two sides are actions."""
+
+    def known(text: str) -> bool:
+        try:
+            actions.place(text)
+        except WorkbenchError:
+            return False
+        return True
+
     for place, letter in enumerate(rest):
-        if letter == "-" and (place == 0 or rest[:place] in actions.names) and rest[place + 1 :] in actions.names:
+        if letter == "-" and (place == 0 or known(rest[:place])) and known(rest[place + 1 :]):
             return rest[:place], rest[place + 1 :]
     first, _, second = rest.partition("-")
     return first, second

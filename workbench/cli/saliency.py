@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.analyses.saliency import Case, SaliencyMaps
     from workbench.analyses.saliency.evidence import Evidence
 
+SUFFIXES = (".png", ".svg", ".pdf", ".npz")
 STRONGEST = 10
 """Regions that are listed."""
 
@@ -23,6 +24,8 @@ def run(options: SaliencyOptions) -> None:
     Raises:
         WorkbenchError: What `prepare`, `saliency` and `evidence` raise; or a module cannot be imported.
     """
+    if options.out is not None and options.out.suffix.lower() not in SUFFIXES:
+        raise UsageError(f"--out takes a name that ends in {', '.join(SUFFIXES)}; came {options.out.name!r}.")
     import_modules(options.imports)
     from workbench.analyses.saliency import prepare, saliency
     from workbench.analyses.saliency.evidence import evidence
@@ -166,8 +169,6 @@ def _write(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: 
 
     assert options.out is not None
     suffix = options.out.suffix.lower()
-    if suffix not in (".png", ".svg", ".pdf", ".npz"):
-        raise UsageError(f"--out takes a name that ends in .png, .svg, .pdf or .npz; came {options.out.name!r}.")
     with writing(options.out, overwrite=options.overwrite) as partial:
         if suffix == ".npz":
             arrays: dict[str, Any] = {

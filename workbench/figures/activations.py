@@ -9,7 +9,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workbench.figures.style import VALUE, colour_scale, plain_axes
+from workbench.figures.style import VALUE, colour_scale, literal, plain_axes
 
 MOST_BARS = 128
 MAPS_RATIO = 4.0
@@ -29,7 +29,7 @@ def draw_maps(axis: Axes, maps: npt.ArrayLike, *, low: float, high: float, title
     image = axis.imshow(canvas, interpolation="nearest", **colour_scale(low, high))
     axis.set_axis_off()
     axis.set_anchor("W")
-    axis.set_title(title, fontsize=10, loc="left")
+    axis.set_title(literal(title), fontsize=10, loc="left")
     if axis.figure is not None:
         bar = axis.figure.colorbar(image, ax=axis, shrink=0.8, pad=0.01)
         bar.set_label("activation", fontsize=9)

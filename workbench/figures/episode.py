@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from workbench.analyses.distributions import ActionDistribution, ActionInterval
 from workbench.analyses.episode import EpisodeSummary
-from workbench.figures.style import ENTROPY, OTHER, REWARD, TAKEN, VALUE, plain_axes
+from workbench.figures.style import ENTROPY, OTHER, REWARD, TAKEN, VALUE, literal, plain_axes
 
 _MARKS = {"value_drop": "v", "high_entropy": "D", "against_mode": "x"}
 
@@ -41,7 +41,7 @@ def episode_timeline(summary: EpisodeSummary, step: int | None = None, *, title:
     rows = timeline_rows(summary)
     figure = Figure(figsize=(9, 0.6 + 1.4 * rows), layout="constrained")
     draw_timeline(list(figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]), summary, step)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(literal(title), fontsize=10)
     return figure
 
 
@@ -97,7 +97,7 @@ def draw_action(
             low, high = min(bounds[0].min(), taken.min()), max(bounds[1].max(), taken.max())
             axis.set_xlim(low - 0.02 * (high - low), high + 0.02 * (high - low))
         plain_axes(axis, xlabel=label)
-    axis.set_yticks(places, list(names), fontsize=8)
+    axis.set_yticks(places, list(map(literal, names)), fontsize=8)
     axis.set_ylim(len(names) - 0.4, -0.6)
 
 

@@ -4,7 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from workbench.analyses.intervention.state_edits import PolicyField
-from workbench.figures.style import REWARD, VALUE
+from workbench.figures.style import REWARD, VALUE, literal
 
 ANOTHER = "#00805c"
 
@@ -18,10 +18,10 @@ def draw_field(axis: Axes, field: PolicyField, *, title: str = "") -> None:
         scale_units="xy", scale=1.15, width=0.006, pivot="mid",
     )  # fmt: skip
     for (name, (row, column)), colour in zip(field.places.items(), (REWARD, ANOTHER, "#7a7a7a"), strict=False):
-        axis.plot(column, row, "o", color=colour, markersize=8, label=name.replace("_", " "))
+        axis.plot(column, row, "o", color=colour, markersize=8, label=literal(name.replace("_", " ")))
     axis.set_xticks([])
     axis.set_yticks([])
-    axis.set_title(title, fontsize=10, loc="left")
+    axis.set_title(literal(title), fontsize=10, loc="left")
     if field.places:
         axis.legend(fontsize=8, frameon=False, loc="upper left", bbox_to_anchor=(0, -0.01), ncols=3)
 

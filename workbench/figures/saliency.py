@@ -23,7 +23,7 @@ from workbench.analyses.saliency import SaliencyMaps
 from workbench.analyses.saliency.causal import CausalCheck
 from workbench.analyses.saliency.evidence import Evidence
 from workbench.analyses.saliency.fidelity import Fidelity
-from workbench.figures.style import DIVERGING, REWARD, SEQUENTIAL, VALUE, plain_axes
+from workbench.figures.style import DIVERGING, REWARD, SEQUENTIAL, VALUE, literal, plain_axes
 
 SMALLEST_SIDE = 360
 """Pixels of an overlay's longer side, at least."""
@@ -127,7 +127,7 @@ def draw_bars(axis: Axes, maps: SaliencyMaps, place: int, *, most: int = MOST_BA
     colours = [VALUE if score >= 0 else REWARD for score in shown]
     axis.barh(np.arange(len(order)), shown, color=colours)
     axis.axvline(0, color="black", linewidth=0.6)
-    axis.set_yticks(np.arange(len(order)), [maps.region_names[index] for index in order], fontsize=8)
+    axis.set_yticks(np.arange(len(order)), [literal(maps.region_names[index]) for index in order], fontsize=8)
     axis.invert_yaxis()
     more = "" if len(order) == len(scores) else f" ({len(order)} strongest of {len(scores)})"
     plain_axes(axis, xlabel=_unit("attribution", maps.unit), title=f"attribution{more}")
@@ -180,7 +180,7 @@ def saliency_figure(seen: SeenStep, maps: SaliencyMaps, evidence: Evidence, plac
         place: Which decision of `maps`.
     """
     figure = Figure(figsize=(12.5, 6.6), layout="constrained")
-    figure.suptitle(seen.title, fontsize=11)
+    figure.suptitle(literal(seen.title), fontsize=11)
     upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1.15, 1)), dtype=object)
     if seen.picture is not None and maps.layer is None:
         left, right, bars = upper.subplots(1, 3, width_ratios=(1, 1.15, 1.2))
@@ -188,7 +188,7 @@ def saliency_figure(seen: SeenStep, maps: SaliencyMaps, evidence: Evidence, plac
         left.imshow(seen.picture, cmap="gray", interpolation="nearest")
         left.set_title("what it saw", fontsize=10, loc="left")
         right.imshow(overlay(seen.picture, heat, signed=maps.signed), interpolation="nearest")
-        right.set_title(f"{maps.method} of {maps.target}", fontsize=10, loc="left")
+        right.set_title(literal(f"{maps.method} of {maps.target}"), fontsize=10, loc="left")
         for axis in (left, right):
             axis.set_axis_off()
         most = float(np.abs(heat).max()) or 1.0
@@ -269,7 +269,7 @@ def evidence_rows(evidence: Evidence) -> list[EvidenceRow]:
         (
             "causal check (rank correlation)",
             _words(causal.correlation),
-            f"shuffled map: {_words(causal.shuffled)}",
+            f"shuffled map: {causal.shuffled.mean:.2g}; plain input: {_words(causal.plain)}",
             causal.verdict,
         ),
     ]

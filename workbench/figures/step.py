@@ -13,7 +13,7 @@ from workbench.analyses.distributions import ActionInterval
 from workbench.analyses.episode import EpisodeSummary
 from workbench.figures.activations import draw_layer
 from workbench.figures.episode import draw_action, draw_timeline, timeline_rows
-from workbench.figures.style import VALUE, plain_axes
+from workbench.figures.style import VALUE, literal, plain_axes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def step_figure(view: StepView) -> Figure:
     """Draw one step of an episode."""
     rows = timeline_rows(view.summary)
     figure = Figure(figsize=(10, 3.2 + 1.1 * rows + (2.4 if view.layer is not None else 0)), layout="constrained")
-    figure.suptitle(view.title, fontsize=11)
+    figure.suptitle(literal(view.title), fontsize=11)
     heights = [2.6, 1.1 * rows] + ([2.4] if view.layer is not None else [])
     parts = np.atleast_1d(np.asarray(figure.subfigures(len(heights), 1, height_ratios=heights), dtype=object))
     left, right = parts[0].subplots(1, 2)
@@ -83,5 +83,5 @@ def _draw_seen(axis: Axes, view: StepView) -> None:
     axis.axvline(0, color="black", linewidth=0.6)
     plain_axes(axis, xlabel="value of each component, in its own unit", title="observation")
     if len(view.observation_names) == len(values):
-        axis.set_yticks(np.arange(len(values)), list(view.observation_names), fontsize=8)
+        axis.set_yticks(np.arange(len(values)), list(map(literal, view.observation_names)), fontsize=8)
     axis.invert_yaxis()

@@ -9,14 +9,19 @@ VALUE, REWARD, ENTROPY, TAKEN, OTHER = "#0072b2", "#c25400", "#00805c", "#c25400
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
 
 
+def literal(text: str) -> str:
+    """A text from a recording, of which matplotlib makes no formula."""
+    return text.replace("$", r"\$")
+
+
 def plain_axes(axes: Axes, **labels: str) -> Axes:
     """Take away the frame's upper and right side, and set `xlabel`, `ylabel`, `title`."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8)
     if "title" in labels:
-        axes.set_title(labels["title"], fontsize=10, loc="left")
-    axes.set_xlabel(labels.get("xlabel", ""), fontsize=9)
-    axes.set_ylabel(labels.get("ylabel", ""), fontsize=9)
+        axes.set_title(literal(labels["title"]), fontsize=10, loc="left")
+    axes.set_xlabel(literal(labels.get("xlabel", "")), fontsize=9)
+    axes.set_ylabel(literal(labels.get("ylabel", "")), fontsize=9)
     return axes
 
 

@@ -176,7 +176,10 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
             st.image(enlarge(picture), width="stretch")
         elif numbers is not None:
             st.table(
-                {"number": list(numbers), "value": [f"{value:.4g}".replace("-", "−") for value in numbers.values()]}
+                {
+                    "number": [plain(name) for name in numbers],
+                    "value": [f"{value:.4g}".replace("-", "−") for value in numbers.values()],
+                }
             )
 
 

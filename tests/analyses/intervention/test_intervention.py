@@ -85,7 +85,7 @@ def test_ablating_the_unit_that_decides_does_what_it_must(planted: tuple[Recordi
         # The other units do not reach the first logit.
         assert np.abs(found.controls).max() < 1e-6
         assert found.chance == 1 / 21
-        assert "more than random changes" in found.verdict
+        assert found.verdict == "changes the decision more than random changes of as many units do"
     drawn = effect_of(planted, ablate("hidden", [2], hidden, how="resample", seed=4))
     assert np.abs(drawn.after[:, None] / 6 - x2[None]).min(axis=1).max() < 1e-5
 
@@ -241,3 +241,40 @@ def test_what_cannot_be_changed_is_said(planted: tuple[Recording, Any]) -> None:
     ):
         with pytest.raises(WorkbenchError, match=expected):
             make()
+
+
+@pytest.mark.parametrize("kind", ["multi-discrete actions", "multi-binary actions"])
+def test_each_component_of_an_action_has_its_own_probabilities(kind: str, tmp_path: Path) -> None:
+    recording, policy = record_kind(kind, tmp_path)
+    layer = "action_net"
+    values = layer_values(recording, policy, layer, np.arange(20))
+    direction = torch.zeros(values.shape[1])
+    direction[-1] = 1.0
+    found = decision_effect(recording, policy, np.arange(20), [steer(layer, direction, 100.0)])
+    options = 5 if kind.startswith("multi-discrete") else 6
+    assert found.account_after.shape == (20, options)
+    # The last option of the last component (the last bit being set) is certain now; other components are as before.
+    np.testing.assert_allclose(found.account_after[:, -1], 1.0, atol=1e-6)
+    np.testing.assert_allclose(found.account_after[:, :-2], found.account_before[:, :-2], atol=1e-6)
+    np.testing.assert_array_equal(found.flipped, found.account_before[:, -1] < 0.5)
+
+
+def test_there_is_no_control_where_no_other_units_are_left(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    for units in (None, [0, 1, 2]):
+        found = effect_of(planted, ablate("hidden", units, hidden))
+        assert not len(found.controls)
+        assert found.verdict == "no control: there is no random change of as many units"
+    assert len(effect_of(planted, ablate("hidden", [0, 2], hidden)).controls) == 20
+
+
+def test_resampling_gives_the_same_decision_the_same_donor(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    change = ablate("hidden", [2], hidden, how="resample", seed=1)
+    first, second = (effect_of(planted, change).after for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    few = effect_of(planted, change, rows=[40, 3])
+    np.testing.assert_allclose(few.after, first[[40, 3]], atol=1e-5)
+    assert len(set(np.round(first, 3))) > 20

@@ -30,7 +30,8 @@ def check_method(case: Case, method: str) -> None:
     assert all(np.isfinite(array).all() for array in maps.values.values())
     assert maps.regions.shape == (count, len(maps.region_names))
     # Every number belongs to one region, so nothing is lost when they are summed up.
-    total = sum(array.reshape(count, -1).astype(np.float64).sum(axis=1) for array in maps.values.values())
+    added = [array if row.signed else np.abs(array) for array in maps.values.values()]
+    total = sum(array.reshape(count, -1).astype(np.float64).sum(axis=1) for array in added)
     np.testing.assert_allclose(maps.regions.sum(axis=1), total, rtol=1e-4, atol=1e-5)
     if row.complete and "completeness_gap" not in maps.facts:
         np.testing.assert_allclose(total, maps.facts["difference"], rtol=1e-4, atol=1e-5)

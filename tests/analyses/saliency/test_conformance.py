@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 pytest.importorskip("sb3_contrib")
 torch.set_num_threads(1)
 
-FAST = {"coalitions": 40, "masks": 60, "copies": 4, "draws": 8}
+FAST = {"coalitions": 200, "masks": 60, "copies": 4, "draws": 8}
 LAYERS = {"image": "features_extractor.cnn.2", "recurrent": "lstm_actor", "q-values": "q_net.q_net.1"}
 
 

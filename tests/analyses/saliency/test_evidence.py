@@ -19,7 +19,7 @@ from workbench.analyses.saliency.evidence import evidence
 from workbench.analyses.saliency.fidelity import fidelity, order_of
 from workbench.analyses.saliency.sanity import agreement, parametric_layers, sanity_check, stability
 from workbench.errors import WorkbenchError
-from workbench.policies import PolicyOutput
+from workbench.policies import ModulePolicy, PolicyOutput
 
 torch.set_num_threads(1)
 
@@ -111,14 +111,26 @@ def test_the_effects_are_those_of_patching(case: Case, right: SaliencyMaps) -> N
     np.testing.assert_allclose(found.effects, expected, atol=1e-5)
 
 
-def test_randomised_weights_flag_a_map_that_ignores_them(tmp_path: Path) -> None:
-    recording, policy = record_kind("image", tmp_path)
-    case = prepare(recording, [0, 6, 11, 18], policy=policy, patch=6)
+def test_a_map_that_depends_on_the_weights_is_not_flagged(tmp_path: Path) -> None:
+    """What was learned here is that the first inputs count more: gradients say so, and no longer when all is random."""
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(torch.nn.Linear(12, 32), torch.nn.ReLU(), torch.nn.Linear(32, 3))
+    with torch.no_grad():
+        network[0].weight.mul_(10.0 ** (-torch.arange(12) / 3.0))
+    policy = ModulePolicy(
+        network,
+        spaces.Box(-1.0, 1.0, (12,), np.float32),
+        spaces.Discrete(3),
+        forward=lambda module, inputs, state, starts: PolicyOutput(logits=module(inputs), value=inputs[:, 0]),
+    )
+    case = prepare(record_policy(policy, tmp_path / "x.zarr"), [0, 6, 11, 18], policy=policy, target="logit:0")
     weights = {name: tensor.clone() for name, tensor in policy.module.state_dict().items()}
-    gradient = sanity_check(case, saliency(case, "gradient"))
-    assert not gradient.flagged
-    assert gradient.verdict.startswith("depends on the weights")
-    assert len(gradient.stages) <= 6
+    found = sanity_check(case, saliency(case, "gradient"))
+    assert found.stages == ("2", "0")
+    assert np.nanmean(found.similarities[0]) > 0.9
+    assert found.similarity.mean < 0.4
+    assert not found.flagged
+    assert found.verdict.startswith("depends on the weights")
     for name, tensor in policy.module.state_dict().items():
         assert torch.equal(tensor, weights[name])
 
@@ -193,18 +205,19 @@ def test_ranks_and_their_correlation_are_scipys() -> None:
 
 
 def test_intervals_cover_the_mean_of_episodes() -> None:
-    """Of 200 samples of 20 episodes, some 95 % of the intervals hold the true mean: between 86 and 99 %."""
+    """Of 400 samples some 95 % of the intervals hold the true mean, of 5 episodes as of 20: between 92 and 98 %."""
     generator = np.random.default_rng(0)
-    episodes = np.repeat(np.arange(20), 5)
-    held = 0
-    for seed in range(200):
-        # Steps of an episode share most of what they deviate by.
-        numbers = np.repeat(generator.normal(size=20), 5) + 0.2 * generator.normal(size=100)
-        found = estimate(numbers, episodes, seed)
-        assert found.low is not None
-        assert found.high is not None
-        held += found.low <= 0 <= found.high
-    assert 0.86 <= held / 200 <= 0.99
+    for count in (5, 8, 20):
+        episodes, held = np.repeat(np.arange(count), 5), 0
+        for _ in range(400):
+            # Steps of an episode share most of what they deviate by.
+            found = estimate(
+                np.repeat(generator.normal(size=count), 5) + 0.2 * generator.normal(size=5 * count), episodes
+            )
+            assert found.low is not None
+            assert found.high is not None
+            held += found.low <= 0 <= found.high
+        assert 0.92 <= held / 400 <= 0.98
 
 
 def test_an_estimate_leaves_out_what_is_not_defined() -> None:
@@ -221,3 +234,31 @@ def test_the_baseline_is_what_it_says(case: Case) -> None:
     np.testing.assert_allclose(mean[0], case.setting.background.decisions.inputs[""].mean(dim=0), atol=1e-7)
     drawn = baseline_values("random_step", case.question, case.setting.background, seed=1)[""]
     assert not (drawn == case.question.values[""]).all(dim=1).any()
+
+
+def test_what_is_drawn_for_a_decision_does_not_depend_on_the_others(case: Case) -> None:
+    from workbench.analyses.saliency.maps import some_of
+
+    few, places = some_of(case, 7)
+    for method in ("expected_gradients", "smooth_grad"):
+        np.testing.assert_allclose(
+            saliency(few, method).regions, saliency(case, method).regions[places], rtol=1e-4, atol=1e-6
+        )
+
+
+def test_without_noise_a_map_is_perfectly_stable(tmp_path: Path) -> None:
+    policy = linear()
+    recording = record_policy(policy, tmp_path / "x.zarr")
+    case = prepare(recording, np.arange(20), policy=policy, target="logit:0", baseline="random_step")
+    for method, options in (("feature_ablation", {}), ("rise", {"masks": 16})):
+        assert stability(case, saliency(case, method, **options), noise=0.0).similarity.mean == pytest.approx(1.0)
+
+
+def test_the_background_of_a_random_network_is_its_own(tmp_path: Path) -> None:
+    """What the check read while the weights were random must not stay."""
+    recording, policy = record_kind("q-values", tmp_path)
+    case = prepare(recording, [0, 7], policy=policy, layer="q_net.q_net.1")
+    before = saliency(case, "integrated_gradients").regions
+    fresh = prepare(recording, [0, 7], policy=policy, layer="q_net.q_net.1")
+    sanity_check(fresh, saliency(fresh, "integrated_gradients"))
+    np.testing.assert_array_equal(saliency(fresh, "integrated_gradients").regions, before)

@@ -108,9 +108,9 @@ def behaviour_effect(
         with_change=with_change,
         estimates={
             name: (
-                estimate(without[name], groups, seed),
-                estimate(with_change[name], groups, seed),
-                estimate(with_change[name] - without[name], groups, seed),
+                estimate(without[name], groups),
+                estimate(with_change[name], groups),
+                estimate(with_change[name] - without[name], groups),
             )
             for name in chosen
         },

@@ -6,6 +6,7 @@ Axis legend:
     R  recorded steps drawn as a background
 """
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -54,7 +55,8 @@ def ablate(layer: str, units: Sequence[int] | None, like: Tensor, *, how: str = 
         layer: Its name.
         units: Channels of a convolution's output, else units; None takes all.
         like: `[R, ...]`, what the layer gives in other steps of the recording (`layer_values`).
-        how: `zero`; `mean` over `like`; or `resample`: each row gets them from a random step.
+        how: `zero`; `mean` over `like`; or `resample`: each row gets them from a random step. Which one follows from
+            what the layer gives and from the seed, so that the same decision gets the same whenever it is asked for.
         seed: Of what is drawn.
 
     Raises:
@@ -63,7 +65,6 @@ def ablate(layer: str, units: Sequence[int] | None, like: Tensor, *, how: str = 
     chosen = _checked(layer, units, like)
     if how not in ("zero", "mean", "resample"):
         raise WorkbenchError(f"Units are ablated to 'zero', 'mean' or 'resample'; came {how!r}.")
-    generator = torch.Generator().manual_seed(seed)
     mean = like.mean(dim=0)
 
     def edit(output: Tensor) -> Tensor:
@@ -72,16 +73,20 @@ def ablate(layer: str, units: Sequence[int] | None, like: Tensor, *, how: str = 
         elif how == "mean":
             other = mean.to(output).expand_as(output)
         else:
-            other = like[torch.randint(len(like), (len(output),), generator=generator)].to(output)
+            other = like[_donors(output, len(like), seed)].to(output)
         return _with_units(output, other, chosen)
 
     return LayerChange(
         words=f"{_named(units, like)} of {layer} ablated ({how})",
         layer=layer,
         edit=edit,
-        control=lambda random: ablate(
-            layer, _others(chosen, like, random), like, how=how, seed=int(random.integers(2**31))
-        ),
+        control=(
+            lambda random: ablate(
+                layer, _others(chosen or (), like, random), like, how=how, seed=int(random.integers(2**31))
+            )
+        )
+        if _has_others(chosen, like)
+        else None,
     )
 
 
@@ -104,11 +109,12 @@ def patch(layer: str, units: Sequence[int] | None, donor: Tensor, like: Tensor) 
         layer=layer,
         edit=lambda output: _with_units(output, donor.to(output).expand_as(output), chosen),
         # The control of patching all of a layer is patching it from a random step.
-        control=lambda random: patch(
-            layer,
-            None if units is None else _others(chosen, like, random),
-            like[int(random.integers(len(like)))] if units is None else donor,
-            like,
+        control=(
+            (lambda random: patch(layer, None, like[int(random.integers(len(like)))], like))
+            if chosen is None
+            else (lambda random: patch(layer, _others(chosen, like, random), donor, like))
+            if _has_others(chosen, like)
+            else None
         ),
     )
 
@@ -127,7 +133,9 @@ def clamp(layer: str, units: Sequence[int], value: float, like: Tensor) -> Layer
         words=f"{_named(units, like)} of {layer} clamped to {value:g}".replace("-", "−"),
         layer=layer,
         edit=lambda output: _with_units(output, torch.full_like(output, value), chosen),
-        control=lambda random: clamp(layer, _others(chosen, like, random) or units, value, like),
+        control=(lambda random: clamp(layer, _others(chosen or (), like, random), value, like))
+        if _has_others(chosen, like)
+        else None,
     )
 
 
@@ -188,7 +196,7 @@ def set_number(place: int, value: float, name: str | None = None) -> Observation
     """
 
     def edit(observations: Observations) -> Observations:
-        if not isinstance(observations, np.ndarray) or observations.ndim != 2 or place >= observations.shape[1]:
+        if not isinstance(observations, np.ndarray) or observations.ndim != 2 or not 0 <= place < observations.shape[1]:
             came = list(observations.shape[1:]) if isinstance(observations, np.ndarray) else "a dict"
             raise WorkbenchError(f"A number {place} is set in vector observations; these are {came}.")
         changed: npt.NDArray[Any] = observations.copy()
@@ -196,6 +204,12 @@ def set_number(place: int, value: float, name: str | None = None) -> Observation
         return changed
 
     return ObservationChange(words=f"{name or f'number {place}'} shown as {value:g}".replace("-", "−"), edit=edit)
+
+
+def _donors(output: Tensor, count: int, seed: int) -> Tensor:
+    """A number below `count` for each row, by its content: the bits of its values, mixed with the seed."""
+    rows = output.detach().float().cpu().contiguous().flatten(1).numpy()
+    return torch.tensor([zlib.crc32(row.tobytes(), seed & 0xFFFFFFFF) % count for row in rows])
 
 
 def _checked(layer: str, units: Sequence[int] | None, like: Tensor) -> tuple[int, ...] | None:
@@ -217,14 +231,15 @@ def _with_units(output: Tensor, other: Tensor, units: tuple[int, ...] | None) ->
     return changed
 
 
-def _others(units: tuple[int, ...] | None, like: Tensor, random: np.random.Generator) -> list[int] | None:
-    """As many other units, drawn at random; all others where there are fewer."""
-    if units is None:
-        return None
+def _others(units: tuple[int, ...], like: Tensor, random: np.random.Generator) -> list[int]:
+    """As many other units, drawn at random."""
     left = [unit for unit in range(like.shape[1]) if unit not in units]
-    if not left:
-        return list(units)
-    return [int(unit) for unit in random.choice(left, min(len(units), len(left)), replace=False)]
+    return [int(unit) for unit in random.choice(left, len(units), replace=False)]
+
+
+def _has_others(units: tuple[int, ...] | None, like: Tensor) -> bool:
+    """Whether there are as many other units to compare with."""
+    return units is not None and 2 * len(set(units)) <= like.shape[1]
 
 
 def _named(units: Sequence[int] | None, like: Tensor) -> str:

@@ -20,13 +20,15 @@ from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
 from workbench.analyses.intervention.changes import Change, LayerChange
 from workbench.analyses.saliency.question import Question
-from workbench.analyses.targets import AnyTarget, NamedTarget, default_target, target_of, words_of
+from workbench.analyses.targets import AnyTarget, NamedTarget, account_of, default_target, modes_of, target_of, words_of
 from workbench.policies.types import Policy, PolicyOutput
 from workbench.recording.reader import Recording
 
 FloatArray = npt.NDArray[np.float64]
 
 CONTROLS = 20
+LARGEST_CHANCE = 0.05
+"""A change that so large a share of random ones reach is nothing special."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +48,7 @@ class DecisionEffect:
     after: FloatArray
     """`[S]`."""
     account_before: FloatArray
-    """`[S, A]` probabilities of the actions (or Q-values), or `[S, D]` means."""
+    """`[S, A]` probability of each option within its component (of a bit: unset, set), or Q, or `[S, D]` means."""
     account_after: FloatArray
     account: str
     """What these are: `probability`, `q` or `mean`."""
@@ -54,7 +56,7 @@ class DecisionEffect:
     """`[S]`; None for a policy without a critic."""
     value_after: FloatArray | None
     flipped: npt.NDArray[np.bool_]
-    """`[S]`, whether the most likely action is another one; for continuous actions False."""
+    """`[S]`, whether the likeliest option of any component is another one; for continuous actions False."""
     effect: Estimate
     """Mean of after − before."""
     size: Estimate
@@ -76,13 +78,15 @@ class DecisionEffect:
     @property
     def verdict(self) -> str:
         """In words."""
-        if self.above_controls is None:
-            return "no control: there is no random change of the same size"
+        if self.above_controls is None or self.chance is None:
+            return "no control: there is no random change of as many units"
+        if self.chance > LARGEST_CHANCE:
+            return "changes the decision no more than random changes of as many units do"
         if self.above_controls.low is None:
-            return "too few episodes for an interval"
+            return "larger than every control; no interval (fewer than 5 episodes, or all alike)"
         if self.above_controls.above(0):
-            return "changes the decision more than random changes of the same size"
-        return "changes the decision no more than random changes of the same size"
+            return "changes the decision more than random changes of as many units do"
+        return "changes the decision no more than random changes of as many units do"
 
 
 def layer_values(
@@ -131,8 +135,9 @@ def decision_effect(
             changed = ChangedPolicy(policy, random)
             answer = _answer(_seen_by(recording, changed, decisions), changed)
             drawn.append(np.abs(target_of(explained, answer, taken).double().cpu().numpy() - numbers[0]))
-    account, first = _account(before)
-    _, second = _account(after)
+    space = policy.action_space
+    account, first, second = account_of(before, space)[0], *(_numbers(account_of(x, space)[1]) for x in (before, after))
+    flipped = (modes_of(before, space) != modes_of(after, space)).any(dim=1).cpu().numpy()
     change = numbers[1] - numbers[0]
     compared = np.array(drawn).reshape(-1, len(decisions))
     return DecisionEffect(
@@ -148,18 +153,17 @@ def decision_effect(
         account=account,
         value_before=None if before.value is None else before.value.double().cpu().numpy(),
         value_after=None if after.value is None else after.value.double().cpu().numpy(),
-        flipped=np.zeros(len(decisions), bool) if account == "mean" else first.argmax(axis=1) != second.argmax(axis=1),
-        effect=estimate(change, decisions.episodes, seed),
-        size=estimate(np.abs(change), decisions.episodes, seed),
+        flipped=np.zeros(len(decisions), bool) if account == "mean" else flipped,
+        effect=estimate(change, decisions.episodes),
+        size=estimate(np.abs(change), decisions.episodes),
         controls=compared,
-        above_controls=estimate(np.abs(change) - compared.mean(axis=0), decisions.episodes, seed) if drawn else None,
+        above_controls=estimate(np.abs(change) - compared.mean(axis=0), decisions.episodes) if drawn else None,
         seed=seed,
     )
 
 
 def _answer(decisions: Decisions, policy: Policy) -> PolicyOutput:
-    with exclusively(policy):
-        return replace(decisions, policy=policy).run(decisions.inputs, torch.arange(len(decisions)))
+    return replace(decisions, policy=policy).answer()
 
 
 def _seen_by(recording: Recording, policy: ChangedPolicy, decisions: Decisions) -> Decisions:
@@ -179,10 +183,5 @@ def _random_changes(changes: Sequence[Change], generator: np.random.Generator) -
     return found or None
 
 
-def _account(output: PolicyOutput) -> tuple[str, FloatArray]:
-    if output.logits is not None:
-        return "probability", output.logits.softmax(dim=-1).double().cpu().numpy()
-    if output.q_values is not None:
-        return "q", output.q_values.double().cpu().numpy()
-    assert output.mean is not None
-    return "mean", output.mean.double().cpu().numpy()
+def _numbers(tensor: Tensor) -> FloatArray:
+    return tensor.double().cpu().numpy()

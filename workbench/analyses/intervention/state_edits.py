@@ -20,6 +20,7 @@ from torch import Tensor
 
 from workbench.analyses.decisions import Decisions, as_values, channels_first, read_decisions
 from workbench.analyses.exclusive import exclusively
+from workbench.analyses.targets import account_of
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy, PolicyOutput
 from workbench.recording.reader import Recording
@@ -120,15 +121,16 @@ def state_effect(
     decisions = read_decisions(recording, policy, [row])
     before = _ask(decisions, decisions.inputs, 1)
     after = _ask(decisions, _entering(decisions, [seen]), 1)
-    account, first = _account(before)
+    account, said = account_of(before, policy.action_space)
+    said_after = account_of(after, policy.action_space)[1]
     return StateEffect(
         words="; ".join(_edit_in_words(name, given) for name, given in edits) or "nothing",
         row=row,
         observation_before=replayed.observation,
         observation_after=seen,
         account=account,
-        before=first[0],
-        after=_account(after)[1][0],
+        before=said[0].double().cpu().numpy(),
+        after=said_after[0].double().cpu().numpy(),
         value_before=None if before.value is None else float(before.value[0]),
         value_after=None if after.value is None else float(after.value[0]),
     )
@@ -252,12 +254,3 @@ def _entering(decisions: Decisions, observations: Sequence[Any]) -> dict[str, Te
 def _ask(decisions: Decisions, inputs: Mapping[str, Tensor], count: int) -> PolicyOutput:
     with torch.no_grad(), exclusively(decisions.policy):
         return decisions.run(inputs, torch.zeros(count, dtype=torch.int64))
-
-
-def _account(output: PolicyOutput) -> tuple[str, FloatArray]:
-    if output.logits is not None:
-        return "probability", output.logits.softmax(dim=-1).double().cpu().numpy()
-    if output.q_values is not None:
-        return "q", output.q_values.double().cpu().numpy()
-    assert output.mean is not None
-    return "mean", output.mean.double().cpu().numpy()

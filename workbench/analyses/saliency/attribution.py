@@ -51,6 +51,11 @@ class Attribution:
 MethodFunction: TypeAlias = Callable[[Question, Setting], Attribution]
 
 
+def seed_of(seed: int, row: int) -> int:
+    """A seed for one decision: what is drawn for it does not depend on which others are explained."""
+    return (seed * 1_000_003 + row) % 2**63
+
+
 def repeat(index: Tensor, times: int) -> Tensor:
     """Each number so many times in a row."""
     return torch.repeat_interleave(index, times)

@@ -46,6 +46,10 @@ class Background:
             self.sites[question.layer] = question.of(self.decisions).values
         return self.sites[question.layer]
 
+    def read_again(self) -> "Background":
+        """The same steps, with nothing kept of what a network made of them: its weights are others now."""
+        return Background(self.decisions, self.seed)
+
     @cached_property
     def deviation(self) -> dict[str, Tensor]:
         """Standard deviation of each input over the background, by key."""
@@ -53,7 +57,11 @@ class Background:
 
     def draw(self, question: Question, draws: int, seed: int) -> dict[str, Tensor]:
         """Values of random steps of it for each decision, `[S, draws, ...]` by key, never the decision's own step."""
-        generator = np.random.default_rng(seed)
+        chosen = self.draw_places(question, draws, seed)
+        return {name: tensor[chosen] for name, tensor in self.values(question).items()}
+
+    def draw_places(self, question: Question, draws: int, seed: int) -> Tensor:
+        """Which steps of it those are, `[S, draws]`: of a decision the same, whatever else is explained with it."""
         own, rows = question.decisions.rows, self.decisions.rows
         chosen = np.empty((len(own), draws), np.int64)
         for place, row in enumerate(own):
@@ -63,8 +71,9 @@ class Background:
                     "The baseline 'random_step' needs a step other than the one that is explained, and the recording "
                     "has only that one; choose the baseline 'zero', or record more."
                 )
+            generator = np.random.default_rng([seed, int(row)])
             chosen[place] = generator.choice(others, draws, replace=len(others) < draws)
-        return {name: tensor[torch.as_tensor(chosen)] for name, tensor in self.values(question).items()}
+        return torch.as_tensor(chosen)
 
 
 def read_background(

@@ -15,6 +15,7 @@ import torch
 
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.intervals import Estimate, estimate, rank_correlation
+from workbench.analyses.saliency.fidelity import plain_map
 from workbench.analyses.saliency.maps import Case, SaliencyMaps
 
 FloatArray = npt.NDArray[np.float64]
@@ -39,6 +40,10 @@ class CausalCheck:
     """The control: the same with the map's numbers dealt to the regions at random."""
     above_shuffled: Estimate
     """Paired difference to the control."""
+    plain: Estimate
+    """The same for the plain input, which knows nothing of the agent: its edges, or its distance from the baseline."""
+    above_plain: Estimate
+    """Paired difference to it."""
     donors: int
 
     @property
@@ -53,7 +58,8 @@ class CausalCheck:
         strength = (
             "closely" if self.correlation.mean >= 0.6 else "loosely" if self.correlation.mean >= 0.3 else "weakly"
         )
-        return f"what the map says goes {strength} with what intervening does"
+        beyond = "more than the plain input does" if self.above_plain.above(0) else "no more than the plain input does"
+        return f"what the map says goes {strength} with what intervening does, {beyond}"
 
 
 def causal_check(
@@ -93,12 +99,17 @@ def causal_check(
     correlations = rank_correlation(said, effects)
     dealt = [rank_correlation(generator.permuted(said, axis=1), effects) for _ in range(SHUFFLES)]
     shuffled = np.mean(dealt, axis=0)
+    with exclusively(case.policy):
+        input_map = plain_map(case, setting.baseline_values(question))
+    plain = rank_correlation(np.take_along_axis(input_map, patched, axis=1), effects)
     return CausalCheck(
         patched=patched,
         effects=effects,
         correlations=correlations,
-        correlation=estimate(correlations, maps.episodes, setting.seed),
-        shuffled=estimate(shuffled, maps.episodes, setting.seed),
-        above_shuffled=estimate(correlations - shuffled, maps.episodes, setting.seed),
+        correlation=estimate(correlations, maps.episodes),
+        shuffled=estimate(shuffled, maps.episodes),
+        above_shuffled=estimate(correlations - shuffled, maps.episodes),
+        plain=estimate(plain, maps.episodes),
+        above_plain=estimate(correlations - plain, maps.episodes),
         donors=donors,
     )

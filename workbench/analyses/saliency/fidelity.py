@@ -15,7 +15,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from gymnasium import spaces
 from torch import Tensor
 
 from workbench.analyses.decisions import Values
@@ -24,8 +23,7 @@ from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.saliency.baselines import baseline_values
 from workbench.analyses.saliency.maps import Case, SaliencyMaps
 from workbench.analyses.saliency.perturbation_methods import answers
-from workbench.analyses.saliency.question import Question
-from workbench.policies.types import PolicyOutput
+from workbench.analyses.targets import modes_of
 
 FloatArray = npt.NDArray[np.float64]
 Order = npt.NDArray[np.int64]
@@ -93,7 +91,7 @@ class Fidelity:
             return "too few episodes, or all alike: no interval"
         better = self.deletion_below_random.above(0), self.insertion_above_random.above(0)
         if all(better):
-            beyond = self.deletion_below_input.above(0) or self.insertion_above_input.above(0)
+            beyond = self.deletion_below_input.above(0) and self.insertion_above_input.above(0)
             return "finds what matters, better than chance" + (" and than the plain input" if beyond else "")
         if any(better):
             return f"better than chance by {'deletion' if better[0] else 'insertion'} only"
@@ -138,7 +136,7 @@ def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_ord
     }
 
     def over(numbers: FloatArray) -> Estimate:
-        return estimate(numbers, maps.episodes, setting.seed)
+        return estimate(numbers, maps.episodes)
 
     own_curves, random, input_ = curves["map"], curves["random"], curves["input"]
     return Fidelity(
@@ -160,9 +158,10 @@ def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_ord
 
 
 def order_of(maps: SaliencyMaps) -> Order:
-    """Regions by importance: the most positive first, of a map of magnitudes the largest."""
+    """Regions by importance: the most positive first, of a map of magnitudes the largest; ties in random order."""
     scores = maps.regions if maps.signed else np.abs(maps.regions)
-    return np.argsort(-scores, axis=1, kind="stable")
+    ties = np.random.default_rng(maps.seed).random(scores.shape)
+    return np.lexsort((ties, -scores), axis=1)
 
 
 def plain_map(case: Case, baseline: Values) -> FloatArray:
@@ -227,7 +226,8 @@ def _area(heights: FloatArray) -> FloatArray:
 def _same_decisions(case: Case, order: Order, k: int, zero: Values) -> tuple[FloatArray, FloatArray]:
     """AIM's and AUM's ones and zeros, `[S]` each."""
     question = case.question
-    decided = chosen_actions(answers(question), question)
+    space = question.decisions.policy.action_space
+    decided = modes_of(answers(question), space)
     spread = _action_spread(case)
     found = []
     for keep in (False, True):
@@ -236,7 +236,7 @@ def _same_decisions(case: Case, order: Order, k: int, zero: Values) -> tuple[Flo
             index = torch.arange(part.start, part.stop)
             taken = _masks(order, k)[index]
             output = question.output(_replaced(case, ~taken if keep else taken, index, zero), index)
-            parts.append(chosen_actions(output, question))
+            parts.append(modes_of(output, space))
         after = torch.cat(parts)
         if spread is None:
             same = (after == decided).all(dim=1)
@@ -244,21 +244,6 @@ def _same_decisions(case: Case, order: Order, k: int, zero: Values) -> tuple[Flo
             same = ((after - decided).abs() <= SAME_ACTION * spread).all(dim=1)
         found.append(same.double().cpu().numpy())
     return found[0], found[1]
-
-
-def chosen_actions(output: PolicyOutput, question: Question) -> Tensor:
-    """The mode of each action, `[n, C]` options or `[n, D]` means."""
-    if output.mean is not None:
-        return output.mean
-    scores = output.q_values if output.q_values is not None else output.logits
-    assert scores is not None
-    space = question.decisions.policy.action_space
-    if isinstance(space, spaces.MultiBinary):
-        return (scores > 0).long()
-    sizes = (
-        [int(size) for size in space.nvec.reshape(-1)] if isinstance(space, spaces.MultiDiscrete) else [scores.shape[1]]
-    )
-    return torch.stack([part.argmax(dim=1) for part in torch.split(scores, sizes, dim=1)], dim=1)
 
 
 def _action_spread(case: Case) -> Tensor | None:

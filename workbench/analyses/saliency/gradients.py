@@ -3,11 +3,13 @@
 Axis legend: S decisions that are explained, K noisy copies of each.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from workbench.analyses.decisions import Values
-from workbench.analyses.saliency.attribution import Attribution, Setting, repeat
+from workbench.analyses.saliency.attribution import Attribution, Setting, repeat, seed_of
 from workbench.analyses.saliency.question import Question
 
 NOISE = 0.15
@@ -39,7 +41,7 @@ def smooth_grad(question: Question, setting: Setting) -> Attribution:
     numbers; where they are all alike there is no noise. `copies` (default 32) are averaged.
     """
     copies, noise = int(setting.options.get("copies", NOISY_COPIES)), float(setting.options.get("noise", NOISE))
-    generator = torch.Generator().manual_seed(setting.seed)
+    streams = [torch.Generator().manual_seed(seed_of(setting.seed, int(row))) for row in question.decisions.rows]
     totals = {name: torch.zeros_like(tensor) for name, tensor in question.values.items()}
     spreads = {name: _range(tensor) for name, tensor in question.values.items()}
     per_round = max(1, question.rows_of_a_batch() // max(1, len(question)))
@@ -47,7 +49,7 @@ def smooth_grad(question: Question, setting: Setting) -> Attribution:
     while done < copies:
         count = min(per_round, copies - done)
         # Each copy is drawn by itself, so that the draws do not depend on how many are taken together.
-        drawn = [_noise(question.values, generator) for _ in range(count)]
+        drawn = [_noise(question.values, streams) for _ in range(count)]
         noisy = {
             name: torch.stack([tensor + noise * spreads[name] * one[name] for one in drawn], dim=1).flatten(0, 1)
             for name, tensor in question.values.items()
@@ -69,5 +71,9 @@ def _range(tensor: Tensor) -> Tensor:
     return (flat.amax(dim=1) - flat.amin(dim=1)).view(-1, *(1,) * (tensor.ndim - 1))
 
 
-def _noise(values: Values, generator: torch.Generator) -> dict[str, Tensor]:
-    return {name: torch.randn(tensor.shape, generator=generator).to(tensor) for name, tensor in values.items()}
+def _noise(values: Values, streams: Sequence[torch.Generator]) -> dict[str, Tensor]:
+    """Each decision's from its own stream."""
+    return {
+        name: torch.stack([torch.randn(tensor.shape[1:], generator=stream) for stream in streams]).to(tensor)
+        for name, tensor in values.items()
+    }

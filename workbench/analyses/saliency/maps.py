@@ -22,7 +22,7 @@ from workbench.analyses.saliency.baselines import BACKGROUND_STEPS, find_baselin
 from workbench.analyses.saliency.methods import METHODS, Method, find_method
 from workbench.analyses.saliency.objects import find_objects
 from workbench.analyses.saliency.question import Question, split_key
-from workbench.analyses.saliency.regions import Regions, default_regions, patches
+from workbench.analyses.saliency.regions import default_regions, patches
 from workbench.analyses.targets import AnyTarget, NamedTarget, default_target, find_target, words_of
 from workbench.errors import WorkbenchError
 from workbench.progress import Progress, SilentProgress
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from workbench.recording import Recording
 
 FloatArray = npt.NDArray[np.float64]
+
+FRACTIONS = ("noise", "keep", "largest_gap", "largest_change")
+"""Options that need not be whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,10 +78,12 @@ class SaliencyMaps:
     """`[G]`."""
     region_kind: str
     regions: FloatArray
-    """`[S, G]`, the attribution of each region: the sum over its numbers."""
+    """`[S, G]`, the attribution of each region: the sum over its numbers (of magnitudes, where it is unsigned)."""
     target_values: FloatArray
     """`[S]`, the number that is explained."""
     seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The method's hyperparameters that were asked for."""
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What else the method found out: `completeness_gap` `[S]`, `points` `[S]`, `perturbations` …"""
 
@@ -105,7 +110,7 @@ class SaliencyMaps:
             raise WorkbenchError(f"There is no observation {key!r} among {', '.join(map(repr, self.values))}.")
         parts = []
         for _, name in reversed(lags):
-            values = self.values[name]
+            values = self._magnitudes(self.values[name])
             if values.ndim != 4:
                 parts.append(values.reshape(len(values), 1, -1))
                 continue
@@ -127,7 +132,11 @@ class SaliencyMaps:
         chosen = next(iter(images), None) if key is None else key
         if chosen is None or chosen not in images:
             raise WorkbenchError("What is explained is no image: its attributions stand in `values` and `regions`.")
-        return np.asarray(images[chosen].sum(axis=1))
+        return np.asarray(self._magnitudes(images[chosen]).sum(axis=1))
+
+    def _magnitudes(self, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Attributions whose sum means something: where only magnitudes count, those."""
+        return values if self.signed else np.abs(values)
 
 
 def prepare(
@@ -168,7 +177,30 @@ def prepare(
     Raises:
         WorkbenchError: A row, target, layer or baseline does not exist or does not fit, or the policy cannot be built.
     """
+    check_options(options or {}, [name for row in METHODS for name in row.options], "any method")
     acting = policy if policy is not None else recording.policy()
+    with exclusively(acting):
+        return _prepared(
+            recording, acting, rows, target, layer, baseline, patch, window, seed, background_steps, batch_size,
+            progress or SilentProgress(), dict(options or {}),
+        )  # fmt: skip
+
+
+def _prepared(
+    recording: "Recording",
+    acting: "Policy",
+    rows: int | Sequence[int] | npt.NDArray[Any],
+    target: str | AnyTarget | None,
+    layer: str | None,
+    baseline: str,
+    patch: int | None,
+    window: int,
+    seed: int,
+    background_steps: int,
+    batch_size: int | None,
+    progress: Progress,
+    options: Mapping[str, Any],
+) -> Case:
     chosen = np.atleast_1d(np.asarray(rows, dtype=np.int64))
     decisions = read_decisions(recording, acting, chosen, window=window)
     named = _target(recording, acting, decisions, target)
@@ -181,8 +213,8 @@ def prepare(
         regions=patches(question, patch) if patch is not None else default_regions(question, names),
         seed=seed,
         objects=find_objects(recording, question),
-        progress=progress or SilentProgress(),
-        options=dict(options or {}),
+        progress=progress,
+        options=options,
     )
     return Case(question=question, setting=setting)
 
@@ -241,6 +273,7 @@ def saliency(case: Case, method: str = "integrated_gradients", **options: Any) -
             f"The method {method!r} attributes to observations only, and the layer {question.layer!r} is asked for; "
             f"use integrated_gradients or feature_ablation."
         )
+    check_options(options, row.options, method)
     if options:
         setting = _with_options(setting, options)
     with exclusively(case.policy):
@@ -274,6 +307,27 @@ def possible_methods(case: Case) -> dict[str, str | None]:
     return found
 
 
+def check_options(options: Mapping[str, Any], known: Sequence[str], method: str) -> None:
+    """Check names and kinds of hyperparameters.
+
+    Raises:
+        WorkbenchError: One is not known, or is no positive number.
+    """
+    for name, value in options.items():
+        if name not in known:
+            there = ", ".join(sorted(set(known))) or "none"
+            raise WorkbenchError(f"There is no option {name!r} of {method!r}; there are: {there}.")
+        if name == "layer":
+            continue
+        whole = name not in FRACTIONS
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or value < 0 or (whole and (value < 1 or value != int(value))):
+            expected = "a whole number of at least 1" if whole else "a number from 0 on"
+            raise WorkbenchError(f"The option {name!r} takes {expected}; came {value!r}.")
+        if name == "keep" and not 0 < value < 1:
+            raise WorkbenchError(f"The option 'keep' takes a number between 0 and 1; came {value!r}.")
+
+
 def _with_options(setting: Setting, options: Mapping[str, Any]) -> Setting:
     return replace(setting, options={**setting.options, **options})
 
@@ -303,16 +357,17 @@ def _as_maps(row: Method, question: Question, setting: Setting, attribution: Att
         values={name: tensor.cpu().float().numpy().copy() for name, tensor in values.items()},
         region_names=setting.regions.names,
         region_kind=setting.regions.kind,
-        regions=region_scores(setting.regions, values).cpu().double().numpy().copy(),
+        # Where only magnitudes count, those of a region's numbers must not cancel.
+        regions=setting.regions.sums(values if row.signed else {name: tensor.abs() for name, tensor in values.items()})
+        .cpu()
+        .double()
+        .numpy()
+        .copy(),
         target_values=numbers.cpu().double().numpy().copy(),
         seed=setting.seed,
+        options={name: value for name, value in setting.options.items() if name in row.options},
         facts={
             name: fact.cpu().double().numpy().copy() if isinstance(fact, Tensor) else fact
             for name, fact in attribution.facts.items()
         },
     )
-
-
-def region_scores(regions: Regions, values: Mapping[str, Tensor]) -> Tensor:
-    """Attribution of each region, `[S, G]`: the sum over its numbers."""
-    return regions.sums(values)

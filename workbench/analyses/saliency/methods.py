@@ -38,6 +38,8 @@ class Method:
     """Any of `image`, `convolution`, `relu`, `objects`."""
     inputs_only: bool = False
     """Whether it cannot attribute to a layer."""
+    options: tuple[str, ...] = ()
+    """Names of its hyperparameters."""
     unit: str | None = None
     """Of the attributions, where it is not the target's."""
 
@@ -48,20 +50,23 @@ METHODS: tuple[Method, ...] = (
     Method(name="gradient_times_input", title="Gradient × input", function=gradient_times_input,
            source="Shrikumar et al. 2016", signed=True, complete=False),
     Method(name="smooth_grad", title="SmoothGrad", function=smooth_grad, source="Smilkov et al. 2017",
-           signed=False, complete=False, unit="target per unit of input"),
+           options=("copies", "noise"), signed=False, complete=False, unit="target per unit of input"),
     Method(name="integrated_gradients", title="Integrated gradients", function=integrated_gradients,
-           source="Sundararajan et al. 2017", signed=True, complete=True),
+           source="Sundararajan et al. 2017",
+           options=("largest_gap", "largest_change", "most_points"), signed=True, complete=True),
     Method(name="expected_gradients", title="Expected gradients", function=expected_gradients,
-           source="Erion et al. 2021", signed=True, complete=True),
+           source="Erion et al. 2021",
+           options=("draws",), signed=True, complete=True),
     Method(name="deep_lift", title="DeepLIFT", function=deep_lift, source="Shrikumar et al. 2017",
            signed=True, complete=True),
     Method(name="guided_backprop", title="Guided backprop", function=guided_backprop,
            source="Springenberg et al. 2014", signed=False, complete=False, needs=("relu",),
            unit="target per unit of input"),
     Method(name="grad_cam", title="Grad-CAM", function=grad_cam, source="Selvaraju et al. 2017",
-           signed=False, complete=False, needs=("image", "convolution"), inputs_only=True, unit="target, smoothed"),
+           options=("layer",), signed=False, complete=False, needs=("image", "convolution"), inputs_only=True,
+           unit="target, smoothed"),
     Method(name="occlusion", title="Occlusion", function=occlusion, source="Zeiler & Fergus 2014",
-           signed=True, complete=False, needs=("image",)),
+           options=("window", "stride"), signed=True, complete=False, needs=("image",), inputs_only=True),
     Method(name="blur", title="Blur perturbation", function=blur, source="Greydanus et al. 2018",
            signed=False, complete=False, needs=("image",), inputs_only=True, unit="½ target²"),
     Method(name="blur_policy", title="Blur perturbation of the policy", function=blur_policy,
@@ -69,11 +74,12 @@ METHODS: tuple[Method, ...] = (
            unit="½ ‖logits, Q or mean‖²"),
     Method(name="sarfa", title="SARFA", function=sarfa, source="Puri et al. 2020",
            signed=False, complete=False, unit="score from 0 to 1"),
-    Method(name="rise", title="RISE", function=rise, source="Petsiuk et al. 2018", signed=True, complete=False),
+    Method(name="rise", title="RISE", function=rise, source="Petsiuk et al. 2018",
+           options=("masks", "keep"), signed=True, complete=False),
     Method(name="feature_ablation", title="Feature ablation", function=feature_ablation, source="—",
            signed=True, complete=False),
     Method(name="kernel_shap", title="KernelSHAP", function=kernel_shap, source="Lundberg & Lee 2017",
-           signed=True, complete=True),
+           options=("coalitions",), signed=True, complete=True),
     Method(name="object_ablation", title="Object ablation", function=object_ablation, source="—",
            signed=True, complete=False, needs=("image", "objects"), inputs_only=True),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from workbench.analyses.decisions import Values
+from workbench.analyses.decisions import Values, joined
 from workbench.analyses.saliency.attribution import Attribution, Setting
 from workbench.analyses.saliency.perturbations import (
     Perturbation,
@@ -140,18 +140,7 @@ def answers(question: Question) -> PolicyOutput:
     """What the policy says of the decisions themselves."""
     index = torch.arange(len(question))
     parts = [question.output(question.at(index[part]), index[part]) for part in question.batches(len(question))]
-
-    def joined(name: str) -> Tensor | None:
-        tensors = [getattr(part, name) for part in parts]
-        return None if tensors[0] is None else torch.cat(tensors)
-
-    return PolicyOutput(
-        logits=joined("logits"),
-        mean=joined("mean"),
-        log_std=joined("log_std"),
-        q_values=joined("q_values"),
-        value=joined("value"),
-    )
+    return joined(parts)
 
 
 def _account(output: PolicyOutput) -> Tensor:

@@ -90,15 +90,18 @@ def blurs(
         spot, smear = (max(SMALLEST_SIGMA, size * scale) for size in (mask_sigma, sigma))
         rows, columns = torch.arange(0, height, step), torch.arange(0, width, step)
         down, across = (_bells(size, centres, spot) for size, centres in ((height, rows), (width, columns)))
-        masks = (down[:, None, :, None] * across[None, :, None, :]).flatten(0, 1).to(tensor)
         change = gaussian_blur(tensor, smear) - tensor
-        found.append(_blur(key, masks, change, (len(rows), len(columns)), tensor))
+        found.append(_blur(key, down.to(tensor), across.to(tensor), change, tensor))
     return found
 
 
-def _blur(key: str, masks: Tensor, change: Tensor, grid: tuple[int, int], like: Tensor) -> Perturbation:
+def _blur(key: str, down: Tensor, across: Tensor, change: Tensor, like: Tensor) -> Perturbation:
+    grid = (len(down), len(across))
+
     def apply(values: Values, decision: Tensor, number: Tensor) -> Values:
-        return {**values, key: torch.addcmul(values[key], masks[number].unsqueeze(1), change[decision])}
+        # Masks are products of two bells: only those of this batch are made.
+        masks = down[number // grid[1]].unsqueeze(2) * across[number % grid[1]].unsqueeze(1)
+        return {**values, key: torch.addcmul(values[key], masks.unsqueeze(1), change[decision])}
 
     def spread(scores: Tensor) -> dict[str, Tensor]:
         fine = functional.interpolate(
@@ -106,7 +109,7 @@ def _blur(key: str, masks: Tensor, change: Tensor, grid: tuple[int, int], like: 
         )
         return {key: (fine / like.shape[1]).expand(-1, like.shape[1], -1, -1)}
 
-    return Perturbation(count=len(masks), apply=apply, spread=spread)
+    return Perturbation(count=grid[0] * grid[1], apply=apply, spread=spread)
 
 
 def windows(

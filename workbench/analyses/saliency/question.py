@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from workbench.analyses.decisions import Decisions, Values
+from workbench.analyses.exclusive import exclusively
 from workbench.analyses.layers import overwritten
 from workbench.analyses.targets import AnyTarget, target_of
 from workbench.errors import WorkbenchError
@@ -67,6 +68,8 @@ class Question:
 
     def output(self, values: Values, index: Tensor) -> PolicyOutput:
         """All that the policy says, of n rows."""
+        # Copies: a module behind the site that works in place must not change what others still need.
+        values = {name: tensor.clone() for name, tensor in values.items()}
         if self.window > 1:
             names = self.decisions.inputs
             earlier = [{name: values[f"{name}@-{lag}"] for name in names} for lag in range(self.window - 1, 0, -1)]
@@ -146,6 +149,10 @@ class Question:
                 for lag, earlier in enumerate(history.inputs[::-1], start=1):
                     own |= {f"{name}@-{lag}": tensor for name, tensor in earlier.items()}
             return own
+        with exclusively(self.decisions.policy):
+            return {self.layer: self._read_layer(self.layer)}
+
+    def _read_layer(self, layer: str) -> Tensor:
         kept: list[Tensor] = []
 
         def keep(output: Tensor) -> Tensor:
@@ -153,17 +160,17 @@ class Question:
             return output
 
         count = len(self.decisions)
-        with torch.no_grad(), overwritten(self.decisions.policy.module, {self.layer: keep}):
+        with torch.no_grad(), overwritten(self.decisions.policy.module, {layer: keep}):
             for start in range(0, count, MOST_ROWS):
                 index = torch.arange(start, min(start + MOST_ROWS, count))
                 before = len(kept)
                 self.decisions.run({name: t[index] for name, t in self.decisions.inputs.items()}, index)
                 if len(kept) != before + 1 or len(kept[-1]) != len(index):
                     raise WorkbenchError(
-                        f"The layer {self.layer!r} ran {len(kept) - before} times in one pass of {len(index)} rows; "
+                        f"The layer {layer!r} ran {len(kept) - before} times in one pass of {len(index)} rows; "
                         f"only a layer that runs once, with one row a decision, can be explained."
                     )
-        return {self.layer: torch.cat(kept)}
+        return torch.cat(kept)
 
     def _without_gradient(self) -> str:
         where = "the network's inputs" if self.layer is None else f"the layer {self.layer!r}"

@@ -122,6 +122,8 @@ def patches(question: Question, size: int) -> Regions:
     Raises:
         WorkbenchError: Something at the site is not an image.
     """
+    if size < 1:
+        raise WorkbenchError(f"A patch has at least one pixel a side; came {size}.")
     names, labels = list[str](), dict[str, Tensor]()
     for key, tensor in question.values.items():
         if tensor.ndim != 4:

@@ -35,7 +35,7 @@ class Sanity:
     """How much of a map is left when the network's weights are replaced by random ones, from its output backwards."""
 
     stages: tuple[str, ...]
-    """`[L]`, the last layer that was randomised at each stage, those behind it included."""
+    """`[L]`, the last layer that was randomised at each stage, with those behind it; `""` is the network itself."""
     similarities: FloatArray
     """`[L, S]`, Spearman's ρ between |map| before and after; NaN where either is the same everywhere."""
     similarity: Estimate
@@ -67,8 +67,8 @@ def sanity_check(
     """Cascading randomisation (Adebayo et al., 2018): explain the same decisions of networks that know less and less.
 
     Layers are randomised one after another, from the output to the input, each parameter drawn from a normal
-    distribution with its own mean and standard deviation (so that signals keep their size). Then the policy gets
-    its own weights back.
+    distribution with its own mean and standard deviation; parameters that are the same everywhere, and buffers, stay.
+    Then the policy gets its own weights back.
 
     Args:
         case: What was explained.
@@ -85,19 +85,28 @@ def sanity_check(
         generator = torch.Generator().manual_seed(case.setting.seed)
         similarities, after = [], before
         with _restored(policy.module):
-            for stage in stages:
-                for name in stage:
-                    _randomise(policy.module.get_submodule(name), generator)
-                # The case's values of a layer are those of the network as it was: they are read again.
-                changed = replace(some, question=some.question.of(some.question.decisions))
-                after = _regions_or_none(changed, maps.method, before)
+            left = set(policy.module.parameters())
+            for number, stage in enumerate(stages):
+                chosen = [one for name in stage for one in policy.module.get_submodule(name).parameters(recurse=False)]
+                # At the last stage whatever is left is random too: weights of the root, and those used as functions.
+                if number == len(stages) - 1:
+                    chosen += [one for one in policy.module.parameters() if one in left and one not in set(chosen)]
+                left -= set(chosen)
+                _randomise(chosen, generator)
+                # A layer's values, and the background's, are those of the network as it was: they are read again.
+                changed = replace(
+                    some,
+                    question=some.question.of(some.question.decisions),
+                    setting=replace(some.setting, background=some.setting.background.read_again()),
+                )
+                after = _regions_or_none(changed, maps, before)
                 similarities.append(rank_correlation(np.abs(before), np.abs(after)))
-    episodes, seed = maps.episodes[places], case.setting.seed
-    signed = estimate(rank_correlation(before, after), episodes, seed) if maps.signed else None
+    episodes = maps.episodes[places]
+    signed = estimate(rank_correlation(before, after), episodes) if maps.signed else None
     return Sanity(
         stages=tuple(str(stage[-1]) for stage in stages),
         similarities=np.stack(similarities),
-        similarity=estimate(similarities[-1], episodes, seed),
+        similarity=estimate(similarities[-1], episodes),
         signed_similarity=signed,
     )
 
@@ -109,9 +118,7 @@ def parametric_layers(question: Question) -> list[str]:
         WorkbenchError: The network has none.
     """
     module = question.decisions.policy.module
-    names = [
-        name for name, child in module.named_modules() if name and any(True for _ in child.parameters(recurse=False))
-    ]
+    names = [name for name, child in module.named_modules() if any(True for _ in child.parameters(recurse=False))]
     ran: list[str] = []
 
     def note(name: str) -> Callable[[nn.Module, object, object], None]:
@@ -143,17 +150,19 @@ def _restored(module: nn.Module) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _randomise(module: nn.Module, generator: torch.Generator) -> None:
-    for tensor in module.parameters(recurse=False):
-        spread = float(tensor.std()) if tensor.numel() > 1 else 0.0
-        drawn = torch.randn(tensor.shape, generator=generator) * (spread or 1.0) + float(tensor.mean())
-        tensor.copy_(drawn.to(tensor))
+def _randomise(parameters: Sequence[Tensor], generator: torch.Generator) -> None:
+    for tensor in parameters:
+        spread = float(tensor.std()) if tensor.numel() > 1 else float(tensor.abs())
+        # What is the same everywhere (biases of zero, a normalisation's scale of one) was not learned.
+        if spread > 0:
+            drawn = torch.randn(tensor.shape, generator=generator) * spread + float(tensor.mean())
+            tensor.copy_(drawn.to(tensor))
 
 
-def _regions_or_none(case: Case, method: str, like: FloatArray) -> FloatArray:
+def _regions_or_none(case: Case, maps: SaliencyMaps, like: FloatArray) -> FloatArray:
     """The regions' attributions; zeros where a random network gives no gradient, or none that is finite."""
     try:
-        return saliency(case, method).regions
+        return saliency(case, maps.method, **maps.options).regions
     except WorkbenchError:
         return np.zeros_like(like)
 
@@ -199,11 +208,12 @@ def stability(
             }
             moved = replace(question.decisions, inputs=inputs)
             noisy = replace(some, question=question.of(moved))
-            found.append(rank_correlation(np.abs(maps.regions[places]), np.abs(saliency(noisy, maps.method).regions)))
+            moved_maps = saliency(noisy, maps.method, **maps.options)
+            found.append(rank_correlation(np.abs(maps.regions[places]), np.abs(moved_maps.regions)))
     similarities = np.mean(found, axis=0)
     return Stability(
         similarities=similarities,
-        similarity=estimate(similarities, maps.episodes[places], setting.seed),
+        similarity=estimate(similarities, maps.episodes[places]),
         noise=noise,
         draws=draws,
     )

@@ -119,7 +119,7 @@ def gaussian_score(
 
 
 def _has_images(question: Question) -> bool:
-    return any(tensor.ndim == 4 for tensor in question.values.values())
+    return question.layer is None and any(tensor.ndim == 4 for tensor in question.values.values())
 
 
 def _options(output: PolicyOutput, question: Question) -> Tensor:

@@ -12,6 +12,7 @@ from workbench.analyses.decisions import Values
 from workbench.analyses.saliency.attribution import Attribution, Setting
 from workbench.analyses.saliency.perturbations import Perturbation, perturbed, share_out
 from workbench.analyses.saliency.question import Question
+from workbench.errors import WorkbenchError
 
 EXACT_REGIONS = 10
 """Up to so many regions every coalition is asked for: 2¹⁰ = 1024."""
@@ -31,6 +32,11 @@ def kernel_shap(question: Question, setting: Setting) -> Attribution:
     count = len(regions)
     exact = count <= EXACT_REGIONS
     asked = int(setting.options.get("coalitions", COALITIONS))
+    if not exact and asked < 2 * count:
+        raise WorkbenchError(
+            f"KernelSHAP fits {count} regions, which takes at least {2 * count} coalitions; came {asked}. Ask for more "
+            f"(coalitions=…), or for fewer regions."
+        )
     present, weights = _all_coalitions(count) if exact else _drawn_coalitions(count, asked, setting.seed)
 
     def apply(values: Values, decision: Tensor, number: Tensor) -> Values:
@@ -73,7 +79,8 @@ def _drawn_coalitions(count: int, coalitions: int, seed: int) -> tuple[Tensor, T
     """Drawn from the kernel, each with its complement, so that all weigh the same."""
     generator = torch.Generator().manual_seed(seed)
     sizes = torch.arange(1, count)
-    chances = torch.tensor([_kernel(count, int(size)) * math.comb(count, int(size)) for size in sizes])
+    # The kernel times the number of coalitions of a size: (G − 1) / (s (G − s)).
+    chances = (count - 1) / (sizes * (count - sizes))
     half = (coalitions + 1) // 2
     drawn = sizes[torch.multinomial(chances.float(), half, replacement=True, generator=generator)]
     order = torch.rand(half, count, generator=generator).argsort(dim=1).argsort(dim=1)
