@@ -21,7 +21,7 @@ help:
 	@echo "make setup                    make $(VENV) and install the workbench with everything it can use"
 	@echo "make demo [PORT=8501]         record the agents that ship, then serve the dashboard on the loopback"
 	@echo "make test                     all that CI runs: lint, types, import contracts, tests"
-	@echo "make torture                  the long forms of the tests: hundreds of kills, much damage; an hour"
+	@echo "make torture                  the long forms of the tests: hundreds of kills, much damage; half an hour"
 	@echo "make benchmark [ONLY=name]    measure, and write benchmarks/results.json"
 	@echo "make format                   format the sources"
 	@echo "make clean                    remove what the tools leave behind (not $(VENV), not runs/)"
