@@ -17,6 +17,14 @@ def recorded(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def shipped(tmp_path_factory, checkout):
+    """A folder with recordings of two shipped agents."""
+    from tests.views.shipped import record_shipped
+
+    return record_shipped(tmp_path_factory.mktemp("shipped"), checkout)
+
+
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """An empty folder that the dashboard is started on."""

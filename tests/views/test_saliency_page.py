@@ -4,40 +4,20 @@ import shutil
 
 import pytest
 
-import agents.cheese_maze
-import envs
-import workbench
 from tests.views.conftest import run_page
-
-assert agents.cheese_maze
-assert envs
-# A recording's agent and environment are made only where their modules were imported before.
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory, checkout):
-    """Recordings of two shipped agents: one sees numbers, one images."""
-    folder = tmp_path_factory.mktemp("made")
-    workbench.record(
-        f"ppo:{checkout / 'agents/cartpole/weights.zip'}", "CartPole-v1", out=folder / "cartpole.zarr", steps=60, seed=1
-    )
-    workbench.record(
-        "agents.cheese_maze:corner_agent", "envs:CheeseMaze-v0", out=folder / "image.zarr", episodes=6, seed=1
-    )
-    return folder
 
 
 @pytest.fixture
-def full_root(root, made):
+def full_root(root, shipped):
     """A dashboard's folder with one of them."""
-    shutil.copytree(made / "cartpole.zarr", root / "cartpole.zarr")
+    shutil.copytree(shipped / "cartpole.zarr", root / "cartpole.zarr")
     return root
 
 
 @pytest.fixture
-def pictures(made, full_root):
+def pictures(shipped, full_root):
     """And the other."""
-    shutil.copytree(made / "image.zarr", full_root / "image.zarr")
+    shutil.copytree(shipped / "image.zarr", full_root / "image.zarr")
 
 
 def texts(app) -> str:

@@ -10,6 +10,7 @@ Axis legend:
     D  components of a continuous action
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -369,7 +370,7 @@ def _of_actions(row: TargetKind, rest: str, actions: _Actions) -> NamedTarget:
             lambda output, taken: scores(actions, output)[:, plus] - scores(actions, output)[:, minus],
             plus,
         )
-    finish = torch.exp if row.name == "probability" else torch.clone
+    finish: Callable[[Tensor], Tensor] = Tensor.exp if row.name == "probability" else Tensor.clone
     if not rest:
         words = row.words.format("the action taken")
         return _row(row, "", words, lambda output, taken: finish(actions.taken(scores(actions, output), taken)))
@@ -436,7 +437,7 @@ def _whole(row: TargetKind, space: gymnasium.Space[Any]) -> NamedTarget:
 def _entropy(output: PolicyOutput, space: gymnasium.Space[Any]) -> Tensor:
     """Σ over components; of a Gaussian the differential entropy before any squashing, Σ log σ + ½ log 2πe."""
     if output.logits is None:
-        return (_present(output.log_std) + 0.5 * float(np.log(2 * np.pi * np.e))).sum(dim=-1)
+        return (_present(output.log_std) + 0.5 * math.log(2 * math.pi * math.e)).sum(dim=-1)
     logs = _Actions(space, None).log_probabilities(output)
     return -(logs.exp() * logs).sum(dim=-1)
 

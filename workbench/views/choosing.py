@@ -42,3 +42,16 @@ def choose_episode(page: str, place: Any, recording: Recording, shown: int) -> i
 
     episode: int = place.selectbox("Episode", range(count), format_func=label, key=key, on_change=changed)
     return episode
+
+
+def choose_step(page: str, place: Any, length: int, shown: int) -> int:
+    """A number from 0 to T − 1; choosing one changes the address."""
+    key = f"{page}.step"
+    # What was observed after the last action was decided by nobody.
+    st.session_state[key] = min(shown, length - 1)
+
+    def changed() -> None:
+        change_selection(step=st.session_state[key])
+
+    step: int = place.number_input(f"Step (0 to {length - 1})", 0, length - 1, key=key, on_change=changed, step=1)
+    return step

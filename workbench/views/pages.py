@@ -13,6 +13,12 @@ def _saliency() -> None:
     saliency.page()
 
 
+def _what_if() -> None:
+    from workbench.views import what_if
+
+    what_if.page()
+
+
 def pages() -> dict[str, StreamlitPage]:
     """All pages by name; `url_path` is explicit, for two functions called `page` would share one."""
     return {
@@ -21,4 +27,5 @@ def pages() -> dict[str, StreamlitPage]:
         ),
         "replay": st.Page(replay.page, title="Replay", icon=":material/play_circle:", url_path="replay"),
         "saliency": st.Page(_saliency, title="Saliency", icon=":material/center_focus_strong:", url_path="saliency"),
+        "what_if": st.Page(_what_if, title="What if", icon=":material/alt_route:", url_path="what-if"),
     }

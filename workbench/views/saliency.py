@@ -22,7 +22,7 @@ from workbench.figures.saliency import (
 from workbench.recording import Recording
 from workbench.views.addresses import find_recording, resolve
 from workbench.views.caching import cached_listing, cached_opening, cached_recording, stamp
-from workbench.views.choosing import choose_episode, choose_recording
+from workbench.views.choosing import choose_episode, choose_recording, choose_step
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.root import name_below_root
 from workbench.views.saliency_caching import (
@@ -69,7 +69,7 @@ def page() -> None:
         if place.notices:
             st.warning("\n\n".join(map(plain, place.notices)), icon=":material/link_off:")
         episode = choose_episode("saliency", middle, recording, place.episode)
-        step = _choose_step(right, recording.episode(episode).length, place.step)
+        step = choose_step("saliency", right, recording.episode(episode).length, place.step)
         question = _choose_question(path, recording, int(recording.episode(episode).rows[step]))
         blend, threshold = _choose_look()
         _maps(question, blend, threshold)
@@ -77,19 +77,6 @@ def page() -> None:
         _strip(recording, episode, step, question, blend, threshold)
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
-
-
-def _choose_step(place: Any, length: int, shown: int) -> int:
-    # What was observed after the last action was decided by nobody.
-    st.session_state["saliency.step"] = min(shown, length - 1)
-
-    def changed() -> None:
-        change_selection(step=st.session_state["saliency.step"])
-
-    step: int = place.number_input(
-        f"Step (0 to {length - 1})", 0, length - 1, key="saliency.step", on_change=changed, step=1
-    )
-    return step
 
 
 def _choose_question(path: str, recording: Recording, row: int) -> Asked:

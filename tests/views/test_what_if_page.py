@@ -1,0 +1,91 @@
+"""The page "What if" in its empty, normal and broken states."""
+
+import shutil
+
+import pytest
+
+from tests.views.conftest import run_page
+
+
+@pytest.fixture
+def full_root(root, shipped):
+    for name in ("cartpole", "image"):
+        shutil.copytree(shipped / f"{name}.zarr", root / f"{name}.zarr")
+    return root
+
+
+def texts(app) -> str:
+    shown = [*app.caption, *app.markdown, *app.info, *app.warning, *app.error]
+    return " ".join(str(element.value) for element in shown).replace("\\", "")
+
+
+def test_an_empty_folder_says_what_to_do(root):
+    assert "nothing to change yet" in run_page("what_if").info[0].value
+
+
+def test_without_a_change_before_and_after_are_the_same(full_root):
+    app = run_page("what_if", recording="cartpole.zarr", episode="0", step="3")
+    assert not app.error
+    assert "the likeliest action is the same" in texts(app)
+    assert "Add a change first." in texts(app)
+
+
+def test_a_shown_number_changes_the_decision_and_is_taken_back(full_root):
+    app = run_page("what_if", recording="cartpole.zarr", episode="0", step="3")
+    app.selectbox("what_if.number").set_value(2).run()
+    app.number_input("what_if.value").set_value(-0.2).run()
+    app.button("what_if.add").click().run()
+    assert not app.error
+    assert "pole angle (rad) shown as -0.2" in texts(app)
+    assert "No control: there is no random change" in texts(app)
+    app.number_input("what_if.value").set_value(0.2).run()
+    app.button("what_if.add").click().run()
+    assert "shown as 0.2" in texts(app)
+    app.button("what_if.undo").click().run()
+    assert "shown as 0.2" not in texts(app)
+    assert "shown as -0.2" in texts(app)
+    app.button("what_if.clear").click().run()
+    assert "Add a change first." in texts(app)
+
+
+def test_a_layer_is_ablated_beside_random_units(full_root):
+    app = run_page("what_if", recording="cartpole.zarr", episode="0", step="3")
+    app.selectbox("what_if.kind").set_value("ablate").run()
+    app.selectbox("what_if.layer").set_value("mlp_extractor.policy_net.1").run()
+    app.multiselect("what_if.units.mlp_extractor.policy_net.1").set_value([1, 2]).run()
+    app.button("what_if.add").click().run()
+    assert not app.error
+    assert "units 1, 2 of mlp_extractor.policy_net.1 ablated (mean)" in texts(app)
+    assert "20 random changes of as many units" in texts(app)
+    for kind in ("clamp", "patch"):
+        app.selectbox("what_if.kind").set_value(kind).run()
+        app.button("what_if.add").click().run()
+        assert not app.error
+    assert "patched from row 0" in texts(app)
+
+
+def test_episodes_are_run_with_and_without(full_root, monkeypatch):
+    from workbench.views import what_if, what_if_caching
+
+    for module in (what_if, what_if_caching):
+        monkeypatch.setattr(module, "EPISODES", 6)
+    app = run_page("what_if", recording="cartpole.zarr", episode="0", step="3")
+    app.selectbox("what_if.number").set_value(2).run()
+    app.number_input("what_if.value").set_value(0.2).run()
+    app.button("what_if.add").click().run()
+    [toggle] = app.toggle
+    toggle.set_value(True).run(timeout=120)
+    assert not app.error
+    table = app.table[0].value
+    assert table["measure"].tolist() == ["return", "length", "terminated"]
+    assert "[" in table["with − without"][0]
+
+
+def test_the_world_is_edited_where_it_can_be(full_root):
+    app = run_page("what_if", recording="image.zarr", episode="0", step="1")
+    assert "Lay the cheese on another open square." in app.selectbox("what_if.edit").options
+    app.toggle("what_if.ask").set_value(True).run()
+    # Row 0, column 0 may be a wall: a sentence says so; else there is an answer.
+    assert not app.exception
+    assert "impossible here" in texts(app) or "before" in texts(app)
+    assert "what_if.edit" not in [box.key for box in run_page("what_if", recording="cartpole.zarr").selectbox]

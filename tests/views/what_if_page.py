@@ -1,0 +1,3 @@
+from workbench.views import what_if
+
+what_if.page()
