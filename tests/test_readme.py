@@ -1,5 +1,6 @@
 """What the README says can be done is done here: its commands and its Python example are executed."""
 
+import contextlib
 import os
 import re
 import shlex
@@ -33,6 +34,18 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def recorded_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with the recording that the README's example makes."""
+    place = tmp_path_factory.mktemp("place")
+    for name in ("agents", "envs"):
+        (place / name).symlink_to(CHECKOUT / name)
+    [line] = [line for line in blocks(README, "python")[0].splitlines() if "workbench.record(" in line]
+    with contextlib.chdir(place):
+        exec(f"import workbench\n{line}", {})
+    return place
+
+
 def execute(command: list[str] | str, place: Path) -> "subprocess.CompletedProcess[str]":
     scripts = str(Path(sys.executable).parent)
     environment = {**os.environ, "PATH": os.pathsep.join((scripts, os.environ["PATH"]))}
@@ -54,11 +67,9 @@ def test_the_python_example_runs_and_is_five_lines(place: Path, monkeypatch: pyt
     exec(example, {})  # it can be run again as it is printed
 
 
-def test_the_examples_of_reading_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place)
+def test_the_examples_of_reading_run(recorded_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded_place)
     told: dict[str, Any] = {}
-    [record] = [line for line in blocks(README, "python")[0].splitlines() if "workbench.record(" in line]
-    exec(f"import workbench\n{record}", {})
     for example in blocks(READING, "python"):
         exec(example, told)
     assert told["replay"].exact
@@ -66,21 +77,17 @@ def test_the_examples_of_reading_run(place: Path, monkeypatch: pytest.MonkeyPatc
     assert set(told["tree"].children) == {"steps", "activations", "state", "episodes", "agent"}
 
 
-def test_the_example_of_saliency_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place)
+def test_the_example_of_saliency_runs(recorded_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded_place)
     told: dict[str, Any] = {}
-    [record] = [line for line in blocks(README, "python")[0].splitlines() if "workbench.record(" in line]
-    exec(f"import workbench\n{record}", {})
     [example] = blocks(SALIENCY, "python")
     exec(example, told)
     assert told["maps"].regions.shape == (20, 4)
 
 
-def test_the_example_of_interventions_runs(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(place)
+def test_the_example_of_interventions_runs(recorded_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded_place)
     told: dict[str, Any] = {}
-    [record] = [line for line in blocks(README, "python")[0].splitlines() if "workbench.record(" in line]
-    exec(f"import workbench\n{record}", {})
     [example] = blocks(INTERVENTIONS, "python")
     exec(example, told)
     assert len(told["lived"].seeds) == 10

@@ -9,7 +9,7 @@ import torch
 from gymnasium import spaces
 from torch import nn
 
-from tests.analyses.saliency.cases import KINDS, Restricted, record_kind, record_policy
+from tests.analyses.saliency.cases import EVERY_KIND, Restricted, record_kind, record_policy
 from workbench.analyses.intervention import (
     ChangedPolicy,
     ablate,
@@ -175,7 +175,7 @@ def test_the_search_finds_the_unit_that_carries_the_difference(planted: tuple[Re
     assert hidden.correlation == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY_KIND)
 def test_any_policy_can_be_changed_and_acts(kind: str, tmp_path: Path) -> None:
     recording, policy = record_kind(kind, tmp_path)
     found = search_patches(recording, policy, 2, 9)

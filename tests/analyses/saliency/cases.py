@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from gymnasium import spaces
 from torch import nn
@@ -33,6 +34,13 @@ KINDS: dict[str, tuple[str, str, spaces.Space, dict[str, Any]]] = {
     "recurrent": ("recurrent_ppo", "vector", DISCRETE, SMALL),
     "masked": ("maskable_ppo", "vector", DISCRETE, SMALL),
 }
+
+
+AT_EACH_CHANGE = ("vector", "image", "dict", "multi-binary actions", "gaussian", "q-values", "recurrent", "masked")
+"""Kinds that are tested at each change; the others resemble one of these, and have their turn with `make torture`."""
+EVERY_KIND = [
+    pytest.param(kind, marks=() if kind in AT_EACH_CHANGE else (pytest.mark.torture,), id=kind) for kind in KINDS
+]
 
 
 def record_kind(name: str, folder: Path, episodes: int = 4) -> tuple[Recording, Any]:

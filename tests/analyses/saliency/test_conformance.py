@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.analyses.saliency.cases import KINDS, record_kind
+from tests.analyses.saliency.cases import EVERY_KIND, record_kind
 from tests.analyses.saliency.conformance import check_method
 from workbench.analyses.saliency import METHODS, possible_methods, prepare, saliency
 from workbench.analyses.targets import possible_targets
@@ -18,7 +18,7 @@ FAST = {"coalitions": 200, "masks": 60, "copies": 4, "draws": 8}
 LAYERS = {"image": "features_extractor.cnn.2", "recurrent": "lstm_actor", "q-values": "q_net.q_net.1"}
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY_KIND)
 def test_every_method_that_can_explains(kind: str, tmp_path: Path) -> None:
     recording, policy = record_kind(kind, tmp_path)
     case = prepare(recording, [1, 8, 19], policy=policy, options=FAST, background_steps=20)
@@ -47,7 +47,7 @@ def test_every_method_that_can_explains_a_layer(kind: str, tmp_path: Path) -> No
                 saliency(case, method)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", EVERY_KIND)
 def test_every_target_that_there_is_can_be_explained(kind: str, tmp_path: Path) -> None:
     recording, policy = record_kind(kind, tmp_path)
     case = prepare(recording, [0, 7], policy=policy, background_steps=20)
