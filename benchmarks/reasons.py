@@ -17,10 +17,10 @@ REASONS: dict[str, str] = {
     "in 0.1 ms the policy's forward pass takes longer, as each drives the other out of the processor's caches; and for "
     "some 0.06 ms it waits for the writer thread. It is not the layers: without any, the ratio is about the same. "
     "Working out episodes for 32 steps in one go instead of step by step brought nothing.",
-    "saliency/ig_vs_captum": "Half of what is asked for. A path ends only when another round changes the map by at most "
-    "5 %, too, since a completeness gap alone can be closed by errors that cancel; with the gap as the only condition "
-    "some decisions ended after 5 points with attributions that were wrong. What is saved is that a decision takes 16 to "
-    "192 points as it needs them, where Captum takes as many for all.",
+    "saliency/ig_vs_captum": "Half of what is asked for. A path ends only when another round changes the map by at "
+    "most 5 %, too, since a completeness gap alone can be closed by errors that cancel; with the gap as the only "
+    "condition some decisions ended after 5 points with attributions that were wrong. What is saved is that a decision "
+    "takes 16 to 192 points as it needs them, where Captum takes as many for all.",
     "saliency/blur_vs_loop": "The network itself does 863 single frames a second here and 2,772 in batches of 128, 3.2 "
     "times as many; more than that no batching can give on this processor with one thread. Batches of 8 to 256 masks "
     "were tried: 4.4 to 6.4 frames a second.",
