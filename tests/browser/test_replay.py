@@ -20,7 +20,7 @@ def test_it_plays_without_asking_the_server(page, server):
     assert step_of(player) > before + 5
     assert len(sent) == messages
     page.get_by_role("button", name="Pause").click()
-    assert player.get_attribute("data-playing") == "false"
+    page.wait_for_selector("[data-playing='false']", timeout=10_000)
 
 
 def test_keys_step_and_jump(page, server):

@@ -26,10 +26,10 @@ from workbench.views.what_if_caching import (
 )
 
 KINDS = {
-    "show": "Show another value of a number",
-    "ablate": "Take units out of a layer",
+    "show": "Show another value",
+    "ablate": "Take units out",
     "clamp": "Hold units at a value",
-    "patch": "Patch units from another step",
+    "patch": "Patch from a step",
 }
 WAYS = ("mean", "zero", "resample")
 MOST_UNITS = 512
@@ -132,11 +132,11 @@ def _decision(path: str, recording: Recording, row: int, planned: tuple[Planned,
     left, right = st.columns([1.6, 1])
     left.image(_picture(recording, effect.account, effect.account_before[0], effect.account_after[0]))
     with right:
-        facts = [f"{effect.target}: {effect.before[0]:.4g} before, {effect.after[0]:.4g} after"]
+        facts = [f"{effect.target}: {_number(effect.before[0])} before, {_number(effect.after[0])} after"]
         if effect.value_before is not None and effect.value_after is not None:
-            facts.append(f"value: {effect.value_before[0]:.4g} before, {effect.value_after[0]:.4g} after")
+            facts.append(f"value: {_number(effect.value_before[0])} before, {_number(effect.value_after[0])} after")
         facts.append("the likeliest action is another one" if effect.flipped[0] else "the likeliest action is the same")
-        st.markdown("\n".join(f"- {plain(fact.replace('-', '−'))}" for fact in facts))
+        st.markdown("\n".join(f"- {plain(fact)}" for fact in facts))
         if planned:
             _beside_controls(cached_sample_effect(path, stamp(path), planned))
 
@@ -202,6 +202,10 @@ def _table(found: BehaviourEffect) -> None:
         f"{len(found.seeds)} episodes of the same seeds; 95 % intervals by Student's t. Measured as the environment "
         f"tells it; *terminated* is the share of episodes that reached an end of their own."
     )
+
+
+def _number(number: float) -> str:
+    return f"{number:.4g}".replace("-", "−")
 
 
 def _short(number: Any) -> str:

@@ -407,3 +407,18 @@ def test_unknown_or_impossible_options_are_said(linear_case: Case) -> None:
     ):
         with pytest.raises(WorkbenchError, match=expected):
             saliency(linear_case, method, **options)
+
+
+def test_a_kink_that_no_halving_resolves_ends_the_refinement(tmp_path: Path) -> None:
+    """The gradient jumps at one point of the path and is the same everywhere else; no gap can be asked for."""
+
+    def formula(x: torch.Tensor) -> torch.Tensor:
+        first = 1e3 * torch.relu(x[:, 0] - 0.3)
+        return torch.stack([first, 0 * first, 0 * first], dim=1)
+
+    policy = planted(spaces.Box(0.5, 1.0, (2,), np.float32), formula)
+    case = prepare(record_policy(policy, tmp_path / "x.zarr"), [0, 3], policy=policy, target="logit:0", baseline="zero")
+    maps = saliency(case, "integrated_gradients", largest_gap=0, largest_change=0)
+    x = case.question.values[""].numpy()
+    np.testing.assert_allclose(maps.values[""][:, 0], 1e3 * (x[:, 0] - 0.3), rtol=1e-3)
+    assert (maps.facts["points"] < 100).all()

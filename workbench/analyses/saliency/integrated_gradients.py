@@ -92,6 +92,8 @@ class _Paths:
         self.change = torch.full((len(decisions),), torch.inf, dtype=torch.float64)
         """By path, by how much the last round changed the attributions, as a share of their sum of magnitudes."""
         self._found = self._weighted()
+        self._stuck = torch.zeros(len(decisions), dtype=torch.bool)
+        """By path, whether nothing is left that could be halved."""
 
     def gap(self) -> Tensor:
         """By path, the share of the target's difference that the attributions miss."""
@@ -112,7 +114,7 @@ class _Paths:
         divisible = (self.points() < most_points) & (widest > NARROWEST)
         # A path on which nothing changes at all has nothing to be found.
         flat = self._change_of_gradient(first).sum() == 0
-        return (incomplete | (self.change > largest_change)) & divisible & ~flat
+        return (incomplete | (self.change > largest_change)) & divisible & ~flat & ~self._stuck
 
     def points(self) -> Tensor:
         """By path, how many points it has."""
@@ -126,6 +128,12 @@ class _Paths:
         mean = self._per_path(first, size) / (self.points() - 1)
         wide = self._place[first + 1] - self._place[first] > NARROWEST
         chosen = first[torch.isin(owner, paths) & (size >= 0.5 * mean[owner]) & wide]
+        # The gradient may change only where the path is as narrow as can be: at a jump of the gradient itself.
+        reached = torch.zeros(len(self._decisions), dtype=torch.bool)
+        reached[self._owner[chosen]] = True
+        self._stuck[paths] |= ~reached[paths]
+        if not len(chosen):
+            return
         place = 0.5 * (self._place[chosen] + self._place[chosen + 1])
         gradient, slope, target = self._evaluate(self._owner[chosen], place)
         owner, place = torch.cat([self._owner, self._owner[chosen]]), torch.cat([self._place, place])
