@@ -19,6 +19,7 @@ from torch import Tensor
 from workbench.analyses.exclusive import exclusively
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Inputs, Policy, PolicyOutput, State
+from workbench.recording.columns import nest_observation
 
 if TYPE_CHECKING:
     from workbench.recording import Recording
@@ -274,22 +275,17 @@ def read_observations(recording: "Recording", rows: npt.NDArray[np.int64]) -> An
     Raises:
         WorkbenchError: None were recorded.
     """
-    nested: dict[str, Any] = {}
-    for name in recording.steps:
-        if name == "observation":
-            return recording.steps[name][rows]
-        if name.startswith("observation/"):
-            *parents, leaf = name.removeprefix("observation/").split("/")
-            place = nested
-            for parent in parents:
-                place = place.setdefault(parent, {})
-            place[leaf] = recording.steps[name][rows]
-    if not nested:
+    columns = {
+        name.removeprefix("observation").removeprefix("/"): recording.steps[name][rows]
+        for name in recording.steps
+        if name == "observation" or name.startswith("observation/")
+    }
+    if not columns:
         raise WorkbenchError(
             f"{recording.path} holds no observations, so that its steps cannot be put to the policy again; "
             f"record with observations."
         )
-    return nested
+    return nest_observation(columns)
 
 
 def _check_rows(recording: "Recording", rows: npt.NDArray[np.int64]) -> None:

@@ -38,10 +38,6 @@ class Estimate:
         """Whether the whole interval lies above a level; False where there is no interval."""
         return self.low is not None and self.low > level
 
-    def below(self, level: float) -> bool:
-        """Whether the whole interval lies below a level."""
-        return self.high is not None and self.high < level
-
     def __str__(self) -> str:
         """For people: "0.42 (95 % interval 0.31 to 0.50; 40 steps of 8 episodes)"."""
         counts = (

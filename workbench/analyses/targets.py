@@ -149,7 +149,7 @@ def find_target(
         return _component(row, rest, policy_output, action_names)
     if not row.takes:
         return _whole(row, action_space)
-    return _of_actions(row, rest, _Actions(action_space, action_names))
+    return _of_actions(row, rest, DiscreteActions(action_space, action_names))
 
 
 def offered_targets(
@@ -166,7 +166,7 @@ def offered_targets(
     if policy_output.mean is not None:
         names += [f"mean:{place}" for place in range(policy_output.mean.shape[1])]
     else:
-        actions = _Actions(action_space, action_names)
+        actions = DiscreteActions(action_space, action_names)
         spelled = [actions.spelling(place) for place in range(sum(actions.options))]
         kind = "q" if policy_output.q_values is not None else "log_odds"
         if len(actions.options) == 1:
@@ -191,14 +191,14 @@ def account_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> tupl
         return "mean", output.mean
     if output.q_values is not None:
         return "q", output.q_values
-    return "probability", _Actions(action_space, None).log_probabilities(output).exp()
+    return "probability", DiscreteActions(action_space, None).log_probabilities(output).exp()
 
 
 def modes_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> Tensor:
     """The likeliest (or best) option of each component, `[n, C]`; the means `[n, D]` of continuous actions."""
     if output.mean is not None:
         return output.mean
-    actions = _Actions(action_space, None)
+    actions = DiscreteActions(action_space, None)
     return torch.stack([part.argmax(dim=1) for part in actions.split(actions.scores(output))], dim=1)
 
 
@@ -230,7 +230,7 @@ def _usage(row: TargetKind) -> str:
     return row.name + ends[row.takes]
 
 
-class _Actions:
+class DiscreteActions:
     """Discrete actions: their names, and their places among the scores that a policy gives.
 
     A bit of a MultiBinary action counts as a component of two options, unset and set, with the logits 0 and its
@@ -339,7 +339,7 @@ def _log_odds(logits: Tensor) -> Tensor:
 _Function: TypeAlias = Callable[[PolicyOutput, Tensor], Tensor]
 
 
-def _of_actions(row: TargetKind, rest: str, actions: _Actions) -> NamedTarget:
+def _of_actions(row: TargetKind, rest: str, actions: DiscreteActions) -> NamedTarget:
     scores = _SCORES[row.name]
     if row.takes == "actions":
         first, second = _split_pair(rest, actions)
@@ -379,7 +379,7 @@ def _of_actions(row: TargetKind, rest: str, actions: _Actions) -> NamedTarget:
     return _row(row, f":{rest}", words, lambda output, taken: finish(scores(actions, output)[:, place]), place)
 
 
-def _split_pair(rest: str, actions: _Actions) -> tuple[str, str]:
+def _split_pair(rest: str, actions: DiscreteActions) -> tuple[str, str]:
     """Names and numbers may hold dashes themselves: take the split whose two sides are actions."""
 
     def known(text: str) -> bool:
@@ -396,18 +396,18 @@ def _split_pair(rest: str, actions: _Actions) -> tuple[str, str]:
     return first, second
 
 
-def _advantages(actions: _Actions, output: PolicyOutput) -> Tensor:
+def _advantages(actions: DiscreteActions, output: PolicyOutput) -> Tensor:
     scores = actions.scores(output)
     return scores - scores.mean(dim=-1, keepdim=True)
 
 
-_SCORES: dict[str, Callable[[_Actions, PolicyOutput], Tensor]] = {
-    "log_odds": _Actions.log_odds,
-    "log_probability": _Actions.log_probabilities,
-    "probability": _Actions.log_probabilities,
-    "logit": _Actions.scores,
-    "difference": _Actions.scores,
-    "q": _Actions.scores,
+_SCORES: dict[str, Callable[[DiscreteActions, PolicyOutput], Tensor]] = {
+    "log_odds": DiscreteActions.log_odds,
+    "log_probability": DiscreteActions.log_probabilities,
+    "probability": DiscreteActions.log_probabilities,
+    "logit": DiscreteActions.scores,
+    "difference": DiscreteActions.scores,
+    "q": DiscreteActions.scores,
     "advantage": _advantages,
 }
 
@@ -438,7 +438,7 @@ def _entropy(output: PolicyOutput, space: gymnasium.Space[Any]) -> Tensor:
     """Σ over components; of a Gaussian the differential entropy before any squashing, Σ log σ + ½ log 2πe."""
     if output.logits is None:
         return (_present(output.log_std) + 0.5 * math.log(2 * math.pi * math.e)).sum(dim=-1)
-    logs = _Actions(space, None).log_probabilities(output)
+    logs = DiscreteActions(space, None).log_probabilities(output)
     return -(logs.exp() * logs).sum(dim=-1)
 
 

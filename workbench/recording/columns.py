@@ -26,6 +26,20 @@ def flatten_observation(observation: Any) -> dict[str, npt.NDArray[Any]]:
     return {"": array} if array.dtype.kind in "biuf" else {}
 
 
+def nest_observation(columns: Mapping[str, npt.NDArray[Any]]) -> Any:
+    """The observation whose parts these are, by `key` or `key/key`."""
+    if list(columns) == [""]:
+        return columns[""]
+    nested: dict[str, Any] = {}
+    for key, value in columns.items():
+        *parents, leaf = key.split("/")
+        place = nested
+        for parent in parents:
+            place = place.setdefault(parent, {})
+        place[leaf] = value
+    return nested
+
+
 def batch_observations(observations: Sequence[Any]) -> Observations:
     """One batch `[B, ...]` of single observations, by key where they are dicts (of dicts, where they are nested)."""
     if isinstance(observations[0], Mapping):

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from workbench.errors import WorkbenchError
 from workbench.policies.types import EpisodeRandom, Policy
 from workbench.recording.chunks import write_root
-from workbench.recording.columns import flatten_observation
+from workbench.recording.columns import flatten_observation, nest_observation
 from workbench.recording.environment_wrappers import Environment
 from workbench.recording.facts import now
 from workbench.recording.layout import ENDED_CUT_SHORT
@@ -229,7 +229,7 @@ def _draw_again(recording: Recording, rows: npt.NDArray[np.int64], policy: Polic
     state = policy.initial_state(1)
     for t in range(len(rows)):
         choice = policy.act(
-            _nested(
+            nest_observation(
                 {
                     name.removeprefix("observation").removeprefix("/"): values[t : t + 1]
                     for name, values in columns.items()
@@ -242,17 +242,3 @@ def _draw_again(recording: Recording, rows: npt.NDArray[np.int64], policy: Polic
             action_masks=None if masks is None else masks[t : t + 1],
         )
         state = choice.output.state
-
-
-def _nested(columns: Mapping[str, npt.NDArray[Any]]) -> Any:
-    """The observation whose parts these are, by `key` or `key/key`."""
-    if list(columns) == [""]:
-        return columns[""]
-    nested: dict[str, Any] = {}
-    for key, value in columns.items():
-        *parents, leaf = key.split("/")
-        place = nested
-        for parent in parents:
-            place = place.setdefault(parent, {})
-        place[leaf] = value
-    return nested

@@ -1,11 +1,65 @@
-"""The selectors that several pages share: which recording, and which of its episodes."""
+"""The selectors that several pages share: which recording, which of its episodes, which step."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
 from workbench.recording import Recording
-from workbench.views.selection import change_selection
+from workbench.views.addresses import find_recording, resolve
+from workbench.views.caching import cached_listing, cached_opening, cached_recording, stamp
+from workbench.views.errors import plain
+from workbench.views.root import name_below_root
+from workbench.views.selection import change_selection, read_selection
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenStep:
+    """The step that a page is about."""
+
+    path: str
+    recording: Recording
+    episode: int
+    step: int
+    row: int
+    """Of `recording.steps`."""
+
+
+def choose_place(page: str, *, title: str, empty: str) -> ChosenStep | None:
+    """The top of a page about one step: its selectors, and what the address asks for in vain.
+
+    Args:
+        page: Whose selectors they are.
+        title: Of the page, shown where there is nothing to choose from.
+        empty: What to say then.
+
+    Returns:
+        The step; None where there is none, which has been said.
+
+    Raises:
+        WorkbenchError: The address names no recording below the root.
+    """
+    names = [name_below_root(entry["path"]) for entry in cached_listing() if isinstance(entry, dict)]
+    if not names:
+        st.title(title)
+        st.info(f"{empty} Make a recording on the page *Recordings*.", icon=":material/info:")
+        return None
+    left, middle, right = st.columns([2, 2, 1.2])
+    choose_recording(page, left, names, read_selection().recording)
+    path = find_recording(read_selection().recording or names[0], names)
+    recording = cached_recording(path, stamp(path))
+    if not recording.number_of_episodes:
+        st.info("This recording holds no step: it ended before the first was committed.", icon=":material/info:")
+        return None
+    asked = read_selection()
+    opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
+    place = resolve(recording, asked, opening=opening)
+    if place.notices:
+        st.warning("\n\n".join(map(plain, place.notices)), icon=":material/link_off:")
+    episode = choose_episode(page, middle, recording, place.episode)
+    shown = recording.episode(episode)
+    step = choose_step(page, right, shown.length, place.step)
+    return ChosenStep(path=path, recording=recording, episode=episode, step=step, row=int(shown.rows[step]))
 
 
 def choose_recording(page: str, place: Any, names: list[str], current: str | None) -> None:

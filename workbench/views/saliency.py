@@ -20,11 +20,9 @@ from workbench.figures.saliency import (
     overlay,
 )
 from workbench.recording import Recording
-from workbench.views.addresses import find_recording, resolve
-from workbench.views.caching import cached_listing, cached_opening, cached_recording, stamp
-from workbench.views.choosing import choose_episode, choose_recording, choose_step
+from workbench.views.caching import stamp
+from workbench.views.choosing import choose_place
 from workbench.views.errors import errors_in_a_box, plain
-from workbench.views.root import name_below_root
 from workbench.views.saliency_caching import (
     SAMPLE_STEPS,
     STRIP_CHUNK,
@@ -48,33 +46,14 @@ DEFAULT_METHODS = ("integrated_gradients", "feature_ablation")
 def page() -> None:
     """Draw the page."""
     with errors_in_a_box():
-        names = [name_below_root(entry["path"]) for entry in cached_listing() if isinstance(entry, dict)]
-        selected = read_selection()
-        if not names:
-            st.title("Saliency")
-            st.info(
-                "There is nothing to explain yet. Make a recording on the page *Recordings*.", icon=":material/info:"
-            )
+        chosen = choose_place("saliency", title="Saliency", empty="There is nothing to explain yet.")
+        if chosen is None:
             return
-        left, middle, right = st.columns([2, 2, 1.2])
-        choose_recording("saliency", left, names, selected.recording)
-        path = find_recording(read_selection().recording or names[0], names)
-        recording = cached_recording(path, stamp(path))
-        if not recording.number_of_episodes:
-            st.info("This recording holds no step: it ended before the first was committed.", icon=":material/info:")
-            return
-        asked = read_selection()
-        opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
-        place = resolve(recording, asked, opening=opening)
-        if place.notices:
-            st.warning("\n\n".join(map(plain, place.notices)), icon=":material/link_off:")
-        episode = choose_episode("saliency", middle, recording, place.episode)
-        step = choose_step("saliency", right, recording.episode(episode).length, place.step)
-        question = _choose_question(path, recording, int(recording.episode(episode).rows[step]))
+        question = _choose_question(chosen.path, chosen.recording, chosen.row)
         blend, threshold = _choose_look()
         _maps(question, blend, threshold)
         _sample(question)
-        _strip(recording, episode, step, question, blend, threshold)
+        _strip(chosen.recording, chosen.episode, chosen.step, question, blend, threshold)
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
 

@@ -8,12 +8,9 @@ from workbench.analyses.intervention import BehaviourEffect, DecisionEffect
 from workbench.figures.png import png_bytes
 from workbench.figures.what_if import before_and_after
 from workbench.recording import Recording
-from workbench.views.addresses import find_recording, resolve
-from workbench.views.caching import cached_listing, cached_opening, cached_recording, stamp
-from workbench.views.choosing import choose_episode, choose_recording, choose_step
+from workbench.views.caching import stamp
+from workbench.views.choosing import choose_place
 from workbench.views.errors import errors_in_a_box, plain
-from workbench.views.root import name_below_root
-from workbench.views.selection import read_selection
 from workbench.views.what_if_caching import (
     EPISODES,
     Planned,
@@ -38,28 +35,10 @@ MOST_UNITS = 512
 def page() -> None:
     """Draw the page."""
     with errors_in_a_box():
-        names = [name_below_root(entry["path"]) for entry in cached_listing() if isinstance(entry, dict)]
-        if not names:
-            st.title("What if")
-            st.info(
-                "There is nothing to change yet. Make a recording on the page *Recordings*.", icon=":material/info:"
-            )
+        chosen = choose_place("what_if", title="What if", empty="There is nothing to change yet.")
+        if chosen is None:
             return
-        left, middle, right = st.columns([2, 2, 1.2])
-        choose_recording("what_if", left, names, read_selection().recording)
-        path = find_recording(read_selection().recording or names[0], names)
-        recording = cached_recording(path, stamp(path))
-        if not recording.number_of_episodes:
-            st.info("This recording holds no step: it ended before the first was committed.", icon=":material/info:")
-            return
-        asked = read_selection()
-        opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
-        place = resolve(recording, asked, opening=opening)
-        if place.notices:
-            st.warning("\n\n".join(map(plain, place.notices)), icon=":material/link_off:")
-        episode = choose_episode("what_if", middle, recording, place.episode)
-        step = choose_step("what_if", right, recording.episode(episode).length, place.step)
-        row = int(recording.episode(episode).rows[step])
+        path, recording, row = chosen.path, chosen.recording, chosen.row
         planned = _plan(path, recording)
         _decision(path, recording, row, planned)
         _behaviour(path, planned)

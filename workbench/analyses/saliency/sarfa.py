@@ -4,14 +4,13 @@ Axis legend: n rows of one batch, A actions, D components of a continuous action
 """
 
 import torch
-from gymnasium import spaces
 from torch import Tensor
 
 from workbench.analyses.saliency.attribution import Attribution, Setting
 from workbench.analyses.saliency.perturbation_methods import answers, blurred_parts, scored
 from workbench.analyses.saliency.perturbations import ablations
 from workbench.analyses.saliency.question import Question
-from workbench.analyses.targets import NamedTarget
+from workbench.analyses.targets import DiscreteActions, NamedTarget
 from workbench.policies.types import PolicyOutput
 
 SMALLEST_PROBABILITY = 1e-12
@@ -45,14 +44,14 @@ def sarfa(question: Question, setting: Setting) -> Attribution:
             return gaussian_score(before, output, decision, _component(question), spread)
 
     else:
-        sizes = _component_sizes(question)
-        taken = torch.as_tensor(question.decisions.actions).long() - _first_action(question)
+        actions = DiscreteActions(question.decisions.policy.action_space, None)
+        taken = torch.as_tensor(question.decisions.actions).long() - actions.first
         named = question.target.place if isinstance(question.target, NamedTarget) else None
 
         def score(output: PolicyOutput, decision: Tensor) -> Tensor:
-            old, new = _options(before, question)[decision], _options(output, question)
+            old, new = actions.scores(before)[decision], actions.scores(output)
             scores, start = [], 0
-            for component, size in enumerate(sizes):
+            for component, size in enumerate(actions.options):
                 chosen = taken[decision, component]
                 if named is not None and start <= named < start + size:
                     chosen = torch.full_like(chosen, named - start)
@@ -120,28 +119,6 @@ def gaussian_score(
 
 def _has_images(question: Question) -> bool:
     return question.layer is None and any(tensor.ndim == 4 for tensor in question.values.values())
-
-
-def _options(output: PolicyOutput, question: Question) -> Tensor:
-    scores = output.q_values if output.q_values is not None else output.logits
-    assert scores is not None
-    if not isinstance(question.decisions.policy.action_space, spaces.MultiBinary):
-        return scores
-    return torch.stack([torch.zeros_like(scores), scores], dim=-1).flatten(1)
-
-
-def _component_sizes(question: Question) -> list[int]:
-    space = question.decisions.policy.action_space
-    if isinstance(space, spaces.Discrete):
-        return [int(space.n)]
-    if isinstance(space, spaces.MultiDiscrete):
-        return [int(size) for size in space.nvec.reshape(-1)]
-    return [2] * question.decisions.actions.shape[1]
-
-
-def _first_action(question: Question) -> int:
-    space = question.decisions.policy.action_space
-    return int(space.start) if isinstance(space, spaces.Discrete) else 0
 
 
 def _component(question: Question) -> int:
