@@ -51,7 +51,12 @@ def test_json_agrees_with_python(made: Path, capsys: pytest.CaptureFixture[str])
 def test_several_methods_are_a_list(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = call(capsys, made, "--method", "gradient", "sarfa", "--quick", "--json")
     assert status == 0
-    assert [facts["method"] for facts in json.loads(out)] == ["gradient", "sarfa"]
+    found = json.loads(out)
+    assert [facts["method"] for facts in found] == ["gradient", "sarfa"]
+    assert list(found[0]["agreement"]) == ["sarfa"]
+    assert found[0]["agreement"]["sarfa"] == found[1]["agreement"]["gradient"]
+    _, out, _ = call(capsys, made, "--method", "gradient", "sarfa", "--quick")
+    assert "agreement, rank correlation of |attribution| (n = 1)" in out
 
 
 def test_arrays_and_pictures_are_written(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import workbench
 from workbench.cli import main
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -19,6 +20,7 @@ README = (CHECKOUT / "README.md").read_text()
 READING = (CHECKOUT / "docs" / "reading.md").read_text()
 SALIENCY = (CHECKOUT / "docs" / "saliency.md").read_text()
 INTERVENTIONS = (CHECKOUT / "docs" / "interventions.md").read_text()
+PROBING = (CHECKOUT / "docs" / "probing.md").read_text()
 POLICIES = (CHECKOUT / "docs" / "policies.md").read_text()
 
 
@@ -88,9 +90,19 @@ def test_the_example_of_saliency_runs(recorded_place: Path, monkeypatch: pytest.
 def test_the_example_of_interventions_runs(recorded_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(recorded_place)
     told: dict[str, Any] = {}
-    [example] = blocks(INTERVENTIONS, "python")
-    exec(example, told)
+    for example in blocks(INTERVENTIONS, "python"):
+        exec(example, told)
     assert len(told["lived"].seeds) == 10
+    assert told["swept"].chance is not None
+
+
+def test_the_example_of_probing_runs(recorded_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(recorded_place)
+    told: dict[str, Any] = {}
+    workbench.record("ppo:agents/cartpole/weights.zip", "CartPole-v1", out="runs/cartpole.zarr", episodes=4)
+    [example] = blocks(PROBING, "python")
+    exec(example, told)
+    assert [one.concept for one in told["found"]] == ["observation[2] > 0", "action_in:3"]
 
 
 def test_the_shell_commands_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from workbench.analyses.decisions import Decisions, read_decisions
+from workbench.analyses.decisions import Decisions
 from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.intervention import (
     Change,
@@ -27,6 +27,7 @@ from workbench.analyses.intervention import (
     steer,
 )
 from workbench.analyses.layers import overwritten
+from workbench.analyses.reading_decisions import read_decisions
 from workbench.analyses.saliency.question import Question
 from workbench.recording import Episode, Recording, record
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import workbench
 from tests.figures.example_recordings import Spotlight, record_example
 
 
@@ -19,11 +20,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def served_folder(tmp_path_factory):
-    """Recordings of a vector agent, of an image agent with a long episode, and one with hostile names."""
+    """Recordings of random agents, of a trained one that can be asked again, and one with hostile names."""
     folder = tmp_path_factory.mktemp("served")
     record_example("continuous", folder / "pendulum.zarr", episodes=2)
     record_example("image", folder / "spotlight.zarr", episodes=1, make=lambda: Spotlight(length=900))
     record_example("maze", folder / "maze.zarr", episodes=1)
+    agent = f"ppo:{Path(__file__).parents[2] / 'agents' / 'cartpole' / 'weights.zip'}"
+    workbench.record(agent, "CartPole-v1", out=folder / "agent.zarr", steps=90, environments=3, seed=1)
     hostile = '<img src=x onerror=\\"window.harmed=1\\">'
     record_example("vector", folder / "hostile.zarr", episodes=1)
     metadata = folder / "hostile.zarr" / "zarr.json"

@@ -29,7 +29,7 @@ def test_the_list_is_sorted_by_its_headings(page, server):
     names = page.locator(".rlw-recordings a.rlw-name")
     names.first.wait_for()
     page.get_by_role("button", name="Recording", exact=True).click()
-    assert names.all_inner_texts() == ["hostile.zarr", "maze.zarr", "pendulum.zarr", "spotlight.zarr"]
+    assert names.all_inner_texts() == ["agent.zarr", "hostile.zarr", "maze.zarr", "pendulum.zarr", "spotlight.zarr"]
     page.get_by_role("button", name="Steps", exact=True).click()
     assert names.all_inner_texts()[0] == "spotlight.zarr"
     assert page.get_by_role("columnheader", name="Steps").get_attribute("aria-sort") == "descending"

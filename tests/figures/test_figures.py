@@ -1,13 +1,19 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from tests.figures.example_recordings import ENVIRONMENTS
 from workbench.analyses import summarise_recorded_episode
+from workbench.analyses.intervals import Estimate
+from workbench.analyses.intervention import Visits
 from workbench.figures.activations import layer_figure
 from workbench.figures.episode import action_figure, episode_timeline
 from workbench.figures.png import png_bytes
+from workbench.figures.saliency_film import film_figure
 from workbench.figures.step import step_figure
 from workbench.figures.style import colour_scale
+from workbench.figures.what_if import sweep_figure, visits_figure
 from workbench.views.step_view import step_view
 
 
@@ -54,3 +60,39 @@ def test_signed_activations_have_a_scale_centred_at_zero():
 @pytest.mark.parametrize("shape", [(5,), (300,), (6, 7, 7)])
 def test_layers_of_every_shape_are_drawn(shape):
     assert layer_figure(np.ones(shape), low=0, high=1, title="layer").axes[0].get_title(loc="left") == "layer"
+
+
+def test_a_film_adds_up_each_observation():
+    numbers = np.random.default_rng(0).normal(size=(5, 3))
+    figure = film_figure(numbers, signed=True, unit="nats", names=["a", "b", "c"])
+    heights = [bar.get_height() for axis in figure.axes for bar in axis.patches]
+    np.testing.assert_allclose(heights, numbers.sum(axis=1))
+    images = np.random.default_rng(1).normal(size=(4, 8, 8))
+    seen = [np.full((8, 8), 40 * place, np.uint8) for place in range(4)]
+    figure = film_figure(images, signed=False, unit="", pictures=seen)
+    heights = [bar.get_height() for axis in figure.axes for bar in axis.patches]
+    np.testing.assert_allclose(heights, np.abs(images).sum(axis=(1, 2)))
+    assert [axis.get_title() for axis in figure.axes[:4]] == ["−3", "−2", "−1", "now"]
+
+
+def test_several_scales_stand_beside_random_vectors():
+    estimate = Estimate(mean=1.0, low=0.5, high=1.5, steps=20, episodes=6)
+    effects = [
+        SimpleNamespace(effect=estimate, size=estimate, controls=np.full((20, 4), 0.2), unit="nats", target="value")
+    ] * 3
+    figure = sweep_figure(effects, (2.0, -1.0, 0.5))
+    line = figure.axes[0].get_lines()[0]
+    np.testing.assert_array_equal(line.get_xdata(), [-1.0, 0.5, 2.0])
+    assert [text.get_text() for text in figure.axes[1].get_legend().get_texts()] == [
+        "random vectors, middle 90 %",
+        "this direction",
+    ]
+
+
+def test_visits_share_a_scale_and_their_difference_is_centred():
+    without, with_change = np.array([[0.5, 0.0], [0.5, 0.0]]), np.array([[0.0, 0.9], [0.1, 0.0]])
+    figure = visits_figure(Visits(label="mouse", without=without, with_change=with_change))
+    images = [axis.images[0] for axis in figure.axes if axis.images and axis.get_label() != "<colorbar>"]
+    assert images[0].get_clim() == images[1].get_clim() == (0, 90)
+    assert images[2].get_clim() == (-90, 90)
+    np.testing.assert_allclose(images[2].get_array(), 100 * (with_change - without))

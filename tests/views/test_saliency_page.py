@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+import workbench
 from tests.views.conftest import run_page
 
 
@@ -35,6 +36,7 @@ def test_a_step_is_explained_by_two_methods_with_their_evidence(full_root):
     assert [head.value for head in app.subheader][:3] == ["What it saw", "Integrated gradients", "Feature ablation"]
     said = texts(app)
     assert said.count("rank correlation with patching") == 2
+    assert "Integrated gradients and Feature ablation " in said
     assert "completeness gap" in said
     assert "(n = 1 step)" in said
     assert app.selectbox("saliency.target").options[0] == "log-odds of the action taken"
@@ -88,6 +90,10 @@ def test_the_evidence_over_many_steps_has_intervals(pictures):
     assert any("AIM" in what for what in table["evidence"])
     assert any("random weights" in what for what in table["evidence"])
     assert "[" in " ".join(table["this map"])
+    app.slider("saliency.blend").set_value(50).run(timeout=60)
+    assert not app.exception
+    assert not app.error
+    assert len(app.table) == 1
 
 
 def test_a_film_strip_goes_through_the_episode(pictures):
@@ -96,6 +102,20 @@ def test_a_film_strip_goes_through_the_episode(pictures):
     assert not app.exception
     assert not app.error
     assert "One colour scale" in texts(app)
+
+
+def test_a_memory_is_followed_back_in_time(root, checkout):
+    pytest.importorskip("sb3_contrib")
+    agent = f"recurrent_ppo:{checkout / 'agents/cue_recall/weights.zip'}"
+    workbench.record(agent, "envs:CueRecall-v0", out=root / "memory.zarr", episodes=2, seed=1)
+    app = run_page("saliency", recording="memory.zarr", method="gradient", episode="0", step="5")
+    app.number_input("saliency.window").set_value(6).run()
+    app.toggle("saliency.back").set_value(True).run(timeout=60)
+    assert not app.exception
+    assert not app.error
+    assert "*now* the decision's own" in texts(app)
+    # This one's and that of the map above.
+    assert texts(app).count("(n = 1 step)") == 2
 
 
 def test_what_an_address_asks_for_in_vain_is_said(full_root):

@@ -37,7 +37,7 @@ def test_a_shown_number_changes_the_decision_and_is_taken_back(full_root):
     app.button("what_if.add").click().run()
     assert not app.error
     assert "pole angle (rad) shown as -0.2" in texts(app)
-    assert "No control: there is no random change" in texts(app)
+    assert "20 random changes of the same size" in texts(app)
     app.number_input("what_if.value").set_value(0.2).run()
     app.button("what_if.add").click().run()
     assert "shown as 0.2" in texts(app)
@@ -56,12 +56,12 @@ def test_a_layer_is_ablated_beside_random_units(full_root):
     app.button("what_if.add").click().run()
     assert not app.error
     assert "units 1, 2 of mlp_extractor.policy_net.1 ablated (mean)" in texts(app)
-    assert "20 random changes of as many units" in texts(app)
+    assert "20 random changes of the same size" in texts(app)
     for kind in ("clamp", "patch"):
         app.selectbox("what_if.kind").set_value(kind).run()
         app.button("what_if.add").click().run()
         assert not app.error
-    assert "patched from row 0" in texts(app)
+    assert "patched from step 0 of episode 0" in texts(app)
 
 
 def test_episodes_are_run_with_and_without(full_root, monkeypatch):
@@ -79,6 +79,11 @@ def test_episodes_are_run_with_and_without(full_root, monkeypatch):
     table = app.table[0].value
     assert table["measure"].tolist() == ["return", "length", "terminated"]
     assert "[" in table["with − without"][0]
+    # What was computed stays when something else is touched.
+    app.number_input("what_if.value").set_value(0.1).run()
+    assert not app.exception
+    assert not app.error
+    assert app.table[0].value["measure"].tolist() == ["return", "length", "terminated"]
 
 
 def test_the_world_is_edited_where_it_can_be(full_root):
@@ -89,3 +94,42 @@ def test_the_world_is_edited_where_it_can_be(full_root):
     assert not app.exception
     assert "impossible here" in texts(app) or "before" in texts(app)
     assert "what_if.edit" not in [box.key for box in run_page("what_if", recording="cartpole.zarr").selectbox]
+
+
+def test_a_direction_steers_beside_random_ones(full_root):
+    app = run_page("what_if", recording="cartpole.zarr", episode="0", step="3")
+    app.selectbox("what_if.kind").set_value("steer").run()
+    app.selectbox("what_if.layer").set_value("mlp_extractor.policy_net.1").run()
+    assert app.button("what_if.add").disabled
+    app.text_input("what_if.toward").set_value("speed > 2").run()
+    assert "was not recorded" in texts(app)
+    assert "the likeliest action is the same" in texts(app)
+    app.text_input("what_if.toward").set_value("action == 1").run()
+    app.number_input("what_if.scale").set_value(2.0).run()
+    app.button("what_if.add").click().run()
+    assert not app.error
+    assert "mlp_extractor.policy_net.1 + 2 × (mean of mlp_extractor.policy_net.1 where action == 1" in texts(app)
+    app.toggle("what_if.sweep").set_value(True).run()
+    assert not app.error
+    assert "random vectors of the same length" in texts(app)
+
+
+def test_part_of_a_picture_is_covered(full_root):
+    app = run_page("what_if", recording="image.zarr", episode="0", step="1")
+    app.selectbox("what_if.kind").set_value("cover").run()
+    app.number_input("what_if.cover.Height").set_value(3).run()
+    app.number_input("what_if.fill_value").set_value(255.0).run()
+    app.button("what_if.add").click().run()
+    assert not app.error
+    assert "rows 0 to 2, columns 0 to 0 shown as 255" in texts(app)
+    app.selectbox("what_if.fill").set_value("another step").run()
+    app.button("what_if.add").click().run()
+    assert not app.error
+    assert "as in row 0" in texts(app)
+
+
+def test_the_policy_is_drawn_on_every_square(full_root):
+    app = run_page("what_if", recording="image.zarr", episode="0", step="1")
+    app.toggle("what_if.field").set_value(True).run()
+    assert not app.error
+    assert "Mean total variation between the two: 0 of 1." in texts(app)

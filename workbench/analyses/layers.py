@@ -79,6 +79,15 @@ def _hook(layer: str, suffix: str, edit: Edit, owner: int) -> Callable[[nn.Modul
                 raise WorkbenchError(f"The layer {layer!r} runs over several steps at once; it cannot be overwritten.")
             row = sequence.squeeze(time)
             return _same_shape(layer, row, edit(row)).unsqueeze(time), state
+        if suffix in (".hidden", ".cell") and isinstance(child, RECURRENT):
+            sequence, state = output
+            parts = list(state) if isinstance(state, tuple) else [state]
+            place = 0 if suffix == ".hidden" else 1
+            if place < len(parts) and parts[place].ndim == 3 and len(parts[place]) == 1:
+                # What is remembered for the next step: the answer to this one does not run through it.
+                row = parts[place][0]
+                parts[place] = _same_shape(layer, row, edit(row)).unsqueeze(0)
+                return sequence, tuple(parts) if isinstance(state, tuple) else parts[0]
         raise WorkbenchError(
             f"The layer {layer!r} gives a {type(output).__name__}, of which {suffix or 'a tensor'} cannot be "
             f"overwritten; choose a layer that gives one tensor."

@@ -34,11 +34,12 @@ RUNNERS: dict[type, str] = {
     commands.ExportOptions: "workbench.cli.export:run",
     commands.SaliencyOptions: "workbench.cli.saliency:run",
     commands.InterveneOptions: "workbench.cli.intervene:run",
+    commands.ProbeOptions: "workbench.cli.probe:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
 
-COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "app")
+COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "probe", "app")
 
 DESCRIPTION = """Record what goes on inside a reinforcement-learning agent while it acts, and look at it.
 

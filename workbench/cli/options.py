@@ -211,14 +211,28 @@ class InterveneOptions:
     """Hold them at a value."""
     patch_from: Annotated[str | None, _argument("K:T")] = None
     """Put in what they were at step T of episode K."""
+    donor: Annotated[str | None, _argument("RECORDING", "this one")] = None
+    """Patch from that episode of another recording, and from the agent that is kept there."""
     steer: Annotated[Path | None, _argument("FILE.npy")] = None
     """Add a vector of the layer's shape."""
-    scale: Annotated[float, conf.arg(metavar="S")] = 1.0
-    """How much of it."""
+    steer_toward: Annotated[str | None, _argument("EXPRESSION")] = None
+    """Add the layer's mean over steps at which this holds (such as "action == 2 and truth.distance < 4") …"""
+    steer_away: Annotated[str | None, _argument("EXPRESSION", "all other steps")] = None
+    """… less its mean over steps at which this holds."""
+    scale: Annotated[tuple[float, ...], conf.arg(metavar="S ...")] = (1.0,)
+    """How much of the vector; several are compared."""
+    cover: Annotated[tuple[str, ...], _argument("[KEY:]TOP,LEFT,HEIGHT,WIDTH=VALUE ...")] = ()
+    """Fill a rectangle of the picture that the agent sees with a value, or (=K:T) as another step shows it."""
     set: Annotated[tuple[str, ...], _argument("NAME=VALUE ...")] = ()
     """Show the agent a value in a number of its observation, by name or place."""
     search_from: Annotated[str | None, _argument("K:T")] = None
     """Instead: patch every unit of every layer (or of --layer) from step T of episode K, and list what moves most."""
+    edit: Annotated[tuple[str, ...], _argument('"NAME KEY=VALUE ..." ...')] = ()
+    """Instead: edit the state of the environment at the step, and ask the agent again."""
+    field: Annotated[Path | None, _argument("FILE", "none")] = None
+    """Also draw where the agent would go from every square of a maze, before and after (.png, .svg, .pdf)."""
+    overwrite: Switch = False
+    """Replace what is there."""
     episode: Annotated[int | None, _argument("K", "the one the dashboard opens on")] = None
     """The episode of the decision that is changed."""
     step: Annotated[int | None, _argument("T", "0")] = None
@@ -231,10 +245,41 @@ class InterveneOptions:
     """Random changes of the same size that it is compared with."""
     rollouts: Annotated[int | None, _argument("N")] = None
     """Also let the agent act with the change held on, N episodes, and the same without."""
+    visits: Annotated[str | None, _argument("LABEL", "none")] = None
+    """Count on which squares it is then, by a truth label of row and column (with --rollouts)."""
     seed: Annotated[int, conf.arg(metavar="N")] = 0
     """Of everything that is drawn, and of the first episode."""
     imports: Annotated[tuple[str, ...], _argument("MODULE ...")] = ()
     """Import these first: code of an agent or an environment that the recording names, which you trust."""
+    trust_pickle: Switch = False
+    """Let the agent's file inside the recording run its own code. Only for recordings of your own agents."""
+    json: Switch = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeOptions:
+    """Say what recorded layers know, beside what the input, a random network and a random label would give."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    concept: Annotated[tuple[str, ...], _argument("CONCEPT ...", "all that the recording offers")] = ()
+    """What: action_in:K, reward_within:K, steps_to_end, return_to_go, success, phase, new_observation, or an
+    expression over recorded columns, such as "truth.distance < 4" or truth.mouse[0]."""
+    layer: Annotated[tuple[str, ...], _argument("NAME ...", "all")] = ()
+    """Where: recorded layers."""
+    concepts: Switch = False
+    """List the concepts that the recording offers, and stop."""
+    no_random_network: Switch = False
+    """Leave out the baseline with random weights, which needs the agent to be built."""
+    out: Annotated[Path | None, _argument("FILE.npz", "none")] = None
+    """Keep the probe (of one concept and one layer)."""
+    overwrite: Switch = False
+    """Replace what is there."""
+    seed: Annotated[int, conf.arg(metavar="N")] = 0
+    """Of the split of the episodes, of random weights and labels, and of the intervals."""
+    imports: Annotated[tuple[str, ...], _argument("MODULE ...")] = ()
+    """Import these first: code of an agent that the recording names, which you trust."""
     trust_pickle: Switch = False
     """Let the agent's file inside the recording run its own code. Only for recordings of your own agents."""
     json: Switch = False
@@ -260,6 +305,7 @@ Options = (
     | Annotated[ExportOptions, conf.subcommand("export")]
     | Annotated[SaliencyOptions, conf.subcommand("saliency")]
     | Annotated[InterveneOptions, conf.subcommand("intervene")]
+    | Annotated[ProbeOptions, conf.subcommand("probe")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
 

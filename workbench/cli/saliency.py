@@ -10,6 +10,8 @@ from workbench.cli.table import format_table, to_json
 from workbench.printable import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from workbench.analyses.saliency import Case, SaliencyMaps
     from workbench.analyses.saliency.evidence import Evidence
 
@@ -55,9 +57,15 @@ def run(options: SaliencyOptions) -> None:
         progress.close()
     if options.json:
         facts = [_facts(options, case, maps, known) for maps, known in found]
+        if len(found) > 1:
+            for one, others in zip(facts, _agreement([maps for maps, _ in found]), strict=True):
+                one["agreement"] = others
         sys.stdout.write(f"{to_json(facts[0] if len(facts) == 1 else facts)}\n")
     else:
-        sys.stdout.write("\n\n".join(_describe(case, maps, known) for maps, known in found) + "\n")
+        blocks = [_describe(case, maps, known) for maps, known in found]
+        if len(found) > 1:
+            blocks.append(_describe_agreement([maps for maps, _ in found]))
+        sys.stdout.write("\n\n".join(blocks) + "\n")
     if options.out is not None:
         _write(options, case, *found[0])
 
@@ -97,6 +105,27 @@ def _describe(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> str:
             f"The policy's answers differ from the recorded ones by up to {disagreement:.3g}: is it the one that acted?"
         )
     return "\n\n".join(blocks)
+
+
+def _agreement(maps: "Sequence[SaliencyMaps]") -> list[dict[str, float]]:
+    """By method, its rank correlation with each of the others."""
+    from workbench.analyses.saliency.sanity import agreement
+
+    found = agreement(maps)
+    return [
+        {other: float(found.correlations[i, j]) for j, other in enumerate(found.methods) if j != i}
+        for i in range(len(found.methods))
+    ]
+
+
+def _describe_agreement(maps: "Sequence[SaliencyMaps]") -> str:
+    names = [one.method for one in maps]
+    rows = [
+        (name, *("–" if other == name else f"{row[other]:.2f}".replace("-", "−") for other in names))
+        for name, row in zip(names, _agreement(maps), strict=True)
+    ]
+    title = f"agreement, rank correlation of |attribution| (n = {len(maps[0].rows):,})"
+    return format_table((title, *names), rows, right=tuple(range(1, len(names) + 1)))
 
 
 def _numbers_in_words(maps: "SaliencyMaps") -> str:

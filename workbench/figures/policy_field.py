@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workbench.analyses.intervention.state_edits import PolicyField
+from workbench.analyses.intervention.policy_fields import PolicyField
 from workbench.figures.style import REWARD, VALUE, literal
 
 ANOTHER = "#00805c"

@@ -19,6 +19,12 @@ def _what_if() -> None:
     what_if.page()
 
 
+def _probes() -> None:
+    from workbench.views import probes
+
+    probes.page()
+
+
 def pages() -> dict[str, StreamlitPage]:
     """All pages by name; `url_path` is explicit, for two functions called `page` would share one."""
     return {
@@ -28,4 +34,5 @@ def pages() -> dict[str, StreamlitPage]:
         "replay": st.Page(replay.page, title="Replay", icon=":material/play_circle:", url_path="replay"),
         "saliency": st.Page(_saliency, title="Saliency", icon=":material/center_focus_strong:", url_path="saliency"),
         "what_if": st.Page(_what_if, title="What if", icon=":material/alt_route:", url_path="what-if"),
+        "probes": st.Page(_probes, title="Probes", icon=":material/psychology:", url_path="probes"),
     }

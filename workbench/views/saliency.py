@@ -1,6 +1,6 @@
 """The page that says what a decision rests on: maps of several methods side by side, each with its evidence."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from workbench.analyses.saliency import BASELINES, METHODS, SaliencyMaps
 from workbench.analyses.saliency.methods import find_method
+from workbench.analyses.saliency.sanity import agreement
 from workbench.errors import WorkbenchError
 from workbench.figures.png import png_bytes
 from workbench.figures.saliency import (
@@ -19,18 +20,22 @@ from workbench.figures.saliency import (
     evidence_rows,
     overlay,
 )
+from workbench.figures.saliency_film import film_figure
 from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.choosing import choose_place
 from workbench.views.errors import errors_in_a_box, plain
+from workbench.views.progress_bar import ProgressBar
 from workbench.views.saliency_caching import (
     SAMPLE_STEPS,
     STRIP_CHUNK,
     Asked,
     cached_explanation,
+    cached_film,
     cached_offer,
     cached_sample,
     cached_strip,
+    recording_names,
 )
 from workbench.views.selection import change_selection, read_selection
 
@@ -40,6 +45,8 @@ WIDE_METHODS = 2
 PICTURE_WIDTH = 360
 """Pixels."""
 STRIP_STEPS = 24
+WINDOW, MOST_WINDOW = 8, 32
+"""Observations that are explained together."""
 DEFAULT_METHODS = ("integrated_gradients", "feature_ablation")
 
 
@@ -53,6 +60,7 @@ def page() -> None:
         blend, threshold = _choose_look()
         _maps(question, blend, threshold)
         _sample(question)
+        _back_in_time(question)
         _strip(chosen.recording, chosen.episode, chosen.step, question, blend, threshold)
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
@@ -120,6 +128,7 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
         return
     wide = len(question.methods) <= WIDE_METHODS
     picture = numbers = None
+    explained: list[SaliencyMaps] = []
     # The place of what was seen is kept, and filled when the first explanation has brought it.
     seen, *columns = st.columns([0.8 if wide else 0.6, *(1.4 if wide else 1,) * len(question.methods)])
     for column, method in zip(columns, question.methods, strict=True):
@@ -136,6 +145,9 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
                 st.image(_png(bars_figure(maps, 0)))
             _numbers(maps, known)
             st.image(_png(evidence_figure(maps, known, 0)))
+            explained.append(maps)
+    if len(explained) > 1:
+        st.caption(_agreement(explained))
     with seen:
         st.subheader("What it saw", anchor=False)
         if picture is not None:
@@ -147,6 +159,17 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
                     "value": [f"{value:.4g}".replace("-", "−") for value in numbers.values()],
                 }
             )
+
+
+def _agreement(explained: Sequence[SaliencyMaps]) -> str:
+    found = agreement(explained)
+    titles = [find_method(method).title for method in found.methods]
+    pairs = [
+        f"{titles[j]} and {titles[i]} {found.correlations[i, j]:.2f}" for i in range(len(titles)) for j in range(i)
+    ]
+    count = len(explained[0].rows)
+    said = "; ".join(pairs).replace("nan", "undecided").replace("-", "−")
+    return plain(f"Agreement (rank correlation of |attribution|): {said} (n = {count} step{'s' * (count != 1)}).")
 
 
 def _numbers(maps: SaliencyMaps, known: Any) -> None:
@@ -181,10 +204,13 @@ def _sample(question: Asked) -> None:
         )
         if not st.toggle("Compute the evidence", key="saliency.evidence"):
             return
+        explained: list[SaliencyMaps] = []
         for method in question.methods:
             title = find_method(method).title
-            with st.spinner(f"{title}: explaining {SAMPLE_STEPS} steps several times"):
-                found = cached_sample(question.for_method(method))
+            bar = st.progress(0.0, f"{title}: explaining {SAMPLE_STEPS} steps")
+            maps, found = cached_sample(question.for_method(method), ProgressBar(bar, title))
+            bar.empty()
+            explained.append(maps)
             count = found.fidelity.deletion
             st.markdown(f"**{plain(title)}** ({count.steps} steps of {count.episodes} episodes)")
             st.table(
@@ -196,6 +222,8 @@ def _sample(question: Asked) -> None:
                 }
             )
             st.image(_png(curves_figure(found.fidelity)))
+        if len(explained) > 1:
+            st.caption(_agreement(explained))
 
 
 @st.fragment
@@ -227,6 +255,35 @@ def _strip(recording: Recording, episode: int, step: int, question: Asked, blend
             mark = " (here)" if first + place == step else ""
             columns[place % 8].image(shown, caption=f"step {first + place}{mark}")
         st.caption("One colour scale over all of these steps.")
+
+
+@st.fragment
+def _back_in_time(question: Asked) -> None:
+    """What the last observations contributed: through a memory, or as frames of one stack."""
+    with errors_in_a_box():
+        offer = cached_offer(question.path, question.stamp)
+        if not question.methods or question.layer is not None or not (offer.remembers or offer.frames > 1):
+            return
+        st.subheader("Back in time", anchor=False)
+        window = 1
+        shown, asked = st.columns([3, 1], vertical_alignment="bottom")
+        method = question.methods[0]
+        if offer.remembers:
+            window = int(asked.number_input("Observations", 2, MOST_WINDOW, WINDOW, key="saliency.window"))
+        if not shown.toggle(f"The last observations by {find_method(method).title}", key="saliency.back"):
+            return
+        found = cached_film(question.for_method(method), window, offer.frames)
+        names = recording_names(question)
+        figure = film_figure(
+            found.film, signed=found.maps.signed, unit=found.maps.unit, pictures=found.pictures, names=names
+        )
+        st.image(_png(figure))
+        _numbers(found.maps, found.evidence)
+        st.caption(
+            "Each column is one observation, *now* the decision's own; what came before the first of them stays in the "
+            "memory as it was. The bars add a column up. The numbers are of this map: its regions are those of all the "
+            "observations together."
+        )
 
 
 HOW_TO_READ = """

@@ -11,15 +11,20 @@ import torch
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.saliency import Case, SaliencyMaps, possible_methods, prepare, saliency
 from workbench.analyses.saliency.evidence import Evidence, evidence
-from workbench.analyses.saliency.seen import seen_at
+from workbench.analyses.saliency.question import split_key
+from workbench.analyses.saliency.seen import seen_at, seen_before
 from workbench.analyses.targets import offered_targets
 from workbench.policies.types import Policy
+from workbench.progress import Progress
 from workbench.views.caching import cached_recording
+from workbench.views.kept_results import once
 
 SAMPLE_STEPS = 24
 STRIP_CHUNK = 8
 """Steps that are explained at a time, so that the page tells how far it is."""
 MOST_NUMBERS = 40
+MOST_STACKED = 12
+"""Channels of a picture that may be frames side by side."""
 FEW_STEPS = 64
 """Recorded steps that stand for all of them."""
 
@@ -50,6 +55,10 @@ class Offer:
     methods: dict[str, str | None]
     """By method why it cannot be used, None where it can."""
     sees_images: bool
+    remembers: bool
+    """Whether it has a memory, through which earlier observations reach a decision."""
+    frames: int
+    """How many frames its picture's channels hold side by side; 1 for none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +92,17 @@ def cached_offer(path: str, stamp: int | str) -> Offer:
         targets=tuple((target.name, target.words) for target in targets),
         methods=possible_methods(case),
         sees_images=any(tensor.ndim == 4 for tensor in case.question.values.values()),
+        remembers=case.question.decisions.state is not None,
+        frames=_frames(case),
     )
+
+
+def _frames(case: Case) -> int:
+    """A picture of more channels than a colour has, and of few enough, is taken for a stack of frames."""
+    channels = next((tensor.shape[1] for tensor in case.question.values.values() if tensor.ndim == 4), 1)
+    if channels in (1, 3) or channels > MOST_STACKED:
+        return 1
+    return channels // 3 if channels % 3 == 0 else channels
 
 
 @st.cache_data(max_entries=128, show_spinner="Explaining")
@@ -110,18 +129,19 @@ def _named(names: list[str], numbers: npt.NDArray[np.float64]) -> dict[str, floa
     return dict(zip(known[:MOST_NUMBERS], map(float, numbers[:MOST_NUMBERS]), strict=True))
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def _cached_sample(asked: Asked) -> Evidence:
-    recording = cached_recording(asked.path, asked.stamp)
-    count = min(SAMPLE_STEPS, len(recording))
-    rows = np.sort(np.random.default_rng(0).choice(len(recording), count, replace=False))
-    case = _case(asked, rows)
-    return evidence(case, saliency(case, asked.methods[0]))
+def cached_sample(asked: Asked, progress: Progress) -> tuple[SaliencyMaps, Evidence]:
+    """Maps and evidence over steps of the whole recording: the same whichever step is looked at."""
+    of_all = replace(asked, row=0)
 
+    def compute() -> tuple[SaliencyMaps, Evidence]:
+        recording = cached_recording(asked.path, asked.stamp)
+        count = min(SAMPLE_STEPS, len(recording))
+        rows = np.sort(np.random.default_rng(0).choice(len(recording), count, replace=False))
+        case = _case(of_all, rows)
+        maps = saliency(case, asked.methods[0])
+        return maps, evidence(case, maps, progress=progress)
 
-def cached_sample(asked: Asked) -> Evidence:
-    """The evidence over steps of the whole recording: the same whichever step is looked at."""
-    return _cached_sample(replace(asked, row=0))
+    return once(("sample", of_all), compute)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -139,7 +159,32 @@ def cached_strip(asked: Asked, rows: tuple[int, ...]) -> list[tuple[Any, Any]]:
     return _cached_strip(replace(asked, row=0), rows)
 
 
-def _case(asked: Asked, rows: npt.NDArray[np.int64]) -> Case:
+@dataclass(frozen=True, kw_only=True)
+class Film:
+    """One method's attribution back in time."""
+
+    maps: SaliencyMaps
+    film: npt.NDArray[np.float32]
+    """`[P, H, W]` or `[P, n]`."""
+    pictures: list[npt.NDArray[np.uint8]] | None
+    evidence: Evidence
+
+
+@st.cache_data(max_entries=32, show_spinner="Explaining the last observations")
+def cached_film(asked: Asked, window: int, stack: int) -> Film:
+    """What each of the last observations contributed to one decision, with the evidence that one step can have."""
+    case = _case(asked, np.array([asked.row]), window=window)
+    maps = saliency(case, asked.methods[0])
+    key = next(split_key(name)[0] for name, tensor in case.question.values.items() if stack == 1 or tensor.ndim == 4)
+    return Film(
+        maps=maps,
+        film=maps.film(key, stack=stack)[0],
+        pictures=seen_before(case.question, 0, stack=stack),
+        evidence=evidence(case, maps, thorough=False),
+    )
+
+
+def _case(asked: Asked, rows: npt.NDArray[np.int64], window: int = 1) -> Case:
     return prepare(
         cached_recording(asked.path, asked.stamp),
         rows,
@@ -148,4 +193,5 @@ def _case(asked: Asked, rows: npt.NDArray[np.int64]) -> Case:
         layer=asked.layer,
         baseline=asked.baseline,
         background_steps=FEW_STEPS,
+        window=window,
     )

@@ -17,12 +17,15 @@ from workbench.analyses.intervention import (
     change_observation,
     clamp,
     decision_effect,
+    direction_between,
     layer_values,
     mean_difference,
     patch,
+    project_out,
     search_patches,
     set_number,
     steer,
+    sweep_scales,
 )
 from workbench.analyses.targets import find_target
 from workbench.errors import WorkbenchError
@@ -85,7 +88,7 @@ def test_ablating_the_unit_that_decides_does_what_it_must(planted: tuple[Recordi
         # The other units do not reach the first logit.
         assert np.abs(found.controls).max() < 1e-6
         assert found.chance == 1 / 21
-        assert found.verdict == "changes the decision more than random changes of as many units do"
+        assert found.verdict == "changes the decision more than random changes of the same size do"
     drawn = effect_of(planted, ablate("hidden", [2], hidden, how="resample", seed=4))
     assert np.abs(drawn.after[:, None] / 6 - x2[None]).min(axis=1).max() < 1e-5
 
@@ -265,7 +268,7 @@ def test_there_is_no_control_where_no_other_units_are_left(planted: tuple[Record
     for units in (None, [0, 1, 2]):
         found = effect_of(planted, ablate("hidden", units, hidden))
         assert not len(found.controls)
-        assert found.verdict == "no control: there is no random change of as many units"
+        assert found.verdict == "no control: there is no random change of the same size"
     assert len(effect_of(planted, ablate("hidden", [0, 2], hidden)).controls) == 20
 
 
@@ -278,3 +281,65 @@ def test_resampling_gives_the_same_decision_the_same_donor(planted: tuple[Record
     few = effect_of(planted, change, rows=[40, 3])
     np.testing.assert_allclose(few.after, first[[40, 3]], atol=1e-5)
     assert len(set(np.round(first, 3))) > 20
+
+
+def test_a_direction_is_found_by_expressions_and_steers(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    found = direction_between(recording, policy, "hidden", "observation[2] > 0", "observation[2] < 0")
+    x2 = recording.steps["observation"][:, 2]
+    assert float(found.vector[2]) == pytest.approx(2 * (x2[x2 > 0].mean() - x2[x2 < 0].mean()), rel=1e-4)
+    assert found.steps == (int((x2 > 0).sum()), int((x2 < 0).sum()))
+    assert "where observation[2] > 0" in found.words
+    others = direction_between(recording, policy, "hidden", "observation[2] > 0")
+    np.testing.assert_allclose(others.vector, found.vector, atol=1e-6)
+    scales = (-2.0, 0.0, 1.0)
+    effects = sweep_scales(
+        recording, policy, np.arange(60), "hidden", found.vector, scales, target=first_logit(policy), controls=9
+    )
+    for scale, effect in zip(scales, effects, strict=True):
+        np.testing.assert_allclose(effect.after - effect.before, 3 * scale * float(found.vector[2]), atol=1e-4)
+    assert effects[0].chance == 0.1
+    for toward, message in {"t >= 0": "at every step", "t < 0": "holds at none"}.items():
+        with pytest.raises(WorkbenchError, match=message):
+            direction_between(recording, policy, "hidden", toward)
+    with pytest.raises(WorkbenchError, match="same mean over both sets"):
+        direction_between(recording, policy, "hidden", "t == 0", "t == 0")
+    with pytest.raises(WorkbenchError, match="at least one scale"):
+        sweep_scales(recording, policy, [0], "hidden", found.vector, [])
+
+
+def test_what_another_agent_gave_is_patched_in(planted: tuple[Recording, Any]) -> None:
+    """The first logit is three times the other agent's unit, whatever this one saw."""
+    recording, policy = planted
+    other = two_layers()
+    with torch.no_grad():
+        other.module.hidden.weight[2, 2] = -5.0
+    theirs = layer_values(recording, other, "hidden", [9])
+    own = layer_values(recording, policy, "hidden", np.arange(60))
+    found = effect_of(planted, patch("hidden", [2], theirs[0], own, source="step 9 of another agent"))
+    np.testing.assert_allclose(found.after, 3 * -5 * recording.steps["observation"][9, 2], rtol=1e-5)
+    assert found.words == "unit 2 of hidden patched from step 9 of another agent"
+
+
+def test_a_number_shown_is_compared_with_other_numbers(planted: tuple[Recording, Any]) -> None:
+    recording, _ = planted
+    like = recording.steps["observation"][:60]
+    found = effect_of(planted, set_number(2, 0.5, like=like))
+    np.testing.assert_allclose(found.after, 3.0, atol=1e-6)
+    # Only that number reaches the first logit.
+    assert np.abs(found.controls).max() < 1e-6
+    assert found.chance == 1 / 21
+
+
+def test_projecting_out_leaves_the_mean_and_mirroring_turns_it(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    x2 = recording.steps["observation"][:60, 2]
+    direction = torch.tensor([0.0, 0.0, 7.0, 0.0])
+    found = effect_of(planted, project_out("hidden", direction, hidden))
+    np.testing.assert_allclose(found.after, 6 * x2.mean(), atol=1e-4)
+    assert found.chance == 1 / 21
+    mirrored = effect_of(planted, project_out("hidden", direction, hidden, share=2))
+    np.testing.assert_allclose(mirrored.after, 6 * (2 * x2.mean() - x2), atol=1e-4)
+    with pytest.raises(WorkbenchError, match="that shape and some length"):
+        project_out("hidden", torch.zeros(4), hidden)

@@ -11,7 +11,9 @@ from torch import nn
 
 import workbench
 from envs import CheeseMaze
-from workbench.analyses.intervention.state_edits import find_editor, policy_field, state_effect
+from workbench.analyses.intervention import behaviour_effect
+from workbench.analyses.intervention.policy_fields import find_mover, policy_field
+from workbench.analyses.intervention.state_edits import find_editor, state_effect
 from workbench.errors import WorkbenchError
 from workbench.figures.policy_field import fields_figure
 from workbench.policies import ModulePolicy, PolicyOutput
@@ -46,7 +48,13 @@ def test_an_edit_changes_what_is_seen_and_what_is_decided(maze: Recording) -> No
     np.testing.assert_allclose(found.before.sum(), 1, atol=1e-6)
     changed = (np.asarray(found.observation_before) != np.asarray(found.observation_after)).any(axis=-1)
     assert {tuple(map(int, place)) for place in np.argwhere(changed)} == {tuple(map(int, cheese)), far}
+    assert len(found.controls) == 20
+    assert found.shift == pytest.approx(float(np.abs(found.after - found.before).sum()) / 2)
+    assert found.chance == (1 + (found.controls >= found.shift - 1e-9).sum()) / 21
+    again = state_effect(maze, policy, row, [("move_cheese", {"row": far[0], "column": far[1]})])
+    np.testing.assert_array_equal(found.controls, again.controls)
     unchanged = state_effect(maze, policy, row, [])
+    assert unchanged.chance is None
     np.testing.assert_array_equal(unchanged.before, unchanged.after)
     assert unchanged.words == "nothing"
     with pytest.raises(WorkbenchError, match=r"There are: move_cheese\(row, column\)"):
@@ -107,3 +115,42 @@ def test_a_policy_with_a_memory_has_no_field() -> None:
     )  # fmt: skip
     with pytest.raises(WorkbenchError, match="has no field"):
         policy_field(policy, environment, move="move_mouse", place="mouse")
+
+
+def test_the_agents_own_square_is_found(maze: Recording) -> None:
+    environment = CheeseMaze(cheese="anywhere")
+    environment.reset(seed=5)
+    before = environment.get_state()
+    assert find_mover(environment) == ("move_mouse", "mouse")
+    after = environment.get_state()
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+    assert find_mover(gymnasium.make("CartPole-v1")) is None
+    named = policy_field(maze.policy(), environment, move="move_mouse", place="mouse")
+    np.testing.assert_array_equal(named.arrows, policy_field(maze.policy(), environment).arrows)
+
+
+def test_visits_are_counted_square_by_square(maze: Recording) -> None:
+    """Held to the right, the mouse spends its episodes at the end of its first corridor."""
+    environment = CheeseMaze(cheese="anywhere")
+    policy = ModulePolicy(
+        AlwaysRight(), environment.observation_space, environment.action_space,
+        forward=lambda module, inputs, state, starts: module.policy_output(inputs, state, starts),
+    )  # fmt: skip
+    found = behaviour_effect(
+        policy, [], lambda: CheeseMaze(cheese="anywhere"), episodes=3, seed=2, visits="mouse", environments=1
+    )
+    assert found.visits is not None
+    np.testing.assert_array_equal(found.visits.without, found.visits.with_change)
+    assert found.visits.without.sum() == pytest.approx(1)
+    squares = 0.0
+    for seed in (2, 3, 4):
+        environment.reset(seed=seed)
+        row, column = map(int, environment.truth()["mouse"])
+        while not environment.truth()["walls"][row, column + 1]:
+            column += 1
+        squares += found.visits.without[row, column]
+    assert squares > 0.8
+    with pytest.raises(WorkbenchError, match="is no square"):
+        behaviour_effect(
+            policy, [], lambda: CheeseMaze(cheese="anywhere"), episodes=1, visits="distance", environments=1
+        )

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
 from workbench.analyses.intervention.changes import Change
+from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.progress import Progress, SilentProgress
 from workbench.recording.episodes import Episode
@@ -34,6 +35,18 @@ MEASURES: Mapping[str, Measure] = {
 
 
 @dataclass(frozen=True, kw_only=True)
+class Visits:
+    """How much of its time an agent spends on each square of a grid."""
+
+    label: str
+    """The truth label that says where it is."""
+    without: FloatArray
+    """`[rows, columns]`, share of an episode's steps, mean over the episodes: it sums to 1."""
+    with_change: FloatArray
+    """`[rows, columns]`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class BehaviourEffect:
     """Episodes with and without a change, paired by their seeds."""
 
@@ -46,6 +59,8 @@ class BehaviourEffect:
     """By measure, `[E]`."""
     estimates: Mapping[str, tuple[Estimate, Estimate, Estimate]]
     """By measure: without, with, and the paired difference with − without; 95 % intervals over episodes."""
+    visits: Visits | None = None
+    """None where nobody asked for them."""
 
 
 def behaviour_effect(
@@ -60,6 +75,7 @@ def behaviour_effect(
     env_kwargs: Mapping[str, Any] | None = None,
     wrappers: Sequence[str] = (),
     environments: int = 8,
+    visits: str | None = None,
     progress: Progress | None = None,
 ) -> BehaviourEffect:
     """Let an agent act with a change held on, and without, in episodes of the same seeds.
@@ -77,11 +93,14 @@ def behaviour_effect(
         env_kwargs: Options of an environment by name.
         wrappers: Around it.
         environments: Side by side.
+        visits: A truth label of two numbers, the row and column on which the agent is: how often it is where is
+            counted, too.
         progress: Is told how many episodes are done.
     """
     chosen = dict(measures or MEASURES)
     told = progress or SilentProgress()
     found: list[dict[str, FloatArray]] = []
+    grids: list[FloatArray] = []
     seeds = np.arange(seed, seed + episodes)
     with tempfile.TemporaryDirectory(prefix="rl-workbench-") as folder:
         for number, acting in enumerate((policy, ChangedPolicy(policy, changes))):
@@ -99,6 +118,8 @@ def behaviour_effect(
                 progress=_Half(told, number, episodes),
             )
             found.append({name: _measured(recording, measure) for name, measure in chosen.items()})
+            if visits is not None:
+                grids.append(_visited(recording, visits))
     without, with_change = found
     groups = np.arange(episodes)
     return BehaviourEffect(
@@ -114,7 +135,26 @@ def behaviour_effect(
             )
             for name in chosen
         },
+        visits=None if visits is None else _compared(visits, *grids),
     )
+
+
+def _visited(recording: Recording, label: str) -> FloatArray:
+    """`[rows, columns]`."""
+    places = [recording.episode(number).column(f"truth/{label}") for number in range(recording.number_of_episodes)]
+    if any(one.ndim != 2 or one.shape[1] != 2 or (len(one) and one.min() < 0) for one in places):
+        raise WorkbenchError(f"The label {label!r} is no square: visits need a row and a column, from 0 on.")
+    grid = np.zeros(np.concatenate(places).astype(np.int64).max(axis=0) + 1)
+    for one in places:
+        np.add.at(grid, tuple(one.astype(np.int64).T), 1 / (len(one) * len(places)))
+    return grid
+
+
+def _compared(label: str, without: FloatArray, with_change: FloatArray) -> Visits:
+    """On one grid: one of the two may never have come to the last rows."""
+    rows, columns = np.maximum(without.shape, with_change.shape)
+    padded = [np.pad(one, ((0, rows - len(one)), (0, columns - one.shape[1]))) for one in (without, with_change)]
+    return Visits(label=label, without=padded[0], with_change=padded[1])
 
 
 def _measured(recording: Recording, measure: Measure) -> FloatArray:

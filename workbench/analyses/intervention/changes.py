@@ -43,6 +43,8 @@ class ObservationChange:
 
     words: str
     edit: ObservationEdit
+    control: Callable[[np.random.Generator], "ObservationChange"] | None = None
+    """Makes a random change of the same size, after this one was carried out; None where there is none."""
 
 
 Change: TypeAlias = LayerChange | ObservationChange
@@ -90,7 +92,9 @@ def ablate(layer: str, units: Sequence[int] | None, like: Tensor, *, how: str = 
     )
 
 
-def patch(layer: str, units: Sequence[int] | None, donor: Tensor, like: Tensor) -> LayerChange:
+def patch(
+    layer: str, units: Sequence[int] | None, donor: Tensor, like: Tensor, *, source: str = "another step"
+) -> LayerChange:
     """Put what a layer gave at another step, in another episode or in another agent, in its place.
 
     Args:
@@ -98,6 +102,7 @@ def patch(layer: str, units: Sequence[int] | None, donor: Tensor, like: Tensor) 
         units: Which of its channels or units; None takes all.
         donor: `[...]`, what it gave there.
         like: `[R, ...]`, what it gives in other steps.
+        source: Where that comes from, in words.
     """
     chosen = _checked(layer, units, like)
     if donor.shape != like.shape[1:]:
@@ -105,14 +110,14 @@ def patch(layer: str, units: Sequence[int] | None, donor: Tensor, like: Tensor) 
             f"The layer {layer!r} gives {list(like.shape[1:])}; {list(donor.shape)} cannot be put in its place."
         )
     return LayerChange(
-        words=f"{_named(units, like)} of {layer} patched from another step",
+        words=f"{_named(units, like)} of {layer} patched from {source}",
         layer=layer,
         edit=lambda output: _with_units(output, donor.to(output).expand_as(output), chosen),
         # The control of patching all of a layer is patching it from a random step.
         control=(
             (lambda random: patch(layer, None, like[int(random.integers(len(like)))], like))
             if chosen is None
-            else (lambda random: patch(layer, _others(chosen, like, random), donor, like))
+            else (lambda random: patch(layer, _others(chosen, like, random), donor, like, source=source))
             if _has_others(chosen, like)
             else None
         ),
@@ -169,6 +174,39 @@ def steer(layer: str, direction: Tensor, scale: float) -> LayerChange:
     )
 
 
+def project_out(layer: str, direction: Tensor, like: Tensor, *, share: float = 1.0) -> LayerChange:
+    """Take away what a layer says along a direction: x − s · ((x − x̄) · u) u, for the direction's unit vector u.
+
+    Args:
+        layer: Its name.
+        direction: `[...]`, one row of the layer; its length does not matter.
+        like: `[R, ...]`, what the layer gives in other steps; x̄ is their mean.
+        share: s: 1 sets every step to the mean along the direction, 2 mirrors it there.
+
+    Raises:
+        WorkbenchError: The direction has no length, or another shape than the layer.
+    """
+    norm = float(direction.norm())
+    if direction.shape != like.shape[1:] or not norm > 0:
+        raise WorkbenchError(
+            f"The layer {layer!r} gives {list(like.shape[1:])}; a direction of it has that shape and some length, and "
+            f"this one is {list(direction.shape)} of length {norm:g}."
+        )
+    unit, mean = (direction / norm).flatten(), like.mean(dim=0).flatten()
+
+    def edit(output: Tensor) -> Tensor:
+        flat = output.flatten(1)
+        along = (flat - mean.to(flat)) @ unit.to(flat)
+        return (flat - share * along.unsqueeze(1) * unit.to(flat)).reshape(output.shape)
+
+    def control(random: np.random.Generator) -> LayerChange:
+        drawn = torch.as_tensor(random.normal(size=tuple(direction.shape)), dtype=torch.float32)
+        return project_out(layer, drawn, like, share=share)
+
+    done = {1.0: "projected out", 2.0: "mirrored"}.get(share, f"taken away {share:g} times")
+    return LayerChange(words=f"a direction of {layer} {done}", layer=layer, edit=edit, control=control)
+
+
 def mean_difference(first: Tensor, second: Tensor) -> Tensor:
     """Mean of one set of a layer's outputs less that of another, `[...]`: where they are told apart by a mean.
 
@@ -186,13 +224,18 @@ def change_observation(words: str, edit: ObservationEdit) -> ObservationChange:
     return ObservationChange(words=words, edit=edit)
 
 
-def set_number(place: int, value: float, name: str | None = None) -> ObservationChange:
+def set_number(
+    place: int, value: float, name: str | None = None, *, like: npt.NDArray[Any] | None = None
+) -> ObservationChange:
     """Show the policy a fixed value in one number of a vector observation.
+
+    Its control shows another number, drawn at random, with what it was at a random step.
 
     Args:
         place: Which number.
         value: In the observation's own unit.
         name: What it is called.
+        like: `[R, n]`, observations of other steps, for the control; None makes a change without one.
     """
 
     def edit(observations: Observations) -> Observations:
@@ -203,7 +246,16 @@ def set_number(place: int, value: float, name: str | None = None) -> Observation
         changed[:, place] = value
         return changed
 
-    return ObservationChange(words=f"{name or f'number {place}'} shown as {value:g}".replace("-", "−"), edit=edit)
+    def another(random: np.random.Generator) -> ObservationChange:
+        assert like is not None
+        other = int(random.choice([index for index in range(like.shape[1]) if index != place]))
+        return set_number(other, float(like[int(random.integers(len(like))), other]), like=like)
+
+    return ObservationChange(
+        words=f"{name or f'number {place}'} shown as {value:g}".replace("-", "−"),
+        edit=edit,
+        control=another if like is not None and like.ndim == 2 and like.shape[1] > 1 else None,
+    )
 
 
 def _donors(output: Tensor, count: int, seed: int) -> Tensor:

@@ -14,11 +14,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from workbench.analyses.decisions import Decisions, as_values, channels_first, read_decisions, read_observations
+from workbench.analyses.decisions import Decisions, as_values, channels_first
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
-from workbench.analyses.intervention.changes import Change, LayerChange
+from workbench.analyses.intervention.changes import Change
+from workbench.analyses.reading_decisions import read_decisions, read_observations
 from workbench.analyses.saliency.question import Question
 from workbench.analyses.targets import AnyTarget, NamedTarget, account_of, default_target, modes_of, target_of, words_of
 from workbench.policies.types import Policy, PolicyOutput
@@ -79,14 +80,14 @@ class DecisionEffect:
     def verdict(self) -> str:
         """In words."""
         if self.above_controls is None or self.chance is None:
-            return "no control: there is no random change of as many units"
+            return "no control: there is no random change of the same size"
         if self.chance > LARGEST_CHANCE:
-            return "changes the decision no more than random changes of as many units do"
+            return "changes the decision no more than random changes of the same size do"
         if self.above_controls.low is None:
             return "larger than every control; no interval (fewer than 5 episodes, or all alike)"
         if self.above_controls.above(0):
-            return "changes the decision more than random changes of as many units do"
-        return "changes the decision no more than random changes of as many units do"
+            return "changes the decision more than random changes of the same size do"
+        return "changes the decision no more than random changes of the same size do"
 
 
 def layer_values(
@@ -177,7 +178,7 @@ def _random_changes(changes: Sequence[Change], generator: np.random.Generator) -
     """A random counterpart of each change of a layer; None where one of the changes has none."""
     found: list[Change] = []
     for change in changes:
-        if not isinstance(change, LayerChange) or change.control is None:
+        if change.control is None:
             return None
         found.append(change.control(generator))
     return found or None

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from workbench.analyses.decisions import Decisions, read_decisions
+from workbench.analyses.decisions import Decisions
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.intervals import rank_correlation
 from workbench.analyses.layers import RECURRENT
+from workbench.analyses.reading_decisions import read_decisions
 from workbench.analyses.saliency.question import Question
 from workbench.analyses.saliency.regions import default_regions
 from workbench.analyses.targets import AnyTarget, NamedTarget, default_target, words_of

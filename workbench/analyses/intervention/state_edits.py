@@ -3,9 +3,7 @@
 An environment can be edited where it has the methods of `StateEditor` (`envs/editing.py` in the checkout says what they
 do); nothing needs to be inherited.
 
-Axis legend:
-    n  squares of a grid on which an agent can stand
-    A  actions
+Axis legend: A actions, C controls.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +16,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from workbench.analyses.decisions import Decisions, as_values, channels_first, read_decisions
+from workbench.analyses.decisions import Decisions, as_values, channels_first
 from workbench.analyses.exclusive import exclusively
+from workbench.analyses.reading_decisions import read_decisions
 from workbench.analyses.targets import account_of
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy, PolicyOutput
 from workbench.recording.reader import Recording
 
 FloatArray = npt.NDArray[np.float64]
+
+CONTROLS = 20
+TRIES = 20
+"""Draws for each control, most of which may be impossible (walls)."""
 
 
 @runtime_checkable
@@ -82,6 +85,22 @@ class StateEffect:
     """`[A]`."""
     value_before: float | None
     value_after: float | None
+    controls: FloatArray
+    """`[C]`, the shift by the same edits with other whole numbers, drawn at random; C is 0 where there are none."""
+
+    @property
+    def shift(self) -> float:
+        """How far the account moved: of probabilities half the sum of |after − before| (total variation, 0 to 1, of
+        components with two options or more summed), else the largest |after − before|.
+        """
+        return _shift(self.account, self.before, self.after)
+
+    @property
+    def chance(self) -> float | None:
+        """The share of controls that shift it at least as far, (1 + those) / (1 + C); None without any."""
+        if not len(self.controls):
+            return None
+        return float((1 + (self.controls >= self.shift - 1e-9).sum()) / (1 + len(self.controls)))
 
 
 def state_effect(
@@ -91,6 +110,8 @@ def state_effect(
     edits: Sequence[tuple[str, Mapping[str, Any]]],
     *,
     environment: gymnasium.Env[Any, Any] | None = None,
+    controls: int = CONTROLS,
+    seed: int = 0,
 ) -> StateEffect:
     """Put an environment into the state of a recorded step, edit it, and ask the agent again.
 
@@ -100,6 +121,8 @@ def state_effect(
         row: Row of `recording.steps`.
         edits: Names and arguments, carried out in order.
         environment: To use; None makes the recorded one.
+        controls: How many of the same edits, with other places, it is compared with.
+        seed: Of these.
 
     Raises:
         WorkbenchError: The environment cannot be edited, or not so; or it does not replay the step exactly.
@@ -111,7 +134,7 @@ def state_effect(
             f"{replayed.largest_difference:.3g}), so that an edit would start from another state."
         )
     editor = find_editor(replayed.environment)
-    seen = editor.observation()
+    seen, start = editor.observation(), editor.get_state()
     for name, arguments in edits:
         try:
             seen = editor.edit(name, **arguments)
@@ -121,119 +144,65 @@ def state_effect(
     decisions = read_decisions(recording, policy, [row])
     before = _ask(decisions, decisions.inputs, 1)
     after = _ask(decisions, _entering(decisions, [seen]), 1)
-    account, said = account_of(before, policy.action_space)
-    said_after = account_of(after, policy.action_space)[1]
+    account, said = _account(before, policy)
+    drawn = _random_edits(editor, start, edits, controls, np.random.default_rng(seed))
+    shifts = []
+    if drawn:
+        answers = _account(_ask(decisions, _entering(decisions, drawn), len(drawn)), policy)[1]
+        shifts = [_shift(account, said[0], answer) for answer in answers]
     return StateEffect(
         words="; ".join(_edit_in_words(name, given) for name, given in edits) or "nothing",
         row=row,
         observation_before=replayed.observation,
         observation_after=seen,
         account=account,
-        before=said[0].double().cpu().numpy(),
-        after=said_after[0].double().cpu().numpy(),
+        before=said[0],
+        after=_account(after, policy)[1][0],
         value_before=None if before.value is None else float(before.value[0]),
         value_after=None if after.value is None else float(after.value[0]),
+        controls=np.array(shifts, np.float64),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class PolicyField:
-    """Where an agent would go from every square of a maze, all else as it is."""
-
-    walls: npt.NDArray[np.bool_]
-    """`[rows, columns]`."""
-    squares: npt.NDArray[np.int64]
-    """`[n, 2]`, row and column of each open square."""
-    probabilities: FloatArray
-    """`[n, A]`."""
-    steps: npt.NDArray[np.int64]
-    """`[A, 2]`, by how many rows and columns each action moves."""
-    values: FloatArray | None
-    """`[n]`."""
-    places: Mapping[str, tuple[int, int]]
-    """Other squares that the truth names: the cheese, the corner."""
-
-    @property
-    def arrows(self) -> FloatArray:
-        """`[n, 2]`, mean movement, in rows and columns: Σ p(a) · step(a)."""
-        return np.asarray(self.probabilities @ self.steps)
+def _account(output: PolicyOutput, policy: Policy) -> tuple[str, FloatArray]:
+    kind, numbers = account_of(output, policy.action_space)
+    return kind, numbers.double().cpu().numpy()
 
 
-def policy_field(policy: Policy, environment: gymnasium.Env[Any, Any], *, move: str, place: str) -> PolicyField:
-    """The policy as a vector field over the squares of a grid; the environment's state is put back.
-
-    Args:
-        policy: Without memory, with discrete actions (logits or Q-values: softmax of them); may be a `ChangedPolicy`.
-        environment: In the middle of an episode.
-        move: The edit that puts the agent on another square, with `row` and `column`: `move_mouse`.
-        place: The truth label that says where it is: `mouse`; `walls` must be one too.
-
-    Raises:
-        WorkbenchError: The environment cannot be edited so, or the policy has a memory.
-    """
-    editor = find_editor(environment)
-    if policy.initial_state(1) is not None:
-        raise WorkbenchError("A policy with a memory has no field: where it goes depends on where it has been.")
-    truth = editor.truth()
-    if move not in {edit.name for edit in editor.edits()} or place not in truth or "walls" not in truth:
-        raise WorkbenchError(
-            f"A field needs an edit {move!r}, and the labels {place!r} and 'walls'; there are the edits "
-            f"{', '.join(edit.name for edit in editor.edits())} and the labels {', '.join(truth)}."
-        )
-    start = editor.get_state()
-    walls = np.asarray(truth["walls"], bool)
-    squares, seen = [], []
-    for row, column in np.argwhere(~walls):
-        editor.set_state(start)
-        try:
-            seen.append(editor.edit(move, row=int(row), column=int(column)))
-        except ValueError:
-            # Somebody else stands there.
-            continue
-        squares.append((int(row), int(column)))
-    steps = _steps_of(environment, editor, start, squares, move, place)
-    editor.set_state(start)
-    with torch.no_grad(), exclusively(policy):
-        output = policy.forward(policy.preprocess(np.stack(seen)))
-    scores = output.logits if output.logits is not None else output.q_values
-    if scores is None or scores.shape[1] != len(steps):
-        raise WorkbenchError("A field is of policies over discrete actions, one number for each.")
-    others = {
-        name: (int(where[0]), int(where[1]))
-        for name, where in truth.items()
-        if name != place and np.shape(where) == (2,) and np.min(where) >= 0
-    }
-    return PolicyField(
-        walls=walls,
-        squares=np.array(squares, np.int64),
-        probabilities=scores.softmax(dim=1).double().cpu().numpy(),
-        steps=steps,
-        values=None if output.value is None else output.value.double().cpu().numpy(),
-        places=others,
-    )
+def _shift(account: str, before: FloatArray, after: FloatArray) -> float:
+    difference = np.abs(after - before)
+    return float(difference.sum() / 2 if account == "probability" else difference.max())
 
 
-def _steps_of(
-    environment: gymnasium.Env[Any, Any],
+def _random_edits(
     editor: StateEditor,
     start: Mapping[str, Any],
-    squares: Sequence[tuple[int, int]],
-    move: str,
-    place: str,
-) -> npt.NDArray[np.int64]:
-    """By how much each action moves, found by doing it from squares until it does."""
-    count = int(getattr(environment.action_space, "n", 0))
-    steps = np.zeros((count, 2), np.int64)
-    for action in range(count):
-        for row, column in squares:
-            editor.set_state(start)
-            editor.edit(move, row=row, column=column)
-            environment.unwrapped.step(action)
-            moved = np.asarray(editor.truth()[place]) - (row, column)
-            if moved.any():
-                steps[action] = moved
-                break
-    return steps
+    edits: Sequence[tuple[str, Mapping[str, Any]]],
+    count: int,
+    random: np.random.Generator,
+) -> list[Any]:
+    """What is seen after the same edits with other whole numbers, where they are possible; the state is put back."""
+    numbers = [value for _, given in edits for value in given.values()]
+    if not numbers or not all(isinstance(value, int) and not isinstance(value, bool) for value in numbers):
+        return []
+    # Grids, and no lists of squares.
+    sides = [
+        max(np.shape(label)) for label in editor.truth().values() if np.ndim(label) == 2 and min(np.shape(label)) > 2
+    ]
+    limit = max([*sides, *(value + 1 for value in numbers)])
+    seen: list[Any] = []
+    for _ in range(TRIES * count):
+        if len(seen) == count:
+            break
+        editor.set_state(start)
+        try:
+            for name, given in edits:
+                shown = editor.edit(name, **{key: int(random.integers(limit)) for key in given})
+        except ValueError:
+            continue
+        seen.append(shown)
+    editor.set_state(start)
+    return seen
 
 
 def _edit_in_words(name: str, arguments: Mapping[str, Any]) -> str:
@@ -252,5 +221,6 @@ def _entering(decisions: Decisions, observations: Sequence[Any]) -> dict[str, Te
 
 
 def _ask(decisions: Decisions, inputs: Mapping[str, Tensor], count: int) -> PolicyOutput:
+    """All in the circumstances of the one decision."""
     with torch.no_grad(), exclusively(decisions.policy):
         return decisions.run(inputs, torch.zeros(count, dtype=torch.int64))

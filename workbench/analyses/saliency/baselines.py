@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.analyses.decisions import Decisions, Values, as_values, channels_first, read_decisions
+from workbench.analyses.decisions import Decisions, Values, as_values, channels_first
+from workbench.analyses.reading_decisions import read_decisions
 from workbench.analyses.saliency.blurring import gaussian_blur
 from workbench.analyses.saliency.question import Question, split_key
 from workbench.errors import WorkbenchError

@@ -6,6 +6,7 @@ from workbench.analyses.saliency.causal import CausalCheck, causal_check
 from workbench.analyses.saliency.fidelity import Fidelity, fidelity
 from workbench.analyses.saliency.maps import Case, SaliencyMaps
 from workbench.analyses.saliency.sanity import Sanity, Stability, sanity_check, stability
+from workbench.progress import Progress, SilentProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,17 +20,23 @@ class Evidence:
     stability: Stability | None
 
 
-def evidence(case: Case, maps: SaliencyMaps, *, thorough: bool = True) -> Evidence:
+def evidence(case: Case, maps: SaliencyMaps, *, thorough: bool = True, progress: Progress | None = None) -> Evidence:
     """Compute the evidence for maps.
 
     Args:
         case: What was explained.
         maps: How.
         thorough: Randomise the weights and the observations too, which costs some ten times the maps themselves.
+        progress: Is told how many parts of it are done.
     """
-    return Evidence(
-        fidelity=fidelity(case, maps),
-        causal=causal_check(case, maps),
-        sanity=sanity_check(case, maps) if thorough else None,
-        stability=stability(case, maps) if thorough else None,
-    )
+    told, parts = progress or SilentProgress(), 4 if thorough else 2
+    told.update(0, parts, "deleting and inserting")
+    faithful = fidelity(case, maps)
+    told.update(1, parts, "patching")
+    causal = causal_check(case, maps)
+    told.update(2, parts, "randomising the weights")
+    sane = sanity_check(case, maps) if thorough else None
+    told.update(min(3, parts), parts, "adding noise")
+    stable = stability(case, maps) if thorough else None
+    told.update(parts, parts)
+    return Evidence(fidelity=faithful, causal=causal, sanity=sane, stability=stable)

@@ -124,8 +124,7 @@ def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_ord
         plain = np.argsort(-plain_map(case, baseline), axis=1, kind="stable")
         drawn = [_curves(case, order, places, baseline, signed=maps.signed) for order in [own, plain, *randoms]]
         k = k if k is not None else (min(3, max(1, count - 1)) if count <= 8 else max(1, round(count / 10)))
-        zero = baseline_values("zero" if question.layer else "black", question, setting.background)
-        masked = [_same_decisions(case, order, k, zero) for order in [own, *randoms]]
+        masked = [_same_decisions(case, order, k, _zero(case)) for order in [own, *randoms]]
     curves = {
         "map": drawn[0],
         "random": Curves(
@@ -155,6 +154,28 @@ def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_ord
         aum_random=over(np.mean([one[1] for one in masked[1:]], axis=0)),
         k=k,
     )
+
+
+def same_decisions(case: Case, maps: SaliencyMaps | None, *, k: int) -> tuple[FloatArray, FloatArray]:
+    """AIM's and AUM's ones and zeros (XRL-Bench): does the policy decide the same, where some regions are zero?
+
+    Args:
+        case: What was explained.
+        maps: How; None takes the regions in a random order.
+        k: How many regions are masked, or kept.
+
+    Returns:
+        `[S]` with the first k regions set to zero, and `[S]` with all others set to zero.
+    """
+    shape = (len(case.question), len(case.setting.regions))
+    with exclusively(case.policy), torch.no_grad():
+        order = _random_order(shape, np.random.default_rng(case.setting.seed + 1)) if maps is None else order_of(maps)
+        return _same_decisions(case, order, k, _zero(case))
+
+
+def _zero(case: Case) -> Values:
+    question = case.question
+    return baseline_values("zero" if question.layer else "black", question, case.setting.background)
 
 
 def order_of(maps: SaliencyMaps) -> Order:

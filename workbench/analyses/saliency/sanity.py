@@ -3,8 +3,7 @@
 Axis legend: S decisions, L stages of the cascade, M methods.
 """
 
-import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.intervals import Estimate, estimate, rank_correlation
+from workbench.analyses.random_weights import randomise, restored
 from workbench.analyses.saliency.maps import Case, SaliencyMaps, saliency, some_of
 from workbench.analyses.saliency.question import Question
 from workbench.errors import WorkbenchError
@@ -84,7 +84,7 @@ def sanity_check(
         stages = [list(part) for part in np.array_split(np.array(order, dtype=object), min(most_stages, len(order)))]
         generator = torch.Generator().manual_seed(case.setting.seed)
         similarities, after = [], before
-        with _restored(policy.module):
+        with restored(policy.module):
             left = set(policy.module.parameters())
             for number, stage in enumerate(stages):
                 chosen = [one for name in stage for one in policy.module.get_submodule(name).parameters(recurse=False)]
@@ -92,7 +92,7 @@ def sanity_check(
                 if number == len(stages) - 1:
                     chosen += [one for one in policy.module.parameters() if one in left and one not in set(chosen)]
                 left -= set(chosen)
-                _randomise(chosen, generator)
+                randomise(chosen, generator)
                 # A layer's values, and the background's, are those of the network as it was: they are read again.
                 changed = replace(
                     some,
@@ -135,28 +135,6 @@ def parametric_layers(question: Question) -> list[str]:
     if not ran:
         raise WorkbenchError("The policy's network has no layer with weights, so that none can be randomised.")
     return list(dict.fromkeys(ran))[::-1]
-
-
-@contextlib.contextmanager
-def _restored(module: nn.Module) -> Iterator[None]:
-    """Give the network its own weights back, whatever happens."""
-    kept = {name: tensor.detach().clone() for name, tensor in module.named_parameters()}
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for name, tensor in module.named_parameters():
-                tensor.copy_(kept[name])
-
-
-@torch.no_grad()
-def _randomise(parameters: Sequence[Tensor], generator: torch.Generator) -> None:
-    for tensor in parameters:
-        spread = float(tensor.std()) if tensor.numel() > 1 else float(tensor.abs())
-        # What is the same everywhere (biases of zero, a normalisation's scale of one) was not learned.
-        if spread > 0:
-            drawn = torch.randn(tensor.shape, generator=generator) * spread + float(tensor.mean())
-            tensor.copy_(drawn.to(tensor))
 
 
 def _regions_or_none(case: Case, maps: SaliencyMaps, like: FloatArray) -> FloatArray:

@@ -6,11 +6,12 @@ Axis legend: n rows of one batch, A actions, D components of a continuous action
 import torch
 from torch import Tensor
 
+from workbench.analyses.discrete_actions import DiscreteActions
 from workbench.analyses.saliency.attribution import Attribution, Setting
 from workbench.analyses.saliency.perturbation_methods import answers, blurred_parts, scored
 from workbench.analyses.saliency.perturbations import ablations
 from workbench.analyses.saliency.question import Question
-from workbench.analyses.targets import DiscreteActions, NamedTarget
+from workbench.analyses.targets import NamedTarget
 from workbench.policies.types import PolicyOutput
 
 SMALLEST_PROBABILITY = 1e-12

@@ -1,0 +1,73 @@
+"""Control tasks: labels that a fixed random function gives to observations (Hewitt & Liang, 2019).
+
+A probe that learns them as well has memorised what stands before it, and says little of the layer; *selectivity* is how
+much better it does on the concept. Like observations get like labels, with the concept's own frequencies.
+
+Axis legend: T steps.
+"""
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.analyses.concepts import Concept
+from workbench.analyses.reading_decisions import read_observations
+from workbench.recording.reader import Recording
+
+BLOCK_STEPS = 4_096
+
+
+def observation_hashes(recording: Recording) -> npt.NDArray[np.uint64]:
+    """A number for each observation, `[T]`: the same for the same one, and else as good as random."""
+    found = np.empty(len(recording), np.uint64)
+    for start in range(0, len(recording), BLOCK_STEPS):
+        rows = np.arange(start, min(start + BLOCK_STEPS, len(recording)))
+        found[rows] = _hashes(read_observations(recording, rows))
+    return found
+
+
+def control_concept(concept: Concept, hashes: npt.NDArray[np.uint64], *, seed: int = 0) -> Concept:
+    """A concept's control: each observation gets a label drawn once and for all from the concept's own labels.
+
+    Args:
+        concept: Whose labels, and how frequent they are.
+        hashes: `[T]`, of the observations.
+        seed: Of the random function; other concepts get other ones.
+    """
+    mixed = _mix(hashes ^ np.uint64(zlib.crc32(concept.name.encode(), seed)))
+    share = (mixed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+    defined = concept.defined
+    labels = np.sort(concept.values[defined])
+    values = labels[np.minimum((share * len(labels)).astype(np.int64), len(labels) - 1)]
+    nothing = np.full_like(values, -1 if concept.classes is not None else np.nan)
+    return Concept(
+        name=f"control: {concept.name}",
+        words=f"a random function of the observation in place of {concept.words}",
+        values=np.where(defined, values, nothing),
+        classes=concept.classes,
+    )
+
+
+def _hashes(observations: Any) -> npt.NDArray[np.uint64]:
+    if isinstance(observations, Mapping):
+        found: npt.NDArray[np.uint64] | None = None
+        for part in observations.values():
+            own = _hashes(part)
+            found = own if found is None else _mix(found) ^ own
+        assert found is not None, "an observation has a part"
+        return found
+    rows = [row.tobytes() for row in np.ascontiguousarray(observations).reshape(len(observations), -1)]
+    return np.array([zlib.crc32(row) | (zlib.adler32(row) << 32) for row in rows], np.uint64)
+
+
+def _mix(numbers: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """SplitMix64's finaliser (Steele, Lea & Flood, 2014): numbers that differ little become ones that have nothing in
+    common.
+    """
+    with np.errstate(over="ignore"):
+        mixed = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(mixed ^ (mixed >> np.uint64(31)))

@@ -1,0 +1,153 @@
+"""Linear probes from moments: ridge regression, and a linear discriminant of it that counts every class alike.
+
+Numbers: ŷ = w·x + b, by ridge regression on standardised features (Hoerl & Kennard, 1970).
+
+Classes: the one-hot classes are regressed on the features with the same penalty; in the C fitted numbers a linear
+discriminant (Fisher, 1936) with equal priors decides, so that a rare class counts as much as a common one. This is
+penalised discriminant analysis (Hastie, Buja & Tibshirani, 1995). Its softmax is a probability under equal priors.
+
+Axis legend:
+    D  numbers a step
+    K  columns (1 for a number, C for classes)
+    L  penalties that are tried
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from workbench.analyses.concepts import Concept
+from workbench.analyses.probing.moments import Group, Moments
+
+PENALTIES = tuple(10.0**power for power in (-6, -5, -4, -3, -2, -1, 0, 1))
+"""λ, of features with variance 1 and a mean squared error."""
+FLAT = 1e-10
+"""Features whose variance is a smaller share of the largest never change."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearMap:
+    """What a linear probe computes: `x @ weight + bias`."""
+
+    weight: Tensor
+    """`[D, K]`, in units of the features."""
+    bias: Tensor
+    """`[K]`."""
+    penalty: float
+    """λ that was chosen on steps apart."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """`[n, K]`: the number, or log-probabilities of the classes but for a constant."""
+        return x @ self.weight + self.bias
+
+
+@dataclass(frozen=True)
+class _Spectrum:
+    """A standardised covariance, taken apart once for all penalties and concepts."""
+
+    mean: Tensor
+    scale: Tensor
+    """`[D]`; 0 where a feature never changes."""
+    values: Tensor
+    vectors: Tensor
+
+
+def fit_linear(group: Group, learn: Sequence[int], choose: int) -> dict[str, LinearMap]:
+    """Fit a probe of each concept of a group.
+
+    Args:
+        group: Concepts with their moments.
+        learn: Folds that are learned from.
+        choose: The fold on which each concept's penalty is chosen; with it the probe is then fitted to both.
+
+    Returns:
+        By the concept's name.
+    """
+    first = _spectrum(group.moments.over(learn))
+    both = [*learn, choose]
+    second = _spectrum(group.moments.over(both))
+    found = {}
+    for concept, place in zip(group.concepts, group.places, strict=True):
+        own = group.moments.of(place)
+        penalty = _best_penalty(first, own.over(learn), own.over([choose]))
+        found[concept.name] = _finish(concept, second, own.over(both), penalty, group.centre)
+    return found
+
+
+def _spectrum(moments: Moments) -> _Spectrum:
+    count = float(moments.count[0])
+    mean = moments.total[0] / max(1.0, count)
+    covariance = moments.gram[0] / max(1.0, count) - torch.outer(mean, mean)
+    variance = covariance.diagonal().clamp(min=0)
+    alive = variance > FLAT * float(variance.max().clamp(min=1e-300))
+    scale = torch.where(alive, variance.clamp(min=1e-300).rsqrt(), torch.zeros_like(variance))
+    values, vectors = torch.linalg.eigh(covariance * scale.unsqueeze(0) * scale.unsqueeze(1))
+    return _Spectrum(mean, scale, values.clamp(min=0), vectors)
+
+
+def _covariances(spectrum: _Spectrum, moments: Moments) -> tuple[Tensor, Tensor]:
+    """Of standardised features with the columns, `[D, K]`, and the columns' means `[K]`."""
+    count = max(1.0, float(moments.count[0]))
+    means = moments.columns[0] / count
+    cross = moments.cross[0] / count - torch.outer(spectrum.mean, means)
+    return spectrum.scale.unsqueeze(1) * cross, means
+
+
+def _weights(spectrum: _Spectrum, cross: Tensor, penalty: float) -> Tensor:
+    """`[D, K]`, of the features themselves."""
+    rotated = spectrum.vectors.T @ cross
+    shrunk = rotated / (spectrum.values + penalty).unsqueeze(1)
+    return spectrum.scale.unsqueeze(1) * (spectrum.vectors @ shrunk)
+
+
+def _best_penalty(spectrum: _Spectrum, learned: Moments, apart: Moments) -> float:
+    """The one with the least squared error on steps that were not learned from, all from their moments."""
+    cross, means = _covariances(spectrum, learned)
+    count = float(apart.count[0])
+    if count == 0:
+        return 1.0
+    # Moments of the steps apart about the learned means.
+    shift = spectrum.mean
+    total = apart.total[0] - count * shift
+    gram = apart.gram[0] - torch.outer(apart.total[0], shift) - torch.outer(shift, apart.total[0])
+    gram = gram + count * torch.outer(shift, shift)
+    mixed = apart.cross[0] - torch.outer(apart.total[0], means) - torch.outer(shift, apart.columns[0])
+    mixed = mixed + count * torch.outer(shift, means)
+    del total
+    errors = []
+    for penalty in PENALTIES:
+        weights = _weights(spectrum, cross, penalty)
+        errors.append(float((weights * (gram @ weights)).sum() - 2 * (weights * mixed).sum()))
+    return PENALTIES[int(torch.tensor(errors).argmin())]
+
+
+def _finish(concept: Concept, spectrum: _Spectrum, moments: Moments, penalty: float, centre: Tensor) -> LinearMap:
+    cross, means = _covariances(spectrum, moments)
+    weights = _weights(spectrum, cross, penalty)
+    if concept.classes is None:
+        bias = means - (spectrum.mean + centre) @ weights
+        return LinearMap(weight=weights, bias=bias, penalty=penalty)
+    weight, offset = _discriminant(spectrum, moments, weights)
+    return LinearMap(weight=weight, bias=offset - (spectrum.mean + centre) @ weight, penalty=penalty)
+
+
+def _discriminant(spectrum: _Spectrum, moments: Moments, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Of the fitted numbers z = (x − x̄) W: weights `[D, C]` and offsets `[C]` of the classes' discriminants."""
+    count = max(1.0, float(moments.count[0]))
+    sizes = moments.columns[0]
+    there = sizes > 0
+    class_means = (moments.cross[0] / sizes.clamp(min=1.0) - spectrum.mean.unsqueeze(1)).T @ weights
+    class_means = torch.where(there.unsqueeze(1), class_means, torch.zeros_like(class_means))
+    covariance = moments.gram[0] / count - torch.outer(spectrum.mean, spectrum.mean)
+    total = weights.T @ covariance @ weights
+    shares = sizes / count
+    between = (class_means * shares.unsqueeze(1)).T @ class_means
+    within = total - between
+    # One-hot columns sum to 1, so that one direction of the fitted numbers is empty.
+    inverse = torch.linalg.pinv(within, hermitian=True, rtol=1e-8)
+    directions = inverse @ class_means.T
+    offsets = -0.5 * (class_means.T * directions).sum(dim=0)
+    # A class that was never met is never decided for.
+    return weights @ directions, torch.where(there, offsets, torch.full_like(offsets, -torch.inf))

@@ -1,0 +1,120 @@
+"""What a probe's score says, beside what it would be without the layer, without learning, and without the concept.
+
+Axis legend: E episodes, C classes.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.analyses.probing.probe import Probe
+from workbench.analyses.probing.scores import Interval, Tally, bootstrap_weights, interval
+
+MATTERS = 0.1
+"""A difference of scores that a recording should be able to show."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A score that the layer's is compared with, on the same episodes."""
+
+    score: Interval
+    difference: Interval
+    """The layer's score less this one, paired."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeResult:
+    """How well a concept can be read from a layer, on episodes that the probe was not made from."""
+
+    concept: str
+    words: str
+    layer: str
+    classes: tuple[str, ...] | None
+    steps: int
+    """At which the concept is defined."""
+    episodes: int
+    metric: str
+    """`balanced accuracy` (0 to 1) of classes, `R²` (up to 1) of a number."""
+    score: Interval
+    chance: float
+    """What always the same answer gets: 1/C, or 0."""
+    observation: Baseline
+    """The same probe of the raw observation."""
+    random_network: Baseline | None
+    """The same probe of this layer with random weights; None where the agent could not be built."""
+    control: Baseline
+    """The same probe of a random function of the observation; the difference is the selectivity."""
+    tally: Tally
+    probe: Probe
+    """Made from all episodes."""
+    notes: tuple[str, ...]
+    """What else has to be known: classes that some folds never met …"""
+
+    @property
+    def decodable(self) -> bool:
+        """Whether the score is above chance, and above what a random function of the observation gets."""
+        return self.score.low > self.chance and self.control.difference.low > 0
+
+    @property
+    def resolved(self) -> bool:
+        """Whether a difference of 0.1 from chance would show."""
+        return (self.score.high - self.score.low) / 2 <= MATTERS
+
+    @property
+    def episodes_needed(self) -> int:
+        """About how many episodes would show a difference of 0.1: widths shrink with the root of their number."""
+        half = (self.score.high - self.score.low) / 2
+        return math.ceil(self.episodes * (half / MATTERS) ** 2)
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if not self.decodable:
+            if not math.isfinite(self.score.low) or not self.resolved:
+                needed = f"; about {self.episodes_needed:,} episodes would" if math.isfinite(self.score.low) else ""
+                return (
+                    f"too little data to say: {self.episodes} episodes do not show a difference of {MATTERS:g}{needed}"
+                )
+            return "not linearly decodable here"
+        above_input = self.observation.difference.low > 0
+        above_random = self.random_network is None or self.random_network.difference.low > 0
+        if above_input and above_random:
+            return "linearly decodable here, more than from the input"
+        if above_input:
+            return "linearly decodable here, but no more than from the same network with random weights"
+        return "linearly decodable here, no more than from the input"
+
+
+def compare(own: Tally, other: Tally, *, seed: int = 0) -> Baseline:
+    """Two probes on the same episodes, paired."""
+    weights = bootstrap_weights(len(own.counts), seed=seed)
+    first, second = own.score(weights), other.score(weights)
+    mine, theirs = float(own.score()[0]), float(other.score()[0])
+    return Baseline(score=interval(theirs, second), difference=interval(mine - theirs, first - second))
+
+
+def scored(tally: Tally, *, seed: int = 0) -> Interval:
+    """A probe's score with its interval."""
+    return interval(float(tally.score()[0]), tally.score(bootstrap_weights(len(tally.counts), seed=seed)))
+
+
+def notes_of(tally: Tally, classes: tuple[str, ...] | None, unmet: set[int]) -> tuple[str, ...]:
+    """What has to be known of a score of classes.
+
+    Args:
+        tally: What came of the probe.
+        classes: Their names.
+        unmet: Those that at least one fold's probe was not taught, for lack of them in its episodes.
+    """
+    if classes is None:
+        return ()
+    notes = []
+    if unmet:
+        names = ", ".join(classes[place] for place in sorted(unmet))
+        notes.append(f"some probes met no step of: {names}; what they could not learn counts as not found")
+    rare = [classes[place] for place, count in enumerate(np.sum(tally.counts, axis=(0, 2))) if 0 < count < 20]
+    if rare:
+        notes.append(f"fewer than 20 steps of: {', '.join(rare)}")
+    return tuple(notes)

@@ -1,0 +1,84 @@
+"""How good a probe is on episodes that it was not made from, with intervals over episodes.
+
+Classes are scored by balanced accuracy, the mean over the classes of the share of their steps that is found, so that a
+common class does not make the score; chance is 1/C. Numbers are scored by R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; chance is 0.
+
+Axis legend: E episodes, C classes, B bootstrap draws.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+DRAWS = 2_000
+LEVEL = 0.95
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tally:
+    """What came of a probe on each episode: enough to score any set of episodes."""
+
+    counts: FloatArray
+    """`[E, C, C]`, steps by true class and decided class; or `[E, 4]`: n, Σ y, Σ y², Σ (y − ŷ)²."""
+
+    @property
+    def is_number(self) -> bool:
+        """Whether it is of a number."""
+        return self.counts.ndim == 2
+
+    def score(self, weights: FloatArray | None = None) -> FloatArray:
+        """The score of sets of episodes.
+
+        Args:
+            weights: `[B, E]`, how often each episode is in each set; None takes every one once.
+
+        Returns:
+            `[B]`; NaN where it is not defined.
+        """
+        own = np.ones((1, len(self.counts))) if weights is None else weights
+        sums = np.tensordot(own, self.counts, axes=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            if self.is_number:
+                count, total, squares, errors = sums.T
+                spread = squares - total**2 / count
+                return np.asarray(np.where(spread > 0, 1 - errors / spread, np.nan))
+            sizes = sums.sum(axis=2)
+            found = np.diagonal(sums, axis1=1, axis2=2)
+            return np.asarray(np.nanmean(np.where(sizes > 0, found / sizes, np.nan), axis=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A score, or a difference of two, with its 95 % bootstrap interval over episodes."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """For people: `0.91 [0.87, 0.94]`."""
+        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]".replace("-", "−")
+
+
+def bootstrap_weights(episodes: int, *, draws: int = DRAWS, seed: int = 0) -> FloatArray:
+    """How often each episode is drawn, with replacement, `[B, E]`."""
+    generator = np.random.default_rng(seed)
+    return generator.multinomial(episodes, np.full(episodes, 1 / episodes), size=draws).astype(np.float64)
+
+
+def interval(value: float, drawn: FloatArray) -> Interval:
+    """The percentile interval of a score or a difference.
+
+    Args:
+        value: Of all episodes.
+        drawn: `[B]`, of the draws.
+    """
+    defined = drawn[np.isfinite(drawn)]
+    if not len(defined):
+        return Interval(value=value, low=float("nan"), high=float("nan"))
+    tail = (1 - LEVEL) / 2
+    low, high = np.quantile(defined, (tail, 1 - tail))
+    return Interval(value=value, low=float(low), high=float(high))

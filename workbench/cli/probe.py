@@ -1,0 +1,110 @@
+"""`workbench probe`: what recorded layers know, beside four baselines."""
+
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from workbench.cli.options import ProbeOptions, UsageError
+from workbench.cli.progress import TerminalProgress
+from workbench.cli.steps import import_modules
+from workbench.cli.table import format_table, to_json
+from workbench.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.analyses.probing import ProbeResult
+
+
+def run(options: ProbeOptions) -> None:
+    """Probe layers for concepts, and print the scores.
+
+    Raises:
+        WorkbenchError: What `probe_layers` raises.
+    """
+    import_modules(options.imports)
+    from workbench.analyses.concepts import offered_concepts
+    from workbench.analyses.probing import probe_layers
+    from workbench.recording import open_recording
+
+    recording = open_recording(options.recording)
+    if options.concepts:
+        names = offered_concepts(recording)
+        sys.stdout.write(to_json(names) + "\n" if options.json else "".join(f"{printable(name)}\n" for name in names))
+        return
+    progress = TerminalProgress("probing", "layers")
+    try:
+        found = probe_layers(
+            recording,
+            options.concept or None,
+            options.layer or None,
+            policy=None if options.no_random_network else recording.policy(trust_pickle=options.trust_pickle),
+            seed=options.seed,
+            progress=progress,
+        )
+    finally:
+        progress.close()
+    if options.json:
+        facts = {"recording": options.recording, "seed": options.seed, "probes": [_facts(one) for one in found]}
+        sys.stdout.write(f"{to_json(facts)}\n")
+    else:
+        sys.stdout.write(f"{_describe(found)}\n")
+    if options.out is not None:
+        _keep(options, found)
+
+
+def _describe(found: "Sequence[ProbeResult]") -> str:
+    blocks = []
+    for concept in dict.fromkeys(one.concept for one in found):
+        mine = [one for one in found if one.concept == concept]
+        first = mine[0]
+        what = "a number" if first.classes is None else f"{len(first.classes)} classes"
+        title = f"{printable(first.words)} ({what}; {first.steps:,} steps of {first.episodes:,} episodes)"
+        rows = [
+            (
+                printable(one.layer),
+                str(one.score),
+                str(one.observation.score),
+                "–" if one.random_network is None else str(one.random_network.score),
+                str(one.control.score),
+                one.verdict,
+            )
+            for one in mine
+        ]
+        header = ("layer", f"{first.metric} [95 %]", "of the observation", "random weights", "random labels", "verdict")
+        chance = f"chance is {first.chance:.2g}"
+        notes = [f"{printable(one.layer)}: {printable(note)}" for one in mine for note in one.notes]
+        blocks.append("\n".join([f"{title}, {chance}", "", format_table(header, rows), *notes]))
+    return "\n\n".join(blocks)
+
+
+def _facts(one: "ProbeResult") -> dict[str, Any]:
+    """Everything but the probe's weights in plain JSON."""
+
+    def beside(baseline: Any) -> dict[str, Any] | None:
+        return None if baseline is None else asdict(baseline)
+
+    plain = ("concept", "layer", "steps", "episodes", "metric", "chance", "verdict", "decodable")
+    return {
+        **{name: getattr(one, name) for name in plain},
+        "classes": None if one.classes is None else list(one.classes),
+        "score": asdict(one.score),
+        "observation": beside(one.observation),
+        "random_network": beside(one.random_network),
+        "control": beside(one.control),
+        "confusion": None if one.classes is None else one.tally.counts.sum(axis=0).tolist(),
+        "notes": list(one.notes),
+    }
+
+
+def _keep(options: ProbeOptions, found: "Sequence[ProbeResult]") -> None:
+    from workbench.exports.output import writing
+
+    assert options.out is not None
+    if len(found) != 1:
+        raise UsageError(f"--out keeps one probe, and {len(found)} were made; give one --concept and one --layer.")
+    if options.out.suffix != ".npz":
+        raise UsageError(f"--out takes a name that ends in .npz; came {options.out.name!r}.")
+    with writing(options.out, overwrite=options.overwrite) as partial:
+        found[0].probe.save(partial)
+    sys.stderr.write(f"{options.out}\n")

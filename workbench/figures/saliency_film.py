@@ -1,0 +1,93 @@
+"""Attribution back in time: what each of the last observations contributed, as a film strip.
+
+Axis legend:
+    P     observations, the oldest first and the decision's own last
+    H, W  rows and columns of pixels
+    n     numbers of a vector
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from workbench.figures.saliency import overlay
+from workbench.figures.style import REWARD, VALUE, colour_scale, literal, plain_axes
+
+MOST_NAMES = 32
+"""Names of a vector's numbers that stand beside its rows."""
+
+
+def film_figure(
+    film: npt.ArrayLike,
+    *,
+    signed: bool,
+    unit: str,
+    pictures: Sequence[npt.NDArray[np.uint8]] | None = None,
+    names: Sequence[str] | None = None,
+) -> Figure:
+    """One decision's film: a picture or a column for each observation, and below it how much each amounts to.
+
+    Args:
+        film: `[P, H, W]` of images, `[P, n]` of vectors (`SaliencyMaps.film` of one decision).
+        signed: Whether the sign means something.
+        unit: Of the attributions.
+        pictures: `[P]` of what was seen, where that were images.
+        names: Of a vector's numbers.
+    """
+    array = np.asarray(film, np.float64)
+    count = len(array)
+    if array.ndim == 3:
+        figure = Figure(figsize=(max(6.5, 1.35 * count), 3.2), layout="constrained")
+        axes = figure.subplot_mosaic([list(map(str, range(count))), ["sum"] * count], height_ratios=[1.3, 1])
+        _draw_pictures([axes[str(place)] for place in range(count)], array, pictures, signed=signed)
+    else:
+        height = 0.22 * min(MOST_NAMES, array.shape[1])
+        figure = Figure(figsize=(max(6.5, 0.55 * count + 2.5), 2.6 + height), layout="constrained")
+        axes = figure.subplot_mosaic([["map"], ["sum"]], height_ratios=[0.6 + height, 1.6])
+        _draw_numbers(figure, axes["map"], array, names, unit)
+    flat = array.reshape(count, -1)
+    _draw_sums(axes["sum"], flat.sum(axis=1) if signed else np.abs(flat).sum(axis=1), unit)
+    return figure
+
+
+def _draw_pictures(
+    axes: Sequence[Axes],
+    film: npt.NDArray[np.float64],
+    pictures: Sequence[npt.NDArray[np.uint8]] | None,
+    *,
+    signed: bool,
+) -> None:
+    largest = float(np.abs(film).max()) or 1.0
+    for place, axis in enumerate(axes):
+        seen = np.full(film.shape[1:], 255, np.uint8) if pictures is None else pictures[place]
+        axis.imshow(overlay(seen, film[place], signed=signed, largest=largest))
+        axis.set_title(_when(len(axes) - 1 - place), fontsize=8)
+        axis.set_xticks([])
+        axis.set_yticks([])
+
+
+def _draw_numbers(
+    figure: Figure, axis: Axes, film: npt.NDArray[np.float64], names: Sequence[str] | None, unit: str
+) -> None:
+    image = axis.imshow(film.T, aspect="auto", interpolation="nearest", **colour_scale(film.min(), film.max()))
+    figure.colorbar(image, ax=axis).set_label(literal(f"attribution [{unit}]" if unit else "attribution"), fontsize=8)
+    count = film.shape[1]
+    known = list(names) if names is not None and len(names) == count else [f"number {place}" for place in range(count)]
+    places = np.unique(np.linspace(0, count - 1, min(count, MOST_NAMES)).round().astype(int))
+    axis.set_yticks(places, [literal(known[place]) for place in places], fontsize=8)
+    axis.set_xticks(range(len(film)), [_when(len(film) - 1 - place) for place in range(len(film))], fontsize=8)
+
+
+def _draw_sums(axis: Axes, sums: npt.NDArray[np.float64], unit: str) -> None:
+    axis.bar(range(len(sums)), sums, color=[VALUE if one >= 0 else REWARD for one in sums], width=0.7)
+    axis.axhline(0, color="black", linewidth=0.6)
+    axis.set_xticks(range(len(sums)), [_when(len(sums) - 1 - place) for place in range(len(sums))], fontsize=8)
+    axis.set_xlim(-0.5, len(sums) - 0.5)
+    plain_axes(axis, ylabel=f"sum [{unit}]" if unit else "sum")
+
+
+def _when(lag: int) -> str:
+    return "now" if lag == 0 else f"−{lag}"

@@ -1,0 +1,119 @@
+"""The page that says what layers know: a map of concepts by layers, each beside its baselines."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from workbench.analyses.probing import ProbeResult
+from workbench.figures.png import png_bytes
+from workbench.figures.probing import REFERENCES, confusion_figure, probes_figure
+from workbench.recording import Recording
+from workbench.views.addresses import find_recording
+from workbench.views.caching import cached_listing, cached_recording, stamp
+from workbench.views.choosing import choose_recording
+from workbench.views.errors import errors_in_a_box, plain
+from workbench.views.probes_caching import cached_concepts, cached_probes
+from workbench.views.progress_bar import ProgressBar
+from workbench.views.root import name_below_root
+from workbench.views.selection import read_selection
+
+FIRST_CONCEPTS, FIRST_LAYERS = 6, 12
+"""How many are chosen where nobody has chosen."""
+
+
+def page() -> None:
+    """Draw the page."""
+    with errors_in_a_box():
+        names = [name_below_root(entry["path"]) for entry in cached_listing() if isinstance(entry, dict)]
+        if not names:
+            st.title("Probes")
+            st.info("There is nothing to probe yet. Make a recording on the page *Recordings*.", icon=":material/info:")
+            return
+        left, _ = st.columns([2, 3])
+        choose_recording("probes", left, names, read_selection().recording)
+        path = find_recording(read_selection().recording or names[0], names)
+        recording = cached_recording(path, stamp(path))
+        if not recording.layers:
+            st.info("No layer was recorded; record with layers to probe them.", icon=":material/info:")
+            return
+        concepts, layers = _choose(path, recording)
+        _probes(path, concepts, layers)
+        with st.expander("How to read this page", icon=":material/help:"):
+            st.markdown(HOW_TO_READ)
+
+
+def _choose(path: str, recording: Recording) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    offered, every = cached_concepts(path, stamp(path)), list(recording.layers)
+    what, more, where = st.columns([2.2, 1.6, 2.2])
+    chosen = what.multiselect("Concepts", offered, default=offered[:FIRST_CONCEPTS], key=f"probes.concepts.{path}")
+    typed = more.text_input(
+        "Another, as an expression", key="probes.expression", placeholder="truth.distance < 4",
+        help="A Python expression over the recorded columns: `observation[2] > 0.1`, `truth.mouse[0]`, `action == 2`.",
+    ).strip()  # fmt: skip
+    layers = where.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"probes.layers.{path}")
+    return tuple(dict.fromkeys([*chosen, *([typed] if typed else [])])), tuple(layers)
+
+
+def _probes(path: str, concepts: tuple[str, ...], layers: tuple[str, ...]) -> None:
+    with errors_in_a_box():
+        if not concepts or not layers:
+            st.info("Choose at least one concept and one layer.", icon=":material/info:")
+            return
+        if not st.toggle(f"Probe {len(layers)} layers for {len(concepts)} concepts", key="probes.run"):
+            return
+        bar = st.progress(0.0, "reading")
+        found = cached_probes(path, stamp(path), concepts, layers, ProgressBar(bar, "probing"))
+        bar.empty()
+        there = [name for name in REFERENCES if name != "random_network" or found[0].random_network is not None]
+        reference = st.segmented_control(
+            "Score less that of",
+            there,
+            default="observation",
+            format_func=REFERENCES.__getitem__,
+            key="probes.reference",
+        )
+        st.image(png_bytes(probes_figure(found, reference or "chance"), dots_per_inch=110))
+        first = found[0]
+        st.caption(
+            f"Linear probes, each tested on episodes that it was not made from ({first.episodes} episodes). Classes: "
+            f"balanced accuracy; numbers: R². Intervals are by bootstrap over episodes."
+        )
+        _one(found)
+
+
+def _one(found: Sequence[ProbeResult]) -> None:
+    """One probe in full."""
+    concepts = list(dict.fromkeys(one.concept for one in found))
+    layers = list(dict.fromkeys(one.layer for one in found))
+    left, right = st.columns(2)
+    concept = left.selectbox("Concept", concepts, key="probes.concept")
+    best = max((one for one in found if one.concept == concept), key=lambda one: one.score.value)
+    layer = right.selectbox("Layer", layers, index=layers.index(best.layer), key=f"probes.layer.{concept}")
+    one = next(one for one in found if (one.concept, one.layer) == (concept, layer))
+    st.markdown(f"**{plain(one.concept)}** in **{plain(one.layer)}**: {plain(one.verdict)}.")
+    numbers, picture = st.columns([1.2, 1])
+    rows = [("this layer", one.score, None), ("the raw observation", one.observation.score, one.observation.difference)]
+    if one.random_network is not None:
+        rows.append(("the same layer with random weights", one.random_network.score, one.random_network.difference))
+    rows.append(("random labels (control task)", one.control.score, one.control.difference))
+    numbers.table(
+        {
+            one.metric: [name for name, _, _ in rows] + ["chance"],
+            "score [95 %]": [str(score) for _, score, _ in rows] + [f"{one.chance:.2f}"],
+            "this layer less it [95 %]": ["" if less is None else str(less) for _, _, less in rows] + [""],
+        }
+    )
+    numbers.caption(plain(f"{one.steps:,} steps of {one.episodes} episodes. " + " ".join(f"{n}." for n in one.notes)))
+    if one.classes is not None:
+        picture.image(png_bytes(confusion_figure(one), dots_per_inch=110))
+
+
+HOW_TO_READ = """
+- A **probe** reads a concept from a layer. That it can says that the information is there, not that the agent uses it.
+- Every score is of **episodes that the probe was not made from**. Classes are scored by balanced accuracy (each class
+  counts alike, chance is 1/C), numbers by R² (chance is 0).
+- **Beside it**: the same probe of the raw observation; of the same layer with random weights; and of random labels, a
+  fixed random function of the observation. The score less the last is the probe's *selectivity*.
+- The map shows the score less the reference that is chosen: red is more, blue is less, **bold** where the 95 % interval
+  lies above 0.
+"""
