@@ -23,13 +23,13 @@ def run(options: ProbeOptions) -> None:
         WorkbenchError: What `probe_layers` raises.
     """
     import_modules(options.imports)
-    from workbench.analyses.concepts import offered_concepts
+    from workbench.analyses.concepts import telling_concepts
     from workbench.analyses.probing import probe_layers
     from workbench.recording import open_recording
 
     recording = open_recording(options.recording)
     if options.concepts:
-        names = offered_concepts(recording)
+        names = [concept.name for concept in telling_concepts(recording)]
         sys.stdout.write(to_json(names) + "\n" if options.json else "".join(f"{printable(name)}\n" for name in names))
         return
     progress = TerminalProgress("probing", "layers")

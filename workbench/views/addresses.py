@@ -45,7 +45,7 @@ def find_recording(name: str, names: Sequence[str]) -> str:
         raise WorkbenchError(f"{error} Nothing is shown. {_there_are('recordings', names)}") from error
 
 
-def resolve(recording: Recording, asked: Selection, *, opening: int = 0) -> Place:
+def resolve(recording: Recording, asked: Selection, *, opening: int = 0, decisions_only: bool = False) -> Place:
     """Find what an address asks for in a recording of at least one episode.
 
     A number beyond the last is brought back to the last, one below zero to 0; what is no number counts as not given.
@@ -54,11 +54,12 @@ def resolve(recording: Recording, asked: Selection, *, opening: int = 0) -> Plac
         recording: An open recording.
         asked: What the address says.
         opening: The episode where the address names none.
+        decisions_only: What was observed after the last action counts as not there: nobody decided it.
     """
     notices: list[str] = []
     episode = _episode(recording, asked.episode, opening, notices)
     # A step belongs to its episode: of another one it says nothing.
-    step = 0 if notices else _step(recording, episode, asked.step, notices)
+    step = 0 if notices else _step(recording, episode, asked.step, notices, decisions_only=decisions_only)
     return Place(episode=episode, step=step, layer=_layer(recording, asked.layer, notices), notices=tuple(notices))
 
 
@@ -77,11 +78,12 @@ def _episode(recording: Recording, asked: str | None, opening: int, notices: lis
     return shown
 
 
-def _step(recording: Recording, episode: int, asked: str | None, notices: list[str]) -> int:
+def _step(recording: Recording, episode: int, asked: str | None, notices: list[str], *, decisions_only: bool) -> int:
     if asked is None:
         return 0
     shown_episode = recording.episode(episode)
-    length, last, number = shown_episode.length, last_position(recording, shown_episode), _whole_number(asked)
+    length, number = shown_episode.length, _whole_number(asked)
+    last = length - 1 if decisions_only else last_position(recording, shown_episode)
     if number is not None and 0 <= number <= last:
         return number
     shown = 0 if number is None else min(max(number, 0), last)

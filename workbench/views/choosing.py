@@ -53,7 +53,7 @@ def choose_place(page: str, *, title: str, empty: str) -> ChosenStep | None:
         return None
     asked = read_selection()
     opening = cached_opening(path, stamp(path)).number if asked.episode is None else 0
-    place = resolve(recording, asked, opening=opening)
+    place = resolve(recording, asked, opening=opening, decisions_only=True)
     if place.notices:
         st.warning("\n\n".join(map(plain, place.notices)), icon=":material/link_off:")
     episode = choose_episode(page, middle, recording, place.episode)
@@ -101,8 +101,7 @@ def choose_episode(page: str, place: Any, recording: Recording, shown: int) -> i
 def choose_step(page: str, place: Any, length: int, shown: int) -> int:
     """A number from 0 to T − 1; choosing one changes the address."""
     key = f"{page}.step"
-    # What was observed after the last action was decided by nobody.
-    st.session_state[key] = min(shown, length - 1)
+    st.session_state[key] = shown
 
     def changed() -> None:
         change_selection(step=st.session_state[key])

@@ -62,8 +62,10 @@ def _probes(path: str, concepts: tuple[str, ...], layers: tuple[str, ...]) -> No
         if not st.toggle(f"Probe {len(layers)} layers for {len(concepts)} concepts", key="probes.run"):
             return
         bar = st.progress(0.0, "reading")
-        found = cached_probes(path, stamp(path), concepts, layers, ProgressBar(bar, "probing"))
-        bar.empty()
+        try:
+            found = cached_probes(path, stamp(path), concepts, layers, ProgressBar(bar, "probing"))
+        finally:
+            bar.empty()
         there = [name for name in REFERENCES if name != "random_network" or found[0].random_network is not None]
         reference = st.segmented_control(
             "Score less that of",

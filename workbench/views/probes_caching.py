@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from workbench.analyses.concepts import offered_concepts
+from workbench.analyses.concepts import telling_concepts
 from workbench.analyses.probing import ProbeResult, probe_layers
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
@@ -14,8 +14,8 @@ from workbench.views.saliency_caching import cached_policy
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def cached_concepts(path: str, stamp: int | str) -> list[str]:
-    """Names of the concepts that a recording offers."""
-    return offered_concepts(cached_recording(path, stamp))
+    """Names of the concepts that a recording offers, but for those that are the same everywhere in it."""
+    return [concept.name for concept in telling_concepts(cached_recording(path, stamp))]
 
 
 def cached_probes(

@@ -51,6 +51,18 @@ def read_concept(recording: "Recording", name: str) -> Concept:
     return _concept(recording, name.strip(), name.strip(), values, None)
 
 
+def telling_concepts(recording: "Recording") -> list[Concept]:
+    """The offered concepts that are not the same everywhere in this recording."""
+    found = []
+    for name in offered_concepts(recording):
+        try:
+            found.append(read_concept(recording, name))
+        except WorkbenchError:
+            # Asked for by name, it says why it cannot be had.
+            continue
+    return found
+
+
 def offered_concepts(recording: "Recording") -> list[str]:
     """Names of the concepts that are worth asking of a recording: its truth, and what follows from its steps."""
     names = []

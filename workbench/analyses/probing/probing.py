@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.analyses.concepts import Concept, offered_concepts, read_concept
+from workbench.analyses.concepts import Concept, read_concept, telling_concepts
 from workbench.analyses.probing.control_tasks import control_concept, observation_hashes
 from workbench.analyses.probing.features import Features, layer_features, observation_features, random_features
 from workbench.analyses.probing.folds import FOLDS, Folds, split_episodes
@@ -121,13 +121,7 @@ def _read(recording: Recording, concepts: Sequence[str | Concept] | None) -> lis
         if wrong:
             raise WorkbenchError(f"The concept {wrong[0]!r} is not of this recording: it has another number of steps.")
     else:
-        read = []
-        for name in offered_concepts(recording):
-            try:
-                read.append(read_concept(recording, name))
-            except WorkbenchError:
-                # What is the same everywhere here is nothing to probe for; asked for by name, it is said.
-                continue
+        read = telling_concepts(recording)
     if not read:
         raise WorkbenchError("There is no concept to probe for; name one, such as action_in:1.")
     return list({concept.name: concept for concept in read}.values())
