@@ -149,6 +149,8 @@ def test_fields_and_visits_of_a_maze(maze: Path, tmp_path: Path, capsys: pytest.
         (["--edit", "move_cheese 3"], 2, "takes 'NAME KEY=VALUE …'"),
         (["--edit", "move_cheese row=1"], 1, "cannot be edited"),
         (["--edit", "x", "--sample", 3], 2, "is about one step"),
+        (["--edit", "x", "--set", "0=1"], 2, "leave out --set"),
+        (["--layer", LAYER, "--steer-toward", "action == 1", "--scale", 1, 2, "--set", "0=1"], 2, "leave out --set"),
         (["--set", "0=1", "--visits", "mouse"], 2, "needs --rollouts"),
         (["--set", "0=1", "--field", "x.png"], 1, "cannot be edited"),
         (["--set", "0=1", "--field", "x.txt"], 2, "writes .png, .svg or .pdf"),

@@ -43,6 +43,11 @@ def test_an_expression_is_what_numpy_says(maze: Recording) -> None:
         "-t % 3": -column(maze, "t") % 3,
         "maximum(t, 4) / 2": np.maximum(column(maze, "t"), 4) / 2,
         "1.5": np.full(len(maze), 1.5),
+        "value > 0.5": column(maze, "value") > np.float32(0.5),
+        "abs(observation[0, 0, 0] - observation[6, 6, 1])": np.abs(
+            column(maze, "observation")[:, 0, 0, 0].astype(int) - column(maze, "observation")[:, 6, 6, 1]
+        ),
+        "minimum(truth.mouse[0], truth.mouse)": np.minimum(mouse[:, :1], mouse),
     }.items():
         np.testing.assert_array_equal(evaluate(maze, text), expected, err_msg=text)
 
@@ -80,6 +85,8 @@ def test_rows_are_those_where_it_holds(maze: Recording) -> None:
         ("[x for x in action]", "nothing that an expression may hold"),
         ("abs(action, out=t)", "nothing that an expression may hold"),
         ("abs(action, t, t, t, t)", "cannot be worked out"),
+        ("1 / 0", "cannot be worked out"),
+        ("9" * 400 + " / 1.5", "cannot be worked out"),
         ("(" * 900 + "1" + ")" * 900, "is no expression"),
         ("1+" * 1500 + "1", "at most 2,000 characters"),
     ],
@@ -88,3 +95,9 @@ def test_what_is_no_expression_is_said_and_nothing_runs(maze: Recording, text: s
     with pytest.raises(WorkbenchError) as caught:
         evaluate(maze, text)
     assert message in str(caught.value)
+
+
+def test_a_number_is_what_a_column_of_single_precision_holds_for_it(maze: Recording) -> None:
+    value = column(maze, "value")
+    text = f"value == {float(value[3])!r}"
+    assert evaluate(maze, text)[3]

@@ -24,6 +24,7 @@ LONG = {
     "cluster",
     "reading",
     "dashboard",
+    "saliency",
 }
 """Groups whose short form takes long."""
 SLOW = {

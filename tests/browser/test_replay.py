@@ -57,6 +57,7 @@ def test_the_address_leads_to_the_very_step(page, browser, server):
     other.close()
 
 
+@pytest.mark.torture
 def test_the_observation_after_the_last_action_is_linked_to(page, browser, server):
     open_replay(page, server, "pendulum.zarr", episode=1)
     page.keyboard.press("End")
@@ -131,7 +132,10 @@ def test_another_layer_keeps_the_step(page, server):
     page.wait_for_url(re.compile("layer=trunk.3"))
 
 
-@pytest.mark.parametrize(("key", "step"), [("Shift+ArrowLeft", 410), ("Shift+ArrowRight", 440)])
+@pytest.mark.parametrize(
+    ("key", "step"),
+    [pytest.param("Shift+ArrowLeft", 410, marks=pytest.mark.torture), ("Shift+ArrowRight", 440)],
+)
 def test_another_layer_keeps_a_step_that_the_server_has_not_heard_of(page, server, key, step):
     """Of another layer a window holds more steps; it has step 410 and not 440."""
     open_replay(page, server, "spotlight.zarr", layer="trunk.1", step=430 if step > 420 else 420)

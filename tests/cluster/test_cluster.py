@@ -243,6 +243,7 @@ def test_an_environment_that_the_workers_do_not_have(
         )  # fmt: skip
 
 
+@pytest.mark.torture
 def test_a_live_algorithm_travels_inside_the_recording(client: Client, tmp_path: Path) -> None:
     """The workers build it from the file that the recording keeps: nobody pickles it, or needs its file."""
     agent = PPO("MlpPolicy", "CartPole-v1", n_steps=8, batch_size=8, seed=1, device="cpu")

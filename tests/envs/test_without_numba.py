@@ -25,7 +25,9 @@ def test_importing_the_environments_names_the_install_line() -> None:
     assert INSTALL in said.stderr.splitlines()[-1]
 
 
-@pytest.mark.parametrize("environment", ["envs:CheeseMaze-v0", "envs:CueRecall-v0"])
+@pytest.mark.parametrize(
+    "environment", ["envs:CheeseMaze-v0", pytest.param("envs:CueRecall-v0", marks=pytest.mark.torture)]
+)
 def test_recording_in_them_is_one_clear_line(environment: str, tmp_path: Path) -> None:
     words = ("record", "ppo:agents/cartpole/weights.zip", environment, "--out", str(tmp_path / "a.zarr"))
     said = run("from workbench.cli import main; sys.exit(main(sys.argv[1:]))", *words)

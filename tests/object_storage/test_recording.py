@@ -180,6 +180,7 @@ def begin(url: str, checkout: Path, **environment: str) -> subprocess.Popen[str]
     raise AssertionError(process.communicate()[1])
 
 
+@pytest.mark.torture
 def test_a_killed_writer_leaves_what_it_had_committed_and_is_resumed(
     folder: str, checkout: Path, tmp_path: Path
 ) -> None:

@@ -13,6 +13,7 @@ Axis legend: T steps of the recording.
 
 import ast
 import functools
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from workbench.recording import Recording
 
 MOST_BYTES = 1 << 30
-"""Of one column, which is read as a whole."""
+"""Of one column as it is worked with (whole numbers as 64 bits), and of any part of an expression."""
 LONGEST = 2_000
 """Characters of an expression."""
 OF_EPISODES = {"episode_return": "return", "episode_length": "length", "episode_seed": "seed"}
@@ -97,7 +98,7 @@ def evaluate(recording: "Recording", text: str) -> npt.NDArray[Any]:
     except (SyntaxError, RecursionError, MemoryError) as error:
         reason = error.msg if isinstance(error, SyntaxError) else "too deep"
         raise WorkbenchError(f"{text!r} is no expression ({reason}). {_there_are(recording)}") from error
-    except (TypeError, ValueError, IndexError) as error:
+    except (TypeError, ValueError, IndexError, ArithmeticError) as error:
         raise WorkbenchError(f"{text!r} cannot be worked out: {error}. {_there_are(recording)}") from error
     if found.ndim == 0:
         found = np.full(len(recording), found)
@@ -132,6 +133,7 @@ class _Reader:
     def __init__(self, recording: "Recording", text: str) -> None:
         self._recording = recording
         self._text = text
+        self._read: dict[str, npt.NDArray[Any]] = {}
 
     def value(self, node: ast.expr) -> Any:
         """What a part of it is."""
@@ -143,7 +145,7 @@ class _Reader:
             case ast.Subscript(value=value, slice=place):
                 return self._placed(self.value(value), place)
             case ast.UnaryOp(op=ast.USub(), operand=operand):
-                return -np.asarray(self.value(operand))
+                return operator.neg(self.value(operand))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return ~self._truths(operand)
             case ast.BoolOp(op=joined, values=parts):
@@ -159,6 +161,8 @@ class _Reader:
                 ]
                 return functools.reduce(np.logical_and, compared)
             case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
+                if name in ("minimum", "maximum") and len(arguments) == 2:
+                    return _FUNCTIONS[name](*self._aligned(*arguments))
                 return _FUNCTIONS[name](*(self.value(argument) for argument in arguments))
         raise WorkbenchError(
             f"{ast.unparse(node)!r} in {self._text!r} is nothing that an expression may hold: comparisons, arithmetic, "
@@ -166,11 +170,16 @@ class _Reader:
         )
 
     def _aligned(self, left: ast.expr, right: ast.expr) -> tuple[Any, Any]:
-        """Two sides of which one may have one number a step and the other several."""
-        first, second = np.asarray(self.value(left)), np.asarray(self.value(right))
-        if first.ndim and second.ndim and first.ndim != second.ndim:
+        """Two sides of which one may have one number a step and the other several; plain numbers stay plain, so that
+        0.1 is what a column of single precision holds for it.
+        """
+        first, second = self.value(left), self.value(right)
+        if np.ndim(first) and np.ndim(second):
             deeper = max(first.ndim, second.ndim)
             first, second = (x.reshape(*x.shape, *(1,) * (deeper - x.ndim)) for x in (first, second))
+            shape = np.broadcast_shapes(first.shape, second.shape)
+            if 8 * math.prod(shape) > MOST_BYTES:
+                raise WorkbenchError(f"A part of {self._text!r} has {list(shape)} numbers, which is too many.")
         return first, second
 
     def _truths(self, node: ast.expr) -> npt.NDArray[np.bool_]:
@@ -191,6 +200,13 @@ class _Reader:
         return np.asarray(values)[index]
 
     def _column(self, name: str) -> npt.NDArray[Any]:
+        if name not in self._read:
+            found = self._read_column(name)
+            # Whole numbers are wide enough for differences and sums.
+            self._read[name] = found.astype(np.int64) if found.dtype.kind in "iu" else found
+        return self._read[name]
+
+    def _read_column(self, name: str) -> npt.NDArray[Any]:
         recording = self._recording
         if name in OF_EPISODES or name == "episode":
             ids = recording.steps["episode"][:]
@@ -201,7 +217,7 @@ class _Reader:
         if stored not in recording.steps:
             raise WorkbenchError(f"{name!r} in {self._text!r} was not recorded. {_there_are(recording)}")
         array = recording.steps[stored]
-        size = int(np.prod(array.shape)) * array.dtype.itemsize
+        size = math.prod(array.shape) * (8 if array.dtype.kind in "iu" else array.dtype.itemsize)
         if size > MOST_BYTES:
             raise WorkbenchError(
                 f"{name!r} holds {size / 2**30:.1f} GiB, and an expression reads columns of at most "

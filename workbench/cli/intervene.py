@@ -65,6 +65,17 @@ def _check(options: InterveneOptions) -> None:
         raise UsageError("--visits needs --rollouts: it counts where the agent is while it acts.")
     if options.rollouts is not None and options.rollouts < 1:
         raise UsageError(f"--rollouts must be at least 1; it is {options.rollouts}.")
+    instead = [name for name, given in one_step.items() if given and name != "--field"]
+    ignored = {
+        "--ablate": options.ablate, "--clamp": options.clamp, "--patch-from": options.patch_from,
+        "--steer": options.steer, "--steer-toward": options.steer_toward, "--set": options.set or None,
+        "--cover": options.cover or None, "--rollouts": options.rollouts, "--field": options.field,
+    }  # fmt: skip
+    if instead and any(given is not None for given in ignored.values()):
+        names = ", ".join(name for name, given in ignored.items() if given is not None)
+        raise UsageError(f"{instead[0]} does something else instead of a change; leave out {names}.")
+    if len(options.scale) > 1 and (options.set or options.cover):
+        raise UsageError("Several values of --scale compare one vector alone; leave out --set and --cover.")
     if not options.scale:
         raise UsageError("--scale takes at least one number.")
 
@@ -132,13 +143,14 @@ def _field(
 ) -> dict[str, Any]:
     """Draw the policy on every square, before and after."""
     from workbench.analyses.intervention import ChangedPolicy, policy_field
+    from workbench.analyses.intervention.state_edits import replay_exactly
     from workbench.exports.output import writing
     from workbench.figures.policy_field import fields_figure
 
     assert options.field is not None
     if options.field.suffix.lower() not in (".png", ".svg", ".pdf"):
         raise UsageError(f"--field writes .png, .svg or .pdf; came {str(options.field)!r}.")
-    environment = recording.replay(row).environment
+    environment = replay_exactly(recording, row).environment
     fields = [policy_field(acting, environment) for acting in (policy, ChangedPolicy(policy, changes))]
     with writing(options.field, overwrite=options.overwrite) as partial:
         fields_figure(*fields, titles=("as it is", "changed")).savefig(partial, dpi=110)

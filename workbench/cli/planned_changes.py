@@ -57,7 +57,7 @@ def steering_vector(options: InterveneOptions, recording: "Recording", policy: "
     try:
         vector = np.load(str(options.steer), allow_pickle=False)
         return torch.as_tensor(np.asarray(vector, np.float32)), f"the vector of {options.steer}"
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, EOFError, ValueError, TypeError) as error:
         raise WorkbenchError(f"{str(options.steer)!r} is no array of numbers by numpy.save: {error}.") from error
 
 

@@ -7,6 +7,7 @@ from workbench.analyses.probing import ProbeResult, probe_layers
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.progress import Progress
+from workbench.recording.object_storage import StorageError
 from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
 from workbench.views.saliency_caching import cached_policy
@@ -34,5 +35,7 @@ def _policy_or_none(path: str, stamp: int | str) -> Policy | None:
     """The agent; None where it cannot be built, which leaves one baseline out."""
     try:
         return cached_policy(path, stamp)
+    except StorageError:
+        raise
     except WorkbenchError:
         return None

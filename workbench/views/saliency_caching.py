@@ -16,6 +16,7 @@ from workbench.analyses.saliency.seen import seen_at, seen_before
 from workbench.analyses.targets import offered_targets
 from workbench.policies.types import Policy
 from workbench.progress import Progress
+from workbench.recording import Recording
 from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
 
@@ -23,8 +24,6 @@ SAMPLE_STEPS = 24
 STRIP_CHUNK = 8
 """Steps that are explained at a time, so that the page tells how far it is."""
 MOST_NUMBERS = 40
-MOST_STACKED = 12
-"""Channels of a picture that may be frames side by side."""
 FEW_STEPS = 64
 """Recorded steps that stand for all of them."""
 
@@ -93,16 +92,19 @@ def cached_offer(path: str, stamp: int | str) -> Offer:
         methods=possible_methods(case),
         sees_images=any(tensor.ndim == 4 for tensor in case.question.values.values()),
         remembers=case.question.decisions.state is not None,
-        frames=_frames(case),
+        frames=_frames(recording, case),
     )
 
 
-def _frames(case: Case) -> int:
-    """A picture of more channels than a colour has, and of few enough, is taken for a stack of frames."""
+def _frames(recording: Recording, case: Case) -> int:
+    """How many frames a picture's channels are, as the recorded wrappers say (`frame_stack:4`)."""
     channels = next((tensor.shape[1] for tensor in case.question.values.values() if tensor.ndim == 4), 1)
-    if channels in (1, 3) or channels > MOST_STACKED:
-        return 1
-    return channels // 3 if channels % 3 == 0 else channels
+    wrappers = (recording.attributes.get("environment") or {}).get("wrappers") or []
+    for wrapper in wrappers:
+        kind, _, number = str(wrapper).partition(":")
+        if kind == "frame_stack" and number.isdecimal() and int(number) > 0 and channels % int(number) == 0:
+            return int(number)
+    return 1
 
 
 @st.cache_data(max_entries=128, show_spinner="Explaining")

@@ -32,6 +32,7 @@ from workbench.analyses.intervention import (
     steer,
     sweep_scales,
 )
+from workbench.analyses.intervention.state_edits import replay_exactly
 from workbench.errors import WorkbenchError
 from workbench.progress import Progress
 from workbench.recording import Recording
@@ -66,6 +67,8 @@ class Planned:
     row: int | None = None
     """Of `patch` and `cover`: the row of the step that is taken from."""
     donor: str | None = None
+    donor_stamp: int | str = 0
+    """Of that recording: what was made from it as it was is not of it as it is."""
     """Of `patch`: the recording that holds that step, and the agent that is patched from; None for this one."""
     key: str = ""
     """Of `cover`: which picture of the observation."""
@@ -227,6 +230,6 @@ def cached_fields(
 ) -> tuple[PolicyField, PolicyField]:
     """Where the agent would go from every square of one step's world, without the changes and with them."""
     policy = cached_policy(path, stamp)
-    environment = cached_recording(path, stamp).replay(row).environment
+    environment = replay_exactly(cached_recording(path, stamp), row).environment
     changed = ChangedPolicy(policy, changes_of(path, stamp, planned))
     return policy_field(policy, environment), policy_field(changed, environment)

@@ -151,7 +151,9 @@ def _units(path: str, recording: Recording, kind: str, layer: str) -> tuple[Plan
     elsewhere = "" if donor == own else f" of {donor}"
     words = f"{named} patched from step {time} of episode {number}{elsewhere}"
     row = int(other.episode(number).rows[time])
-    return Planned(kind=kind, words=words, layer=layer, units=units, row=row, donor=there), add
+    return Planned(
+        kind=kind, words=words, layer=layer, units=units, row=row, donor=there, donor_stamp=stamp(there)
+    ), add
 
 
 def _other_names() -> list[str]:

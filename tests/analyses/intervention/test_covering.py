@@ -70,6 +70,15 @@ def test_covering_what_decides_is_more_than_covering_anything_else(tmp_path: Any
     assert shown.name.endswith("(rows 0 to 1, columns 1 to 3 as at step 3)")
 
 
+def test_there_is_no_control_where_there_is_no_other_place() -> None:
+    seen = np.zeros((2, 16, 16, 3), np.uint8)
+    for height, found in ((16, False), (12, False), (8, True)):
+        change = cover(Rectangle(top=0, left=0, height=height, width=16), 1)
+        change.edit(seen)
+        assert change.control is not None
+        assert (change.control(np.random.default_rng(0)) is not None) == found
+
+
 def test_what_cannot_be_covered_is_said() -> None:
     seen = np.zeros((2, 16, 16, 3), np.uint8)
     with pytest.raises(WorkbenchError, match="at least one pixel"):

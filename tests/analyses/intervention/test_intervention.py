@@ -343,3 +343,26 @@ def test_projecting_out_leaves_the_mean_and_mirroring_turns_it(planted: tuple[Re
     np.testing.assert_allclose(mirrored.after, 6 * (2 * x2.mean() - x2), atol=1e-4)
     with pytest.raises(WorkbenchError, match="that shape and some length"):
         project_out("hidden", torch.zeros(4), hidden)
+
+
+def test_controls_move_the_layer_as_far_as_what_they_stand_beside() -> None:
+    """Of a layer whose numbers vary by very different amounts."""
+    generator = np.random.default_rng(0)
+    like = torch.as_tensor(generator.normal(size=(500, 64)) * (5 / (1 + np.arange(64))), dtype=torch.float32)
+    change = project_out("x", torch.eye(64)[0], like)
+    moved = float((change.edit(like) - like).norm(dim=1).mean())
+    for _ in range(10):
+        assert change.control is not None
+        control = change.control(generator)
+        assert float((control.edit(like) - like).norm(dim=1).mean()) == pytest.approx(moved, rel=1e-4)
+
+
+def test_a_numbers_control_is_as_many_standard_deviations_away(planted: tuple[Recording, Any]) -> None:
+    recording, _ = planted
+    like = recording.steps["observation"][:60].astype(np.float64)
+    change = set_number(2, float(like[:, 2].mean() + 30 * like[:, 2].std()), like=like)
+    assert change.control is not None
+    shown = np.asarray(change.control(np.random.default_rng(0)).edit(like))
+    [place] = np.flatnonzero((shown != like).any(axis=0))
+    assert place != 2
+    assert (shown[0, place] - like[:, place].mean()) / like[:, place].std() == pytest.approx(30)

@@ -40,6 +40,17 @@ class RandomNumbers(gymnasium.Env[Any, Any]):
         return {"truth": {"coin": int(np.random.default_rng(int(abs(self.constant) * 1e6)).integers(2))}}
 
 
+class Repeating(RandomNumbers):
+    """The same few episodes again and again, whatever the seed."""
+
+    def __init__(self, different: int = 4) -> None:
+        self.different, self.begun = different, 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self.begun += 1
+        return super().reset(seed=self.begun % self.different)
+
+
 class Computes(nn.Module):
     """A layer that is one formula."""
 

@@ -12,6 +12,7 @@ from tests.analyses.saliency.cases import record_kind
 from workbench.analyses.saliency import Case, prepare, saliency
 from workbench.analyses.saliency.baselines import baseline_values
 from workbench.analyses.saliency.captum_methods import _Explained
+from workbench.analyses.saliency.maps import some_of
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.filterwarnings(
@@ -53,9 +54,10 @@ def test_gradient_times_input(case: Case) -> None:
 
 def test_integrated_gradients(case: Case) -> None:
     """Both rules converge to the same integral; at a gap of 1e-5 and 2,000 points they agree to 1e-3."""
+    case, _ = some_of(case, 1)
     baseline = baseline_values("mean", case.question, case.setting.background)[""]
     theirs = captum.attr.IntegratedGradients(ask(case)).attribute(
-        case.question.values[""].clone(), baseline.clone(), additional_forward_args=(torch.arange(3),), n_steps=2000,
+        case.question.values[""].clone(), baseline.clone(), additional_forward_args=(torch.arange(1),), n_steps=2000,
         internal_batch_size=300,
     )  # fmt: skip
     ours = saliency(case, "integrated_gradients", largest_gap=0, most_points=2000).values[""]

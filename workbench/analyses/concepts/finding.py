@@ -3,6 +3,7 @@
 Axis legend: T steps of the recording, C classes.
 """
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
 MOST_CLASSES = 16
 """Whole numbers of more different values are taken for numbers."""
 OFFERED_STEPS = 3
+LONGEST_NUMBER = 6
+"""Digits of a number of steps."""
+OF_ACTIONS = re.compile(r"action(_in(:\d+)?)?|truth\.\w*action\w*")
+"""Concepts whose values are actions."""
 MOST_PARTS = 4
 """A truth label of more places is offered by expressions only."""
 
@@ -89,8 +94,8 @@ def _steps(row: DerivedConcept, rest: str, name: str) -> int:
         return 0
     if not rest:
         return 1
-    if not rest.isdecimal() or int(rest) < 1:
-        raise WorkbenchError(f"The concept {row.name!r} takes a number of steps of at least 1; came {name!r}.")
+    if not rest.isdecimal() or len(rest) > LONGEST_NUMBER or int(rest) < 1:
+        raise WorkbenchError(f"The concept {row.name!r} takes a number of steps from 1 on; came {name[:60]!r}.")
     return int(rest)
 
 
@@ -134,7 +139,6 @@ def _classes_or_number(
 
 def _names(recording: "Recording", name: str, different: npt.NDArray[Any]) -> tuple[str, ...]:
     actions = recording.action_names or []
-    of_actions = name.startswith("action_in") or name == "action" or "action" in name.rpartition(".")[2]
-    if of_actions and len(different) and different.min() >= 0 and different.max() < len(actions):
+    if OF_ACTIONS.fullmatch(name) and len(different) and different.min() >= 0 and different.max() < len(actions):
         return tuple(actions[int(one)] for one in different)
     return tuple(str(int(one)).replace("-", "−") for one in different)

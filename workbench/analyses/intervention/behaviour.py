@@ -24,6 +24,9 @@ from workbench.recording.rollout import record
 
 FloatArray = npt.NDArray[np.float64]
 
+MOST_SQUARES = 4_096
+"""A side of a grid."""
+
 Measure: TypeAlias = Callable[[Episode], float]
 """One number of an episode: its return, whether it reached the goal, where it ended."""
 
@@ -103,7 +106,8 @@ def behaviour_effect(
     grids: list[FloatArray] = []
     seeds = np.arange(seed, seed + episodes)
     with tempfile.TemporaryDirectory(prefix="rl-workbench-") as folder:
-        for number, acting in enumerate((policy, ChangedPolicy(policy, changes))):
+        # Without changes too it acts through the one that keeps others from changing the network meanwhile.
+        for number, acting in enumerate((ChangedPolicy(policy, []), ChangedPolicy(policy, changes))):
             recording = record(
                 acting,
                 environment,
@@ -144,6 +148,11 @@ def _visited(recording: Recording, label: str) -> FloatArray:
     places = [recording.episode(number).column(f"truth/{label}") for number in range(recording.number_of_episodes)]
     if any(one.ndim != 2 or one.shape[1] != 2 or (len(one) and one.min() < 0) for one in places):
         raise WorkbenchError(f"The label {label!r} is no square: visits need a row and a column, from 0 on.")
+    every = np.concatenate(places)
+    if every.max() >= MOST_SQUARES or (every != np.floor(every)).any():
+        raise WorkbenchError(
+            f"The label {label!r} is no square: it has parts of squares, or numbers beyond {MOST_SQUARES:,}."
+        )
     grid = np.zeros(np.concatenate(places).astype(np.int64).max(axis=0) + 1)
     for one in places:
         np.add.at(grid, tuple(one.astype(np.int64).T), 1 / (len(one) * len(places)))

@@ -43,7 +43,7 @@ class ObservationChange:
 
     words: str
     edit: ObservationEdit
-    control: Callable[[np.random.Generator], "ObservationChange"] | None = None
+    control: Callable[[np.random.Generator], "ObservationChange | None"] | None = None
     """Makes a random change of the same size, after this one was carried out; None where there is none."""
 
 
@@ -199,9 +199,14 @@ def project_out(layer: str, direction: Tensor, like: Tensor, *, share: float = 1
         along = (flat - mean.to(flat)) @ unit.to(flat)
         return (flat - share * along.unsqueeze(1) * unit.to(flat)).reshape(output.shape)
 
+    centred = like.flatten(1) - mean
+    moved = float((centred @ unit).abs().mean())
+
     def control(random: np.random.Generator) -> LayerChange:
         drawn = torch.as_tensor(random.normal(size=tuple(direction.shape)), dtype=torch.float32)
-        return project_out(layer, drawn, like, share=share)
+        # Along most directions a layer varies less: as much is taken away that its values move as far on average.
+        along = float((centred @ (drawn / drawn.norm()).flatten().to(centred)).abs().mean())
+        return project_out(layer, drawn, like, share=share * moved / along if along > 0 else share)
 
     done = {1.0: "projected out", 2.0: "mirrored"}.get(share, f"taken away {share:g} times")
     return LayerChange(words=f"a direction of {layer} {done}", layer=layer, edit=edit, control=control)
@@ -229,7 +234,7 @@ def set_number(
 ) -> ObservationChange:
     """Show the policy a fixed value in one number of a vector observation.
 
-    Its control shows another number, drawn at random, with what it was at a random step.
+    Its control shows another number, drawn at random, as many standard deviations from its own mean.
 
     Args:
         place: Which number.
@@ -243,18 +248,30 @@ def set_number(
             came = list(observations.shape[1:]) if isinstance(observations, np.ndarray) else "a dict"
             raise WorkbenchError(f"A number {place} is set in vector observations; these are {came}.")
         changed: npt.NDArray[Any] = observations.copy()
-        changed[:, place] = value
+        if changed.dtype.kind in "iu":
+            limits = np.iinfo(changed.dtype)
+            changed[:, place] = round(min(max(value, limits.min), limits.max))
+        else:
+            changed[:, place] = value
         return changed
 
     def another(random: np.random.Generator) -> ObservationChange:
         assert like is not None
-        other = int(random.choice([index for index in range(like.shape[1]) if index != place]))
-        return set_number(other, float(like[int(random.integers(len(like))), other]), like=like)
+        other = int(random.choice(others))
+        shown = means[other] + (value - means[place]) / spreads[place] * spreads[other]
+        return set_number(other, float(shown), like=like)
+
+    others, means, spreads = list[int](), np.zeros(0), np.zeros(0)
+    if like is not None and like.ndim == 2 and place < like.shape[1]:
+        numbers = like.astype(np.float64)
+        means, spreads = numbers.mean(axis=0), numbers.std(axis=0)
+        others = [index for index in range(like.shape[1]) if index != place and spreads[index] > 0]
+        others = others if spreads[place] > 0 else []
 
     return ObservationChange(
         words=f"{name or f'number {place}'} shown as {value:g}".replace("-", "−"),
         edit=edit,
-        control=another if like is not None and like.ndim == 2 and like.shape[1] > 1 else None,
+        control=another if others else None,
     )
 
 
@@ -272,7 +289,7 @@ def _checked(layer: str, units: Sequence[int] | None, like: Tensor) -> tuple[int
     if wrong or not units:
         what = "channels" if like.ndim == 4 else "units"
         raise WorkbenchError(f"The layer {layer!r} has {count} {what}, numbered from 0; came {list(wrong) or 'none'}.")
-    return tuple(units)
+    return tuple(dict.fromkeys(units))
 
 
 def _with_units(output: Tensor, other: Tensor, units: tuple[int, ...] | None) -> Tensor:

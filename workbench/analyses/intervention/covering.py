@@ -17,6 +17,9 @@ from workbench.analyses.intervention.changes import ObservationChange
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Observations
 
+MOST_DRAWS = 200
+"""Of a place for a control."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rectangle:
@@ -37,7 +40,8 @@ def cover(
 ) -> ObservationChange:
     """Show the policy something else in a rectangle of a picture; every channel of it is changed.
 
-    Its control is a rectangle of the same size at a random other place.
+    Its control is a rectangle of the same size at a random other place, which it covers by half at most; there is none
+    where the picture has no such place.
 
     Args:
         rectangle: Where.
@@ -79,16 +83,18 @@ def cover(
             changed[place] = _within(fill, pictures.dtype)
         return changed
 
-    def elsewhere(random: np.random.Generator) -> ObservationChange:
+    def elsewhere(random: np.random.Generator) -> ObservationChange | None:
         assert limits, "a control is drawn after the change was carried out"
-        (height, width), most = limits[0], 100
-        for _ in range(most):
+        height, width = limits[0]
+        for _ in range(MOST_DRAWS):
             top = int(random.integers(0, height - rectangle.height + 1))
             left = int(random.integers(0, width - rectangle.width + 1))
-            if (top, left) != (rectangle.top, rectangle.left):
-                break
-        other = Rectangle(top=top, left=left, height=rectangle.height, width=rectangle.width)
-        return cover(other, fill, key=key, source=source)
+            down = max(0, rectangle.height - abs(top - rectangle.top))
+            across = max(0, rectangle.width - abs(left - rectangle.left))
+            if 2 * down * across <= rectangle.height * rectangle.width:
+                other = Rectangle(top=top, left=left, height=rectangle.height, width=rectangle.width)
+                return cover(other, fill, key=key, source=source)
+        return None
 
     shown = f"{rectangle} as at {source}" if isinstance(fill, np.ndarray) else f"{rectangle} shown as {fill:g}"
     return ObservationChange(words=shown.replace("-", "−"), edit=edit, control=elsewhere)

@@ -28,6 +28,7 @@ from workbench.recording.reader import Recording
 FloatArray = npt.NDArray[np.float64]
 
 CONTROLS = 20
+MOST_DRAWS = 50
 LARGEST_CHANCE = 0.05
 """A change that so large a share of random ones reach is nothing special."""
 
@@ -176,12 +177,19 @@ def _seen_by(recording: Recording, policy: ChangedPolicy, decisions: Decisions) 
 
 def _random_changes(changes: Sequence[Change], generator: np.random.Generator) -> list[Change] | None:
     """A random counterpart of each change of a layer; None where one of the changes has none."""
-    found: list[Change] = []
-    for change in changes:
-        if change.control is None:
-            return None
-        found.append(change.control(generator))
-    return found or None
+    asked = {change.words for change in changes}
+    for _ in range(MOST_DRAWS):
+        found: list[Change] = []
+        for change in changes:
+            drawn = None if change.control is None else change.control(generator)
+            if drawn is None:
+                return None
+            found.append(drawn)
+        words = [one.words for one in found]
+        # Neither twice the same, nor what was asked about.
+        if len(changes) == 1 or (len(set(words)) == len(words) and not asked & set(words)):
+            return found or None
+    return None
 
 
 def _numbers(tensor: Tensor) -> FloatArray:

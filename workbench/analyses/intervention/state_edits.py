@@ -23,6 +23,7 @@ from workbench.analyses.targets import account_of
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy, PolicyOutput
 from workbench.recording.reader import Recording
+from workbench.recording.replay import Replay
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -67,6 +68,21 @@ def find_editor(environment: gymnasium.Env[Any, Any]) -> StateEditor:
             f"observation and truth. Change the observation instead (set_number, change_observation)."
         )
     return inner
+
+
+def replay_exactly(recording: Recording, row: int, environment: gymnasium.Env[Any, Any] | None = None) -> Replay:
+    """The environment in the state of a recorded step.
+
+    Raises:
+        WorkbenchError: It does not come to that state again.
+    """
+    replayed = recording.replay(row, environment)
+    if not replayed.exact:
+        raise WorkbenchError(
+            f"The environment does not replay step {row} exactly (largest difference "
+            f"{replayed.largest_difference:.3g}), so that this would start from another state."
+        )
+    return replayed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +143,7 @@ def state_effect(
     Raises:
         WorkbenchError: The environment cannot be edited, or not so; or it does not replay the step exactly.
     """
-    replayed = recording.replay(row, environment)
-    if not replayed.exact:
-        raise WorkbenchError(
-            f"The environment does not replay step {row} exactly (largest difference "
-            f"{replayed.largest_difference:.3g}), so that an edit would start from another state."
-        )
+    replayed = replay_exactly(recording, row, environment)
     editor = find_editor(replayed.environment)
     seen, start = editor.observation(), editor.get_state()
     for name, arguments in edits:
@@ -195,9 +206,12 @@ def _random_edits(
         if len(seen) == count:
             break
         editor.set_state(start)
+        drawn = [{key: int(random.integers(limit)) for key in given} for _, given in edits]
+        if drawn == [dict(given) for _, given in edits]:
+            continue
         try:
-            for name, given in edits:
-                shown = editor.edit(name, **{key: int(random.integers(limit)) for key in given})
+            for (name, _), other in zip(edits, drawn, strict=True):
+                shown = editor.edit(name, **other)
         except ValueError:
             continue
         seen.append(shown)

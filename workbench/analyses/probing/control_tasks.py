@@ -42,6 +42,8 @@ def control_concept(concept: Concept, hashes: npt.NDArray[np.uint64], *, seed: i
     defined = concept.defined
     labels = np.sort(concept.values[defined])
     values = labels[np.minimum((share * len(labels)).astype(np.int64), len(labels) - 1)]
+    if concept.classes is not None:
+        values = _dealt(mixed, defined, labels.astype(np.int16))
     nothing = np.full_like(values, -1 if concept.classes is not None else np.nan)
     return Concept(
         name=f"control: {concept.name}",
@@ -49,6 +51,28 @@ def control_concept(concept: Concept, hashes: npt.NDArray[np.uint64], *, seed: i
         values=np.where(defined, values, nothing),
         classes=concept.classes,
     )
+
+
+def _dealt(
+    mixed: npt.NDArray[np.uint64], defined: npt.NDArray[np.bool_], labels: npt.NDArray[np.int16]
+) -> npt.NDArray[np.int16]:
+    """Classes for each distinct observation, about as frequent as they are, and each of them at least once where there
+    are as many observations.
+    """
+    _, places, counts = np.unique(mixed[defined], return_inverse=True, return_counts=True)
+    # Their order is that of random numbers; each takes the label in the middle of its steps.
+    middles = np.cumsum(counts) - counts // 2 - 1
+    found = labels[np.clip(middles, 0, len(labels) - 1)].copy()
+    for label in np.unique(labels):
+        if (found == label).any():
+            continue
+        names, sizes = np.unique(found, return_counts=True)
+        most = names[int(sizes.argmax())]
+        if sizes.max() > 1:
+            found[int(np.flatnonzero(found == most)[0])] = label
+    values = np.full(len(mixed), labels[0], np.int16)
+    values[defined] = found[places]
+    return values
 
 
 def _hashes(observations: Any) -> npt.NDArray[np.uint64]:

@@ -90,8 +90,9 @@ def observation_features(recording: "Recording", *, seed: int = 0) -> Features:
     width = sum(int(np.prod(recording.steps[name].shape[1:])) for name in names)
 
     def blocks() -> Iterator[tuple[slice, Tensor]]:
-        for rows in _slices(len(recording)):
-            yield rows, torch.cat([_flat(recording.steps[name][rows]) for name in names], dim=1)
+        for rows in _slices(len(recording), width):
+            parts = [_flat(recording.steps[name][rows]) for name in names]
+            yield rows, parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)
 
     return Features(name="observation", shape=(width,), blocks=blocks, projection=_projection(width, seed))
 
@@ -99,14 +100,20 @@ def observation_features(recording: "Recording", *, seed: int = 0) -> Features:
 def random_features(recording: "Recording", policy: "Policy", layer: str, *, seed: int = 0) -> Features:
     """The same layer of the same network with random weights, at the recorded observations.
 
+    It is for policies without a memory: what was recorded of a memory was made by the weights that were learned.
     Every weight is drawn anew with its tensor's own mean and standard deviation, so that the layer's scale is kept and
     what was learned is not.
     """
     from workbench.analyses.exclusive import exclusively
     from workbench.analyses.intervention.decisions import layer_values
 
+    if policy.initial_state(1) is not None:
+        raise WorkbenchError(
+            "A policy with a memory has no baseline with random weights: what it remembered was made by learned ones."
+        )
+
     def blocks() -> Iterator[tuple[slice, Tensor]]:
-        for rows in _slices(len(recording)):
+        for rows in _slices(len(recording), int(np.prod(recording.activations[layer].shape[1:]))):
             with exclusively(policy), random_weights(policy.module, seed):
                 values = layer_values(recording, policy, layer, np.arange(rows.start, rows.stop))
             yield rows, values.flatten(1).double()
@@ -120,8 +127,10 @@ def random_features(recording: "Recording", policy: "Policy", layer: str, *, see
     )
 
 
-def _slices(length: int) -> Iterator[slice]:
-    return (slice(start, min(start + BLOCK_STEPS, length)) for start in range(0, length, BLOCK_STEPS))
+def _slices(length: int, width: int) -> Iterator[slice]:
+    """Of so many numbers a step that a block has about `BLOCK_BYTES`."""
+    size = int(min(BLOCK_STEPS, max(16, BLOCK_BYTES // (8 * max(1, width)))))
+    return (slice(start, min(start + size, length)) for start in range(0, length, size))
 
 
 def _flat(values: npt.NDArray[Any]) -> Tensor:

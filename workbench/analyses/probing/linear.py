@@ -23,6 +23,8 @@ from workbench.analyses.probing.moments import Group, Moments
 
 PENALTIES = tuple(10.0**power for power in (-6, -5, -4, -3, -2, -1, 0, 1))
 """λ, of features with variance 1 and a mean squared error."""
+SMALLEST_SPREAD = 1e-6
+"""Of the fitted numbers within a class, as a share of their variance: what is smaller is rounding."""
 FLAT = 1e-10
 """Features whose variance is a smaller share of the largest never change."""
 
@@ -145,8 +147,11 @@ def _discriminant(spectrum: _Spectrum, moments: Moments, weights: Tensor) -> tup
     shares = sizes / count
     between = (class_means * shares.unsqueeze(1)).T @ class_means
     within = total - between
-    # One-hot columns sum to 1, so that one direction of the fitted numbers is empty.
-    inverse = torch.linalg.pinv(within, hermitian=True, rtol=1e-8)
+    # One-hot columns sum to 1, so that one direction of the fitted numbers is empty; and where classes are exactly
+    # linear in the features nothing is left within them but rounding, of either sign. The floor keeps both apart.
+    floor = SMALLEST_SPREAD * float(total.diagonal().mean().clamp(min=1e-300))
+    values, vectors = torch.linalg.eigh(within)
+    inverse = vectors @ torch.diag(1 / (values.clamp(min=0) + floor)) @ vectors.T
     directions = inverse @ class_means.T
     offsets = -0.5 * (class_means.T * directions).sum(dim=0)
     # A class that was never met is never decided for.

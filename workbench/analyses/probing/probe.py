@@ -4,7 +4,6 @@ Axis legend: n steps, D numbers a step, C classes.
 """
 
 import json
-import zipfile
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -134,7 +133,7 @@ def load_probe(path: str | Path) -> Probe:
         )  # fmt: skip
     except WorkbenchError:
         raise
-    except (OSError, EOFError, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
+    except Exception as error:  # whatever a damaged file makes of the readers below
         raise WorkbenchError(f"{str(path)!r} is no probe that can be read: {type(error).__name__}: {error}.") from error
     columns = 1 if probe.classes is None else len(probe.classes)
     if weight.shape != (int(np.prod(probe.shape)), columns) or bias.shape != (columns,):

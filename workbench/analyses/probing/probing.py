@@ -26,6 +26,7 @@ from workbench.analyses.probing.scores import Tally
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.progress import Progress, SilentProgress
+from workbench.recording.object_storage import StorageError
 from workbench.recording.reader import Recording
 
 
@@ -76,8 +77,8 @@ def probe_layers(
     names = list(recording.layers) if layers is None else list(layers)
     if not names:
         raise WorkbenchError(f"{recording.path} holds no layers; record with layers.")
-    split = split_episodes(recording, folds=folds, seed=seed)
     hashes = observation_hashes(recording)
+    split = split_episodes(recording, folds=folds, seed=seed, observations=hashes)
     controls = [control_concept(concept, hashes, seed=seed) for concept in read]
     told.update(0, len(names) + 1, "the observation")
     raw = _fit(observation_features(recording, seed=seed), read, split)
@@ -86,7 +87,7 @@ def probe_layers(
         told.update(number + 1, len(names) + 1, layer)
         features = layer_features(recording, layer, seed=seed)
         own = _fit(features, [*read, *controls], split)
-        untaught = None if policy is None else _fit(random_features(recording, policy, layer, seed=seed), read, split)
+        untaught, why_not = _untaught(recording, policy, layer, read, split, seed)
         for concept, control in zip(read, controls, strict=True):
             fitted = own[concept.name]
             found.append(
@@ -107,11 +108,26 @@ def probe_layers(
                     control=compare(fitted.tally, own[control.name].tally, seed=seed),
                     tally=fitted.tally,
                     probe=_probe(recording, concept, layer, features, fitted.whole, seed),
-                    notes=notes_of(fitted.tally, concept.classes, fitted.unmet),
+                    notes=(*notes_of(fitted.tally, concept.classes, fitted.unmet), *why_not, *split.notes),
                 )
             )
     told.update(len(names) + 1, len(names) + 1)
     return tuple(found)
+
+
+def _untaught(
+    recording: Recording, policy: Policy | None, layer: str, concepts: Sequence[Concept], folds: Folds, seed: int
+) -> tuple[dict[str, _Fitted] | None, tuple[str, ...]]:
+    """The probes of the layer with random weights, or None and why there are none."""
+    if policy is None:
+        return None, ()
+    try:
+        return _fit(random_features(recording, policy, layer, seed=seed), concepts, folds), ()
+    except StorageError:
+        # That will pass, and is no fact of the layer.
+        raise
+    except WorkbenchError as error:
+        return None, (f"no baseline with random weights: {error}",)
 
 
 def _read(recording: Recording, concepts: Sequence[str | Concept] | None) -> list[Concept]:

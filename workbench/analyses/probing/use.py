@@ -34,7 +34,7 @@ class Use:
     taken_out: DecisionEffect
     mirrored: DecisionEffect
     pushed: DecisionEffect
-    """By as much as tells the class's steps from the others, on average."""
+    """By one standard deviation of what the probe says."""
 
     @property
     def used(self) -> bool:
