@@ -114,6 +114,16 @@ AGENTS: tuple[Agent, ...] = (
         episodes=20,
         extra="minigrid",
     ),
+    Agent(
+        name="lunar_lander",
+        title="DQN on LunarLander",
+        policy=_stored("dqn", "lunar_lander"),
+        environment="LunarLander-v3",
+        card=FOLDER / "lunar_lander",
+        description="Lands on two legs with three engines; eight numbers in, four actions.",
+        episodes=3,
+        extra="box2d",
+    ),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import gymnasium
 import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
@@ -24,6 +25,9 @@ TRANSIENT = (
 )
 """Attributes that an algorithm needs only while it trains."""
 
+
+SEED_OF_TRIALS = 3_000_000
+"""Of the episodes in which an agent is tried while it trains: neither the card's nor the training's."""
 
 Algorithm = TypeVar("Algorithm", bound=BaseAlgorithm)
 
@@ -46,6 +50,7 @@ def train_and_save(
     description: str,
     *,
     before_saving: Callable[[Algorithm], None] | None = None,
+    keep_best: "KeepBest | None" = None,
 ) -> Algorithm:
     """Train a stable-baselines3 algorithm, and write `weights.zip` and `training.json`.
 
@@ -54,6 +59,7 @@ def train_and_save(
         options: Of the training.
         description: A few words beside the progress bar.
         before_saving: What is done to the trained algorithm first.
+        keep_best: Tries the agent out while it trains; the weights that did best are those that are saved.
 
     Returns:
         The trained algorithm.
@@ -61,11 +67,16 @@ def train_and_save(
     started = time.time()
     make_reproducible(options.seed)
     model = make_model(options.seed)
-    model.learn(options.timesteps, callback=ProgressBar(options.timesteps, description))
+    bar = ProgressBar(options.timesteps, description)
+    model.learn(options.timesteps, callback=bar if keep_best is None else [bar, keep_best])
+    if keep_best is not None:
+        keep_best.restore()
     if before_saving is not None:
         before_saving(model)
     save_small(model, options.out / "weights.zip")
     facts = {key: value for key, value in asdict(options).items() if key != "out"}
+    if keep_best is not None:
+        facts["kept"] = {"step": keep_best.step, "mean_return": keep_best.best}
     write_training_log(options.out / "training.json", started=started, **facts)
     return model
 
@@ -93,6 +104,45 @@ class ProgressBar(BaseCallback):
     def _on_training_end(self) -> None:
         assert self._bar is not None
         self._bar.close()
+
+
+class KeepBest(BaseCallback):
+    """Tries the agent out now and then, taking its best action, and keeps the weights that did best.
+
+    The return of a value-based agent falls and rises again while it trains; its last weights are as good as any.
+    """
+
+    def __init__(self, make: Callable[[], gymnasium.Env[Any, Any]], *, every: int, episodes: int) -> None:
+        super().__init__()
+        self._make, self._every, self._episodes = make, every, episodes
+        self._weights: dict[str, torch.Tensor] = {}
+        self.best, self.step = -float("inf"), 0
+
+    def _on_step(self) -> bool:
+        if self.num_timesteps % self._every == 0:
+            mean = self._mean_return()
+            if mean > self.best:
+                self.best, self.step = mean, self.num_timesteps
+                self._weights = {name: one.clone() for name, one in self.model.policy.state_dict().items()}
+        return True
+
+    def restore(self) -> None:
+        """Give the agent the weights that did best, if it was tried at all."""
+        if self._weights:
+            self.model.policy.load_state_dict(self._weights)
+
+    def _mean_return(self) -> float:
+        environment, returns = self._make(), []
+        for episode in range(self._episodes):
+            observation, _ = environment.reset(seed=SEED_OF_TRIALS + episode)
+            total, over = 0.0, False
+            while not over:
+                action, _ = self.model.predict(observation, deterministic=True)
+                observation, reward, terminated, truncated, _ = environment.step(action)
+                total, over = total + float(reward), terminated or truncated
+            returns.append(total)
+        environment.close()
+        return float(np.mean(returns))
 
 
 def make_reproducible(seed: int) -> None:

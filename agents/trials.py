@@ -73,6 +73,14 @@ TRIALS: tuple[Trial, ...] = (
         episodes=500,
     ),
     Trial(
+        card="lunar_lander",
+        name="return",
+        agent="lunar_lander",
+        meaning="The agent, taking its best action.",
+        summarise=returns,
+        episodes=300,
+    ),
+    Trial(
         card="cue_recall",
         name="return",
         agent="cue_recall",

@@ -2,6 +2,7 @@
 
 Writes `benchmarks/saliency.md`. Planted policies (`agents/planted.py`) are formulas; of the CheeseMaze agent that was
 trained with the cheese anywhere it is known that it goes to the cheese, so that cheese and mouse have to matter.
+The last table is LunarLander's (`benchmarks/xrl_bench.py`).
 
 Axis legend: S decisions, G regions.
 """
@@ -14,6 +15,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks import xrl_bench
+
 EPISODES, STEPS = 12, 36
 OPTIONS = {"coalitions": 512, "masks": 512}
 
@@ -22,12 +25,19 @@ def main() -> int:
     """Measure, and write the page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.saliency_league", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few decisions; nothing is written")
+    parser.add_argument("--lander", action="store_true", help="measure LunarLander's table alone; the rest stays")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "saliency.md")
     options = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    lander = xrl_bench.measure(episodes=3, steps=20) if options.quick else xrl_bench.measure()
+    landers = "\n".join(xrl_bench.section(lander)).replace("-0.", "−0.") + "\n"
+    if options.lander:
+        kept = options.out.read_text().split(f"\n{xrl_bench.TITLE}\n")[0].rstrip("\n")
+        options.out.write_text(f"{kept}\n{landers}")
+        return 0
     table = measure(steps=6 if options.quick else STEPS)
-    text = page(table)
+    text = page(table) + landers
     if options.quick:
         sys.stdout.write(text)
     else:

@@ -14,7 +14,14 @@ from agents.episodes import PlayedEpisode, RandomActor, TruthActor, play
 from agents.intervals import Measured, agree, mean_of, rate_of
 from agents.trials import TRIALS, Trial, measure
 
-SHORT = {"cartpole": 5, "pendulum": 50, "minigrid_doorkey": 50, "cue_recall": 100, "cheese_maze": 50}
+SHORT = {
+    "cartpole": 5,
+    "pendulum": 50,
+    "minigrid_doorkey": 50,
+    "lunar_lander": 20,
+    "cue_recall": 100,
+    "cheese_maze": 30,
+}
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from agents.planted import ORGANISMS, Organism
+from benchmarks import xrl_bench
 from benchmarks.saliency_league import area_under_curve, page
 
 
@@ -44,3 +45,17 @@ def test_the_page_names_every_organism_and_method() -> None:
     text = page(table)
     assert "| `gradient` | 0.883 | 1 | 0.88 [0.76, 1.01] |" in text
     assert "sarfa" not in text
+
+
+def test_landers_table_names_the_order() -> None:
+    """In short: where the choice is explained, integrated gradients masks what matters better than a random order."""
+    pytest.importorskip("Box2D")
+    found = xrl_bench.measure(episodes=8, steps=300)
+    own = found["questions"]["choice"]["integrated_gradients"]
+    other = found["questions"]["choice"]["random"]
+    assert other["aim_less"].high < 0
+    assert other["aum_less"].low > 0
+    assert own["aim_less"].mean == own["aum_less"].mean == 0
+    text = "\n".join(xrl_bench.section(found))
+    assert "| 0.175 | 0.667 |" in text
+    assert "300 steps of 8 episodes" in text

@@ -10,6 +10,7 @@ from stable_baselines3 import DQN, PPO, SAC
 import agents.cartpole.train
 import agents.cheese_maze.train
 import agents.cue_recall.train
+import agents.lunar_lander.train
 import agents.minigrid_doorkey.train
 import agents.pendulum.train
 from agents.cheese_maze.demonstrations import draw_demonstrations
@@ -24,6 +25,7 @@ from envs.placement import parse_placement
         (agents.cartpole.train, 512, PPO),
         (agents.pendulum.train, 510, SAC),
         (agents.minigrid_doorkey.train, 100, DQN),
+        (agents.lunar_lander.train, 100, DQN),
         (agents.cue_recall.train, 1024, None),
     ],
     ids=lambda value: getattr(value, "__name__", None),
