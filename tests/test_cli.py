@@ -345,6 +345,7 @@ def test_a_broken_recording_is_an_error_without_a_traceback(call: Call, place: P
     assert "rl-workbench-recording" in run.stderr
 
 
+@pytest.mark.torture
 def test_an_environment_that_raises_leaves_what_was_recorded(place: Path) -> None:
     run = workbench(
         "record", "ppo:ppo.zip", "odd:Raising-v0", "--episodes", "50", "--envs", "1", "--out", "runs/r.zarr", cwd=place
@@ -368,6 +369,7 @@ def test_activations_that_are_not_finite_are_counted_and_said(call: Call, place:
     assert facts["layers"]["inner"]["non_finite"] == facts["non_finite"]["activations/inner"]
 
 
+@pytest.mark.torture
 @pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_keeps_what_was_recorded(place: Path) -> None:
     process = subprocess.Popen(

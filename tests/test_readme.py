@@ -165,6 +165,7 @@ def test_the_format_page_names_every_attribute_and_column(place: Path) -> None:
     assert not missing
 
 
+@pytest.mark.torture
 def test_the_example_of_a_recurrent_agent_records(place: Path) -> None:
     pytest.importorskip("ale_py")
     example = blocks(POLICIES, "python")[1]

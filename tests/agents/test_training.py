@@ -44,6 +44,7 @@ def test_trains_saves_and_repeats_itself(module, steps: int, algorithm, tmp_path
             assert tensor.equal(states[0][name])
 
 
+@pytest.mark.torture
 def test_the_maze_agent_trains_saves_and_loads(tmp_path: Path) -> None:
     options = agents.cheese_maze.train.Options(
         updates=2, hidden_updates=2, timesteps=128, environments=2, out=tmp_path, checkpoint=tmp_path / "imitated"

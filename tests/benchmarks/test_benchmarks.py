@@ -25,6 +25,7 @@ LONG = {
     "reading",
     "dashboard",
     "saliency",
+    "environments",
 }
 """Groups whose short form takes long."""
 SLOW = {

@@ -2,7 +2,10 @@
 
 import re
 
+import pytest
 
+
+@pytest.mark.torture
 def test_a_step_is_explained_and_linked(page, server):
     page.goto(f"{server}/saliency?recording=agent.zarr&episode=0&step=5")
     page.get_by_role("heading", name="Integrated gradients").wait_for()

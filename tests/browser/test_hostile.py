@@ -91,7 +91,7 @@ def open_layers(page):
     raise AssertionError("the list of layers did not open")
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", [0, pytest.param(1, marks=pytest.mark.torture)])
 def test_the_page_of_a_replay_shows_them_as_texts(which, page, server, folder):
     name = sorted(path.name for path in folder.iterdir() if "broken" not in path.name)[which]
     page.goto(server)

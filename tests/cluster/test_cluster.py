@@ -115,6 +115,7 @@ def test_plain_zarr_reads_it_part_after_part(recorded: Recording) -> None:
     assert recorded.to_xarray()["steps/value"].shape == (len(recorded),)
 
 
+@pytest.mark.torture
 def test_a_worker_that_dies_has_its_episodes_done_again(tmp_path: Path) -> None:
     reference = record(
         ToyPolicy(), Counter, out=tmp_path / "undisturbed.zarr", episodes=24, environments=1, seed=7

@@ -36,6 +36,7 @@ def test_recording_in_them_is_one_clear_line(environment: str, tmp_path: Path) -
     assert said.stderr == f"{needs}; install it with: {INSTALL}\n"
 
 
+@pytest.mark.torture
 def test_the_dashboard_starts_all_the_same() -> None:
     pytest.importorskip("streamlit")
     said = run(

@@ -34,6 +34,7 @@ with Recorder(sys.argv[1], policy=policy, environment=environments[0], slots=3, 
 """
 
 
+@pytest.mark.torture
 def test_a_killed_writer_leaves_whole_rows(tmp_path: Path) -> None:
     out = tmp_path / "killed.zarr"
     root = Path(__file__).parents[2]
