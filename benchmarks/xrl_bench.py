@@ -69,6 +69,7 @@ def measure(*, episodes: int = EPISODES, steps: int = STEPS, seed: int = 0) -> d
 
     import workbench
     from agents import find_agent
+    from workbench.analyses.reading_decisions import draw_rows
     from workbench.analyses.saliency import prepare
 
     agent = find_agent("lunar_lander")
@@ -76,14 +77,13 @@ def measure(*, episodes: int = EPISODES, steps: int = STEPS, seed: int = 0) -> d
         recording = workbench.record(
             agent.policy, agent.environment, out=Path(folder) / "lander.zarr", episodes=episodes, seed=seed, layers=[]
         )
-        count = min(steps, len(recording))
-        rows = np.sort(np.random.default_rng(seed).choice(len(recording), count, replace=False))
+        rows = draw_rows(recording, steps, seed=seed)
         cases = {
             one.name: prepare(recording, rows, target=one.target, baseline=one.baseline, seed=seed) for one in ASKED
         }
         questions = {name: _measured(case) for name, case in cases.items()}
         groups = cases[ASKED[0].name].question.decisions.episodes
-    return {"steps": count, "episodes": len(np.unique(groups)), "questions": questions}
+    return {"steps": len(rows), "episodes": len(np.unique(groups)), "questions": questions}
 
 
 def _measured(case: Any) -> dict[str, dict[str, Any]]:

@@ -70,6 +70,18 @@ def read_decisions(
     )
 
 
+def draw_rows(recording: "Recording", count: int, *, seed: int = 0) -> npt.NDArray[np.int64]:
+    """Rows of a recording's steps drawn at random, without repetition and in order; all where there are no more.
+
+    Args:
+        recording: Whose steps.
+        count: How many at most.
+        seed: The same draws the same rows.
+    """
+    generator = np.random.default_rng(seed)
+    return np.sort(generator.choice(len(recording), min(count, len(recording)), replace=False)).astype(np.int64)
+
+
 def read_observations(recording: "Recording", rows: npt.NDArray[np.int64]) -> Any:
     """The raw observations of some rows, `[S, ...]`, as a dict (of dicts) where they were one.
 

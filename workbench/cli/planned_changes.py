@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING, Any
 
-from workbench.cli.options import InterveneOptions, UsageError
+from workbench.cli.options import InterveneOptions, UsageError, parse_keyword_arguments
 from workbench.cli.steps import named_row
 from workbench.errors import WorkbenchError
 
@@ -67,8 +67,6 @@ def named_edit(text: str) -> tuple[str, dict[str, Any]]:
     Raises:
         UsageError: It is not of that form.
     """
-    from workbench.cli.options import parse_keyword_arguments
-
     name, *arguments = text.split() or [""]
     try:
         return name, parse_keyword_arguments(tuple(arguments))
@@ -102,18 +100,15 @@ def _asked(options: InterveneOptions) -> list[str]:
 
 
 def _layer_change(options: InterveneOptions, recording: "Recording", policy: "Policy") -> "LayerChange":
-    import numpy as np
-
     from workbench.analyses.intervention import ablate, clamp, layer_values, patch, steer
+    from workbench.analyses.reading_decisions import draw_rows
 
     layer = options.layer
     assert layer is not None, "checked with what is asked for"
     if options.steer is not None or options.steer_toward is not None:
         vector, _ = steering_vector(options, recording, policy)
         return steer(layer, vector, options.scale[0])
-    count = min(BACKGROUND_STEPS, len(recording))
-    drawn = np.sort(np.random.default_rng(options.seed).choice(len(recording), count, replace=False))
-    like = layer_values(recording, policy, layer, drawn)
+    like = layer_values(recording, policy, layer, draw_rows(recording, BACKGROUND_STEPS, seed=options.seed))
     units = options.units or None
     if options.ablate is not None:
         return ablate(layer, units, like, how=options.ablate, seed=options.seed)
@@ -137,9 +132,8 @@ def _donated(options: InterveneOptions, recording: "Recording", policy: "Policy"
 
 
 def _set_number(recording: "Recording", text: str) -> "ObservationChange":
-    import numpy as np
-
     from workbench.analyses.intervention import set_number
+    from workbench.analyses.reading_decisions import draw_rows
 
     name, _, value = text.partition("=")
     names = recording.observation_names or []
@@ -151,9 +145,7 @@ def _set_number(recording: "Recording", text: str) -> "ObservationChange":
         raise UsageError(f"--set takes NAME=VALUE, the value a number; came {text!r}; names: {there}.") from None
     like = None
     if "observation" in recording.steps and len(recording.steps["observation"].shape) == 2:
-        count = min(BACKGROUND_STEPS, len(recording))
-        rows = np.sort(np.random.default_rng(0).choice(len(recording), count, replace=False))
-        like = recording.steps["observation"][rows]
+        like = recording.steps["observation"][draw_rows(recording, BACKGROUND_STEPS)]
     return set_number(place, number, name if name in names else f"number {place}", like=like)
 
 

@@ -37,8 +37,9 @@ def chosen_rows(recording: "Recording", episode: int | None, step: int | None, s
             raise UsageError("--sample draws the steps itself; leave out --episode and --step, or --sample.")
         if sample < 1:
             raise UsageError(f"--sample must be at least 1; it is {sample}.")
-        count = min(sample, len(recording))
-        return np.sort(np.random.default_rng(seed).choice(len(recording), count, replace=False))
+        from workbench.analyses.reading_decisions import draw_rows
+
+        return draw_rows(recording, sample, seed=seed)
     if not recording.number_of_episodes:
         raise WorkbenchError(f"{recording.path} holds no step.")
     from workbench.analyses.opening import opening_episode

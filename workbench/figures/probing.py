@@ -59,7 +59,7 @@ def probes_figure(found: Sequence[ProbeResult], reference: str) -> Figure:
             if np.isfinite(value):
                 sure = _sure(one, reference)
                 axis.text(
-                    column, row, f"{value:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7,
+                    column, row, f"{round(value, 2) + 0.0:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7,
                     weight="bold" if sure else "normal", color="white" if abs(value) > 0.6 * largest else "black",
                 )  # fmt: skip
     axis.set_title("held-out episodes; bold: the 95 % interval lies above 0", fontsize=9, loc="left")

@@ -86,7 +86,7 @@ def _draw_sums(axis: Axes, sums: npt.NDArray[np.float64], unit: str) -> None:
     axis.axhline(0, color="black", linewidth=0.6)
     axis.set_xticks(range(len(sums)), [_when(len(sums) - 1 - place) for place in range(len(sums))], fontsize=8)
     axis.set_xlim(-0.5, len(sums) - 0.5)
-    plain_axes(axis, ylabel=f"sum [{unit}]" if unit else "sum")
+    plain_axes(axis, xlabel="steps before the decision", ylabel=f"sum [{unit}]" if unit else "sum")
 
 
 def _when(lag: int) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 import torch
 
 from workbench.analyses.exclusive import exclusively
+from workbench.analyses.reading_decisions import draw_rows
 from workbench.analyses.saliency import Case, SaliencyMaps, possible_methods, prepare, saliency
 from workbench.analyses.saliency.evidence import Evidence, evidence
 from workbench.analyses.saliency.question import split_key
@@ -137,9 +138,7 @@ def cached_sample(asked: Asked, progress: Progress) -> tuple[SaliencyMaps, Evide
 
     def compute() -> tuple[SaliencyMaps, Evidence]:
         recording = cached_recording(asked.path, asked.stamp)
-        count = min(SAMPLE_STEPS, len(recording))
-        rows = np.sort(np.random.default_rng(0).choice(len(recording), count, replace=False))
-        case = _case(of_all, rows)
+        case = _case(of_all, draw_rows(recording, SAMPLE_STEPS))
         maps = saliency(case, asked.methods[0])
         return maps, evidence(case, maps, progress=progress)
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import streamlit as st
 from torch import Tensor
 
@@ -32,7 +30,8 @@ from workbench.analyses.intervention import (
     steer,
     sweep_scales,
 )
-from workbench.analyses.intervention.state_edits import replay_exactly
+from workbench.analyses.intervention.state_edits import find_editor, replay_exactly
+from workbench.analyses.reading_decisions import draw_rows
 from workbench.errors import WorkbenchError
 from workbench.progress import Progress
 from workbench.recording import Recording
@@ -88,7 +87,7 @@ def units_of(path: str, stamp: int | str, layer: str) -> int:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _usual(path: str, stamp: int | str, layer: str) -> Tensor:
     recording = cached_recording(path, stamp)
-    rows = _some_rows(len(recording), BACKGROUND_STEPS)
+    rows = draw_rows(recording, BACKGROUND_STEPS)
     return layer_values(recording, cached_policy(path, stamp), layer, rows)
 
 
@@ -104,7 +103,7 @@ def changes_of(path: str, stamp: int | str, planned: tuple[Planned, ...]) -> lis
 def _change(path: str, stamp: int | str, one: Planned) -> Change:
     recording = cached_recording(path, stamp)
     if one.kind == "show":
-        rows = _some_rows(len(recording), BACKGROUND_STEPS)
+        rows = draw_rows(recording, BACKGROUND_STEPS)
         return set_number(one.place, one.value, one.name or None, like=recording.steps["observation"][rows])
     if one.kind == "cover":
         return _covered(recording, one)
@@ -134,11 +133,6 @@ def _covered(recording: Recording, one: Planned) -> Change:
     return cover(rectangle, recording.steps[column][one.row], key=one.key, source=f"row {one.row}")
 
 
-def _some_rows(length: int, count: int) -> npt.NDArray[np.int64]:
-    """Some rows of a recording, always the same."""
-    return np.sort(np.random.default_rng(0).choice(length, min(count, length), replace=False)).astype(np.int64)
-
-
 @st.cache_resource(max_entries=32, show_spinner="Comparing steps")
 def cached_direction(path: str, stamp: int | str, layer: str, toward: str, away: str | None) -> Direction:
     """The direction between two sets of steps."""
@@ -151,7 +145,7 @@ def cached_sweep(path: str, stamp: int | str, planned: Planned) -> tuple[Decisio
     assert planned.layer is not None, "a direction has a layer"
     recording = cached_recording(path, stamp)
     vector = cached_direction(path, stamp, planned.layer, planned.toward, planned.away or None).vector
-    rows = _some_rows(len(recording), SAMPLE_STEPS)
+    rows = draw_rows(recording, SAMPLE_STEPS)
     return sweep_scales(recording, cached_policy(path, stamp), rows, planned.layer, vector, SCALES)
 
 
@@ -166,7 +160,7 @@ def cached_effect(path: str, stamp: int | str, row: int, planned: tuple[Planned,
 def cached_sample_effect(path: str, stamp: int | str, planned: tuple[Planned, ...]) -> DecisionEffect:
     """What they do to decisions of the whole recording."""
     recording = cached_recording(path, stamp)
-    rows = _some_rows(len(recording), SAMPLE_STEPS)
+    rows = draw_rows(recording, SAMPLE_STEPS)
     changes = changes_of(path, stamp, planned)
     return decision_effect(recording, cached_policy(path, stamp), rows, changes)
 
@@ -200,8 +194,6 @@ def cached_behaviour(path: str, stamp: int | str, planned: tuple[Planned, ...], 
 @st.cache_data(max_entries=16, show_spinner=False)
 def cached_edits(path: str, stamp: int | str) -> list[tuple[str, tuple[str, ...], str]]:
     """Name, arguments and description of the edits of the recorded environment's state; empty where it has none."""
-    from workbench.analyses.intervention.state_edits import find_editor
-
     try:
         editor: Any = find_editor(cached_recording(path, stamp).make_environment())
     except WorkbenchError:

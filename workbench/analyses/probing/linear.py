@@ -50,6 +50,8 @@ class _Spectrum:
     """A standardised covariance, taken apart once for all penalties and concepts."""
 
     mean: Tensor
+    covariance: Tensor
+    """`[D, D]`, of the features as they are."""
     scale: Tensor
     """`[D]`; 0 where a feature never changes."""
     values: Tensor
@@ -67,14 +69,15 @@ def fit_linear(group: Group, learn: Sequence[int], choose: int) -> dict[str, Lin
     Returns:
         By the concept's name.
     """
-    first = _spectrum(group.moments.over(learn))
-    both = [*learn, choose]
-    second = _spectrum(group.moments.over(both))
+    # The matrices are added up, and taken apart, once for all concepts.
+    learned, apart = group.moments.over(learn), group.moments.over([choose])
+    both = group.moments.over([*learn, choose])
+    first, second = _spectrum(learned), _spectrum(both)
+    spread = _about(apart, first.mean)
     found = {}
     for concept, place in zip(group.concepts, group.places, strict=True):
-        own = group.moments.of(place)
-        penalty = _best_penalty(first, own.over(learn), own.over([choose]))
-        found[concept.name] = _finish(concept, second, own.over(both), penalty, group.centre)
+        penalty = _best_penalty(first, learned.of(place), apart.of(place), spread)
+        found[concept.name] = _finish(concept, second, both.of(place), penalty, group.centre)
     return found
 
 
@@ -86,7 +89,7 @@ def _spectrum(moments: Moments) -> _Spectrum:
     alive = variance > FLAT * float(variance.max().clamp(min=1e-300))
     scale = torch.where(alive, variance.clamp(min=1e-300).rsqrt(), torch.zeros_like(variance))
     values, vectors = torch.linalg.eigh(covariance * scale.unsqueeze(0) * scale.unsqueeze(1))
-    return _Spectrum(mean, scale, values.clamp(min=0), vectors)
+    return _Spectrum(mean, covariance, scale, values.clamp(min=0), vectors)
 
 
 def _covariances(spectrum: _Spectrum, moments: Moments) -> tuple[Tensor, Tensor]:
@@ -104,24 +107,31 @@ def _weights(spectrum: _Spectrum, cross: Tensor, penalty: float) -> Tensor:
     return spectrum.scale.unsqueeze(1) * (spectrum.vectors @ shrunk)
 
 
-def _best_penalty(spectrum: _Spectrum, learned: Moments, apart: Moments) -> float:
-    """The one with the least squared error on steps that were not learned from, all from their moments."""
+def _about(moments: Moments, mean: Tensor) -> Tensor:
+    """Σ (x − m)(x − m)ᵀ, `[D, D]`."""
+    shifted = torch.outer(moments.total[0], mean)
+    return moments.gram[0] - shifted - shifted.T + float(moments.count[0]) * torch.outer(mean, mean)
+
+
+def _best_penalty(spectrum: _Spectrum, learned: Moments, apart: Moments, spread: Tensor) -> float:
+    """The one with the least squared error on steps that were not learned from, all from their moments.
+
+    Args:
+        spectrum: Of what was learned from.
+        learned: Its moments.
+        apart: Those of the steps apart.
+        spread: Theirs about the mean of what was learned from.
+    """
     cross, means = _covariances(spectrum, learned)
     count = float(apart.count[0])
     if count == 0:
         return 1.0
-    # Moments of the steps apart about the learned means.
-    shift = spectrum.mean
-    total = apart.total[0] - count * shift
-    gram = apart.gram[0] - torch.outer(apart.total[0], shift) - torch.outer(shift, apart.total[0])
-    gram = gram + count * torch.outer(shift, shift)
-    mixed = apart.cross[0] - torch.outer(apart.total[0], means) - torch.outer(shift, apart.columns[0])
-    mixed = mixed + count * torch.outer(shift, means)
-    del total
+    mixed = apart.cross[0] - torch.outer(apart.total[0], means) - torch.outer(spectrum.mean, apart.columns[0])
+    mixed = mixed + count * torch.outer(spectrum.mean, means)
     errors = []
     for penalty in PENALTIES:
         weights = _weights(spectrum, cross, penalty)
-        errors.append(float((weights * (gram @ weights)).sum() - 2 * (weights * mixed).sum()))
+        errors.append(float((weights * (spread @ weights)).sum() - 2 * (weights * mixed).sum()))
     return PENALTIES[int(torch.tensor(errors).argmin())]
 
 
@@ -142,8 +152,7 @@ def _discriminant(spectrum: _Spectrum, moments: Moments, weights: Tensor) -> tup
     there = sizes > 0
     class_means = (moments.cross[0] / sizes.clamp(min=1.0) - spectrum.mean.unsqueeze(1)).T @ weights
     class_means = torch.where(there.unsqueeze(1), class_means, torch.zeros_like(class_means))
-    covariance = moments.gram[0] / count - torch.outer(spectrum.mean, spectrum.mean)
-    total = weights.T @ covariance @ weights
+    total = weights.T @ spectrum.covariance @ weights
     shares = sizes / count
     between = (class_means * shares.unsqueeze(1)).T @ class_means
     within = total - between

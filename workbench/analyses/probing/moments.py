@@ -34,8 +34,6 @@ class Moments:
     """`[F, D, D]` Σ x xᵀ."""
     columns: Tensor
     """`[F, K]` Σ y."""
-    squares: Tensor
-    """`[F, K]` Σ y²."""
     cross: Tensor
     """`[F, D, K]` Σ x y."""
 
@@ -53,7 +51,6 @@ class Moments:
             total=self.total,
             gram=self.gram,
             columns=self.columns[:, columns],
-            squares=self.squares[:, columns],
             cross=self.cross[:, :, columns],
         )
 
@@ -129,7 +126,6 @@ def read_moments(features: Features, concepts: Sequence[Concept], folds: Folds) 
                 total=everywhere.total + sums.total,
                 gram=everywhere.gram + sums.gram,
                 columns=sums.columns,
-                squares=sums.squares,
                 cross=sums.cross,
             ),
             centre=centre,
@@ -163,7 +159,7 @@ def _zeros(folds: int, size: int, columns: int) -> Moments:
         return torch.zeros(folds, *shape, dtype=torch.float64)
 
     return Moments(
-        count=zeros(), total=zeros(size), gram=zeros(size, size), columns=zeros(columns), squares=zeros(columns),
+        count=zeros(), total=zeros(size), gram=zeros(size, size), columns=zeros(columns),
         cross=zeros(size, columns),
     )  # fmt: skip
 
@@ -176,7 +172,6 @@ def _add(sums: Moments, fold: int, x: Tensor) -> None:
 
 def _add_columns(sums: Moments, fold: int, x: Tensor, y: Tensor) -> None:
     sums.columns[fold] += y.sum(dim=0)
-    sums.squares[fold] += (y**2).sum(dim=0)
     sums.cross[fold].addmm_(x.T, y)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from workbench.analyses.intervention.changes import Change, project_out, steer
 from workbench.analyses.intervention.decisions import CONTROLS, DecisionEffect, decision_effect, layer_values
 from workbench.analyses.probing.probe import Probe
+from workbench.analyses.reading_decisions import draw_rows
 from workbench.analyses.targets import AnyTarget
 from workbench.policies.types import Policy
 from workbench.recording.reader import Recording
@@ -73,8 +74,7 @@ def use_of(
         seed: Of these.
     """
     named = None if probe.classes is None else (probe.classes[-1] if which is None else which)
-    drawn = np.random.default_rng(seed).choice(len(recording), min(BACKGROUND_STEPS, len(recording)), replace=False)
-    usual = layer_values(recording, policy, probe.layer, np.sort(drawn))
+    usual = layer_values(recording, policy, probe.layer, draw_rows(recording, BACKGROUND_STEPS, seed=seed))
     direction = readable_direction(probe, usual, named)
 
     def effect(change: Change) -> DecisionEffect:
