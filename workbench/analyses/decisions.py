@@ -210,6 +210,7 @@ def joined(parts: Sequence[PolicyOutput]) -> PolicyOutput:
         log_std=join("log_std"),
         q_values=join("q_values"),
         value=join("value"),
+        readings={name: torch.cat([part.readings[name] for part in parts]) for name in parts[0].readings},
     )
 
 

@@ -9,6 +9,7 @@ Axis legend: n rows of one batch.
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from torch import Tensor, nn
@@ -17,6 +18,17 @@ from workbench.errors import WorkbenchError
 
 Edit: TypeAlias = Callable[[Tensor], Tensor]
 """From what a layer gives, `[n, ...]`, to what the rest of the network gets in its place: the same shape."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """A number that is read off a layer whenever it runs."""
+
+    name: str
+    layer: str
+    function: Edit
+    """From what the layer gives, `[n, ...]`, to a number a row, `[n]`, differentiable."""
+
 
 RECURRENT = (nn.LSTM, nn.GRU, nn.RNN)
 

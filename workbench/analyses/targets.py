@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from workbench.analyses.discrete_actions import DiscreteActions
+from workbench.analyses.layers import Reading
 from workbench.errors import WorkbenchError
 from workbench.policies.types import PolicyOutput, Target
 
@@ -38,6 +39,8 @@ class NamedTarget:
     """Of an answer and the actions taken `[n, C]`; gives `[n]`, differentiable."""
     place: int | None = None
     """Which of A options, or of D components, it is about; None where it is the action taken, or all of them."""
+    reading: Reading | None = None
+    """Of a number from inside the network: what has to be read for it (see `workbench.analyses.readings`)."""
 
     def __call__(self, output: PolicyOutput, taken: Tensor) -> Tensor:
         """The number for each row, `[n]`."""

@@ -8,7 +8,7 @@ Axis legend, used in all shape comments:
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -49,6 +49,8 @@ class PolicyOutput:
     """`[B]` the critic's estimate of the return (each adapter says which critic); None where there is none."""
     state: State | None = None
     """Recurrent state after this step; None for a policy without memory."""
+    readings: Mapping[str, Tensor] = field(default_factory=dict)
+    """`[B]` each, by name: numbers from inside the network that somebody asked for; policies leave it empty."""
 
     @property
     def distribution(self) -> Mapping[str, Tensor]:

@@ -215,7 +215,12 @@ class Rollout:
 
     def _finish(self, slot: int, terminated: bool, truncated: bool, final_frame: npt.NDArray[np.uint8] | None) -> None:
         self.recorder.finish_episode(
-            slot, self._observations[slot], terminated=terminated, truncated=truncated, final_frame=final_frame
+            slot,
+            self._observations[slot],
+            terminated=terminated,
+            truncated=truncated,
+            final_frame=final_frame,
+            final_truth=self.recorder.read_truth([self._infos[slot]]),
         )
         self._finished += 1
 

@@ -169,6 +169,12 @@ class Recording:
         """The picture after an episode's last action; None where there is none."""
         return self._final("final_frame", number)
 
+    def final_truth(self, number: int, label: str) -> npt.NDArray[Any] | None:
+        """A truth label after an episode's last action, `[...]`; None where it was not kept."""
+        if not self.episode(number).facts["complete"]:
+            return None
+        return self._final(f"final_truth/{label}", number)
+
     def to_xarray(self) -> "xarray.DataTree":
         """All arrays as a lazy `xarray.DataTree`: groups `steps`, `activations`, `state`, with named dimensions."""
         from workbench.recording.labelled import to_data_tree

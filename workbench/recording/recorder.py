@@ -127,6 +127,7 @@ class Recorder:
         self._process = os.getpid()
         self._closed = False
         self._slots = Slots(slots, first_episode)
+        self._truth_like: dict[str, npt.NDArray[Any]] = {}
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
 
@@ -238,6 +239,8 @@ class Recorder:
             columns["steps/action_mask"] = action_masks
         if truth:
             columns |= truth
+            if not self._truth_like:
+                self._truth_like = {path: values[:0] for path, values in truth.items()}
         if copy:
             columns = {path: np.array(values) for path, values in columns.items()}
         self._rows.ready()
@@ -269,6 +272,7 @@ class Recorder:
         truncated: bool = False,
         complete: bool = True,
         final_frame: npt.NDArray[np.uint8] | None = None,
+        final_truth: Mapping[str, npt.NDArray[Any]] | None = None,
     ) -> None:
         """Say that the episode in `slot` is over.
 
@@ -279,6 +283,7 @@ class Recorder:
             truncated: Whether a limit cut the episode off.
             complete: False where the recording stopped before the episode did.
             final_frame: `[height, width, 3]`, the picture of the final observation.
+            final_truth: What `read_truth` gave for the info that came with the final observation, one row.
         """
         self._slots.finish(
             slot,
@@ -287,7 +292,17 @@ class Recorder:
             truncated=truncated,
             complete=complete,
             final_frame=final_frame,
+            final_truth=self._as_in_steps(final_truth or {}),
         )
+
+    def _as_in_steps(self, truth: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
+        """Labels of one row by their names, in the types that the steps have; those of another shape are left out."""
+        kept = {}
+        for path, values in truth.items():
+            like = self._truth_like.get(path)
+            if like is not None and values.shape[1:] == like.shape[1:]:
+                kept[path.removeprefix("steps/truth/")] = np.array(values[0], like.dtype)
+        return kept
 
     # --- ways in for one's own loop ----------------------------------------------------------------------------------
 

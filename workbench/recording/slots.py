@@ -96,6 +96,7 @@ class Slots:
         truncated: bool,
         complete: bool,
         final_frame: npt.NDArray[np.uint8] | None,
+        final_truth: Mapping[str, npt.NDArray[Any]],
     ) -> None:
         """End the slot's episode; one without a step leaves no row."""
         if self._episode[slot] >= 0 and self._t[slot] > 0:
@@ -115,6 +116,7 @@ class Slots:
                     row["final_observation" + key] = np.array(value)
             if final_frame is not None:
                 row["final_frame"] = np.array(final_frame)
+            row |= {f"final_truth/{name}": value for name, value in final_truth.items()}
             self.finished.append(row)
         self._set(slot, episode=NO_EPISODE, t=0)
 

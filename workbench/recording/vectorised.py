@@ -72,6 +72,7 @@ class RecordingVecEnv(VecEnvWrapper):
                     infos[slot].get("terminal_observation"),
                     terminated=bool(dones[slot] & ~truncated[slot]),
                     truncated=bool(truncated[slot]),
+                    final_truth=self._recorder.read_truth([infos[slot]]),
                 )
                 self._recorder.start_episode(slot)
                 following[slot] = self.venv.unwrapped.reset_infos[slot]

@@ -60,6 +60,7 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
                     terminated=bool(terminated),
                     truncated=bool(truncated),
                     final_frame=final_frame,
+                    final_truth=self._truth,
                 )
         return observation, reward, terminated, truncated, info
 

@@ -269,9 +269,9 @@ def test_what_is_held_and_not_used_is_told_from_what_is_used(tmp_path: Path) -> 
     assert read.verdict.startswith("used")
     assert not unread.used
     assert read.pushed.effect.mean != 0
-    # Mirrored at the mean, it goes twice as far as taken out.
+    # Swapped, it goes twice as far as taken out, but for the distance of the mean from the middle of both classes.
     np.testing.assert_allclose(
-        read.mirrored.before - read.mirrored.after,
+        read.swapped.before - read.swapped.after,
         2 * (read.taken_out.before - read.taken_out.after),
         rtol=0.2,
         atol=0.3,

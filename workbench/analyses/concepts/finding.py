@@ -28,7 +28,7 @@ MOST_PARTS = 4
 """A truth label of more places is offered by expressions only."""
 
 
-def read_concept(recording: "Recording", name: str) -> Concept:
+def read_concept(recording: "Recording", name: str, *, constant: bool = False) -> Concept:
     """A concept at every step of a recording.
 
     Args:
@@ -36,6 +36,7 @@ def read_concept(recording: "Recording", name: str) -> Concept:
         name: A derived concept (`action_in:3`, `steps_to_end` …), or an expression over recorded columns
             (`truth.mouse[0]`, `truth.distance < 4`; see `workbench.analyses.expressions`). What is true or false, or
             a whole number of at most 16 different values, is a class; all else is a number.
+        constant: Whether it may be the same everywhere, which leaves nothing to be probed for.
 
     Raises:
         WorkbenchError: There is no such concept, it gives several numbers a step, or it is the same everywhere.
@@ -45,15 +46,16 @@ def read_concept(recording: "Recording", name: str) -> Concept:
     if row is not None:
         steps = _steps(row, rest, name)
         return _concept(
-            recording, name.strip(), row.words.format(steps), row.function(recording, steps), row.classes, missing=True
-        )
+            recording, name.strip(), row.words.format(steps), row.function(recording, steps), row.classes,
+            missing=True, constant=constant,
+        )  # fmt: skip
     values = evaluate(recording, name)
     if values.shape != (len(recording),):
         raise WorkbenchError(
             f"The concept {name!r} has {list(values.shape[1:])} numbers at each step; take one by its place, such "
             f"as {name}[{', '.join('0' * (values.ndim - 1))}], or all(…) and sum(…) of them."
         )
-    return _concept(recording, name.strip(), name.strip(), values, None)
+    return _concept(recording, name.strip(), name.strip(), values, None, constant=constant)
 
 
 def telling_concepts(recording: "Recording") -> list[Concept]:
@@ -107,6 +109,7 @@ def _concept(
     classes: tuple[str, ...] | None,
     *,
     missing: bool = False,
+    constant: bool = False,
 ) -> Concept:
     """`missing`: whether whole numbers below 0 say that it is not defined; of labels they are values like any other."""
     if values.dtype == np.bool_:
@@ -118,7 +121,7 @@ def _concept(
     there = found.values[found.defined]
     if not len(there):
         raise WorkbenchError(f"The concept {name!r} is defined at none of the {len(recording):,} recorded steps.")
-    if (there == there[0]).all():
+    if (there == there[0]).all() and not constant:
         shown = found.classes[int(there[0])] if found.classes is not None else f"{float(there[0]):g}"
         raise WorkbenchError(f"The concept {name!r} is the same everywhere ({shown}): there is nothing to tell apart.")
     return found

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
@@ -11,19 +12,20 @@ from torch import Tensor, nn
 
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.intervention.changes import Change, LayerChange, ObservationChange
-from workbench.analyses.layers import Edit, find_layer, overwritten
+from workbench.analyses.layers import Edit, Reading, find_layer, overwritten
 from workbench.policies.types import ActionChoice, EpisodeRandom, Inputs, Observations, Policy, PolicyOutput, State
 
 
 class ChangedPolicy:
     """Another policy whose layers, or observations, are changed whenever it runs; the other one is left as it is."""
 
-    def __init__(self, policy: Policy, changes: Sequence[Change]) -> None:
+    def __init__(self, policy: Policy, changes: Sequence[Change], *, readings: Sequence[Reading] = ()) -> None:
         """Hold changes on.
 
         Args:
             policy: The policy.
             changes: In order; several of one layer are done one after another.
+            readings: Numbers that answers carry, read off layers after the changes.
 
         Raises:
             WorkbenchError: There is no such layer.
@@ -31,7 +33,10 @@ class ChangedPolicy:
         for change in changes:
             if isinstance(change, LayerChange):
                 find_layer(policy.module, change.layer)
+        for reading in readings:
+            find_layer(policy.module, reading.layer)
         self._policy = policy
+        self._readings = tuple(readings)
         self._changes = tuple(changes)
         self._edits = _edits(self._changes)
         self.takes_action_masks = bool(getattr(policy, "takes_action_masks", False))
@@ -73,8 +78,12 @@ class ChangedPolicy:
         action_masks: Tensor | None = None,
     ) -> PolicyOutput:
         """Run the network with its layers changed; `inputs` are taken as they are."""
-        with self._held():
-            return self._policy.forward(inputs, state, episode_starts, action_masks)
+        read: dict[str, Tensor] = {}
+        with self._held(), contextlib.ExitStack() as reading:
+            for one in self._readings:
+                reading.enter_context(overwritten(self._policy.module, {one.layer: _keeping(one, read)}))
+            output = self._policy.forward(inputs, state, episode_starts, action_masks)
+        return replace(output, readings={**output.readings, **read}) if read else output
 
     def act(
         self,
@@ -107,6 +116,14 @@ class ChangedPolicy:
             if isinstance(change, ObservationChange):
                 observations = change.edit(observations)
         return observations
+
+
+def _keeping(reading: Reading, read: dict[str, Tensor]) -> Edit:
+    def keep(output: Tensor) -> Tensor:
+        read[reading.name] = reading.function(output)
+        return output
+
+    return keep
 
 
 def _edits(changes: Sequence[Change]) -> dict[str, Edit]:

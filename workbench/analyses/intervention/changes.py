@@ -174,14 +174,18 @@ def steer(layer: str, direction: Tensor, scale: float) -> LayerChange:
     )
 
 
-def project_out(layer: str, direction: Tensor, like: Tensor, *, share: float = 1.0) -> LayerChange:
+def project_out(
+    layer: str, direction: Tensor, like: Tensor, *, share: float = 1.0, centre: Tensor | None = None
+) -> LayerChange:
     """Take away what a layer says along a direction: x − s · ((x − x̄) · u) u, for the direction's unit vector u.
 
     Args:
         layer: Its name.
         direction: `[...]`, one row of the layer; its length does not matter.
-        like: `[R, ...]`, what the layer gives in other steps; x̄ is their mean.
-        share: s: 1 sets every step to the mean along the direction, 2 mirrors it there.
+        like: `[R, ...]`, what the layer gives in other steps.
+        share: s: 1 sets every step to the centre along the direction, 2 mirrors it there.
+        centre: `[...]`, x̄; None takes the mean of `like`. Mirrored at the middle between two classes' means, steps of
+            either class take the other's place.
 
     Raises:
         WorkbenchError: The direction has no length, or another shape than the layer.
@@ -192,21 +196,21 @@ def project_out(layer: str, direction: Tensor, like: Tensor, *, share: float = 1
             f"The layer {layer!r} gives {list(like.shape[1:])}; a direction of it has that shape and some length, and "
             f"this one is {list(direction.shape)} of length {norm:g}."
         )
-    unit, mean = (direction / norm).flatten(), like.mean(dim=0).flatten()
+    unit, mean = (direction / norm).flatten(), (like.mean(dim=0) if centre is None else centre).flatten()
 
     def edit(output: Tensor) -> Tensor:
         flat = output.flatten(1)
         along = (flat - mean.to(flat)) @ unit.to(flat)
         return (flat - share * along.unsqueeze(1) * unit.to(flat)).reshape(output.shape)
 
-    centred = like.flatten(1) - mean
+    centred = like.flatten(1) - mean.to(like)
     moved = float((centred @ unit).abs().mean())
 
     def control(random: np.random.Generator) -> LayerChange:
         drawn = torch.as_tensor(random.normal(size=tuple(direction.shape)), dtype=torch.float32)
         # Along most directions a layer varies less: as much is taken away that its values move as far on average.
         along = float((centred @ (drawn / drawn.norm()).flatten().to(centred)).abs().mean())
-        return project_out(layer, drawn, like, share=share * moved / along if along > 0 else share)
+        return project_out(layer, drawn, like, share=share * moved / along if along > 0 else share, centre=centre)
 
     done = {1.0: "projected out", 2.0: "mirrored"}.get(share, f"taken away {share:g} times")
     return LayerChange(words=f"a direction of {layer} {done}", layer=layer, edit=edit, control=control)

@@ -20,6 +20,7 @@ from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
 from workbench.analyses.intervention.changes import Change
 from workbench.analyses.reading_decisions import read_decisions, read_observations
+from workbench.analyses.readings import reading_policy
 from workbench.analyses.saliency.question import Question
 from workbench.analyses.targets import AnyTarget, NamedTarget, account_of, default_target, modes_of, target_of, words_of
 from workbench.policies.types import Policy, PolicyOutput
@@ -121,6 +122,7 @@ def decision_effect(
         controls: How many random changes of the same size it is compared with.
         seed: Of these.
     """
+    policy = policy if target is None else reading_policy(policy, target)
     decisions = read_decisions(recording, policy, rows)
     generator = np.random.default_rng(seed)
     with torch.no_grad():

@@ -41,6 +41,20 @@ class Probe:
     """Of the network that it was made from; None where that is not known."""
     seed: int
 
+    def differentiable(self, values: Tensor) -> Tensor:
+        """Scores of the classes (log-probabilities but for a constant), or the number, `[n, C]`, with gradients.
+
+        Args:
+            values: `[n, ...]`, the layer's.
+        """
+        if tuple(values.shape[1:]) != self.shape:
+            raise WorkbenchError(
+                f"The probe of {self.concept!r} reads the layer {self.layer!r} of shape {list(self.shape)}; these "
+                f"values are {list(values.shape[1:])}."
+            )
+        said = values.flatten(1) @ torch.as_tensor(self.weight).to(values) + torch.as_tensor(self.bias).to(values)
+        return said[:, 0] if self.classes is None else torch.log_softmax(said, dim=1)
+
     def of_values(self, values: npt.ArrayLike) -> FloatArray:
         """What it says of a layer's values `[n, ...]`: probabilities of the classes `[n, C]`, or numbers `[n]`.
 

@@ -33,7 +33,9 @@ class Use:
     which: str
     """The class, or "the number"."""
     taken_out: DecisionEffect
-    mirrored: DecisionEffect
+    swapped: DecisionEffect
+    """Mirrored at the middle between the class and the others, so that each takes the other's place; a number is
+    mirrored at its mean."""
     pushed: DecisionEffect
     """By one standard deviation of what the probe says."""
 
@@ -74,7 +76,8 @@ def use_of(
         seed: Of these.
     """
     named = None if probe.classes is None else (probe.classes[-1] if which is None else which)
-    usual = layer_values(recording, policy, probe.layer, draw_rows(recording, BACKGROUND_STEPS, seed=seed))
+    drawn = draw_rows(recording, BACKGROUND_STEPS, seed=seed)
+    usual = layer_values(recording, policy, probe.layer, drawn)
     direction = readable_direction(probe, usual, named)
 
     def effect(change: Change) -> DecisionEffect:
@@ -92,9 +95,20 @@ def use_of(
         probe=probe,
         which="the number" if named is None else str(named),
         taken_out=effect(project_out(probe.layer, direction, usual)),
-        mirrored=effect(project_out(probe.layer, direction, usual, share=2)),
+        swapped=effect(project_out(probe.layer, direction, usual, share=2, centre=_middle(probe, usual, named))),
         pushed=effect(steer(probe.layer, direction, 1.0)),
     )
+
+
+def _middle(probe: Probe, usual: Tensor, which: int | str | None) -> Tensor | None:
+    """Halfway between the layer's means where the probe says the class and where it does not, `[...]`."""
+    if probe.classes is None or which is None:
+        return None
+    place = probe.classes.index(which) if isinstance(which, str) else which
+    says = torch.as_tensor(probe.of_values(usual.numpy()).argmax(axis=1) == place)
+    if says.all() or not says.any():
+        return None
+    return (usual[says].mean(dim=0) + usual[~says].mean(dim=0)) / 2
 
 
 def readable_direction(probe: Probe, usual: Tensor, which: int | str | None) -> Tensor:

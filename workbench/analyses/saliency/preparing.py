@@ -9,6 +9,7 @@ import torch
 
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.reading_decisions import read_decisions
+from workbench.analyses.readings import find_reading, reading_policy
 from workbench.analyses.saliency.attribution import Setting
 from workbench.analyses.saliency.baselines import BACKGROUND_STEPS, find_baseline, read_background
 from workbench.analyses.saliency.maps import Case, check_options
@@ -87,8 +88,11 @@ def _prepared(
     options: Mapping[str, Any],
 ) -> Case:
     chosen = np.atleast_1d(np.asarray(rows, dtype=np.int64))
+    inner = find_reading(target, acting) if isinstance(target, str) else target
+    if inner is not None:
+        acting = reading_policy(acting, inner)
     decisions = read_decisions(recording, acting, chosen, window=window)
-    named = _target(recording, acting, decisions, target)
+    named = _target(recording, acting, decisions, target if inner is None else inner)
     find_baseline(baseline)
     question = Question(decisions, named, layer, window, batch_size)
     names = recording.observation_names
