@@ -4,6 +4,7 @@ Axis legend:
     T  steps of the episode
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from workbench.figures.player.encoding import encode_array
 from workbench.figures.player.layers import layer_bytes_per_step
 
 if TYPE_CHECKING:
+    from workbench.analyses.probing.readouts import ProbeReadout
     from workbench.recording import Episode, Recording
 
 MOST_STEPS = 1000
@@ -49,6 +51,7 @@ def episode_payload(
     stop: int | None = None,
     max_frame_pixels: int = 160_000,
     summary: EpisodeSummary | None = None,
+    probes: Sequence["ProbeReadout"] = (),
 ) -> dict[str, Any]:
     """Build the player's payload.
 
@@ -60,6 +63,7 @@ def episode_payload(
         stop: One past its last step; None for the episode's end.
         max_frame_pixels: Larger pictures are scaled down to about so many pixels.
         summary: The episode's summary, where the caller has it already.
+        probes: What probes say at the episode's steps.
 
     Returns:
         Plain JSON: numbers, texts, and arrays in base64.
@@ -83,7 +87,8 @@ def episode_payload(
     return {
         "format": "rl-workbench-player",
         "version": 1,
-        "key": f"{episode_key}|{start}|{stop}|{layer}|{recording.number_of_steps}",
+        "key": f"{episode_key}|{start}|{stop}|{layer}|{recording.number_of_steps}"
+        + "".join(f"|{one.words}" for one in probes),
         "episode_key": episode_key,
         "title": _title(recording, episode),
         "episode": {
@@ -115,6 +120,19 @@ def episode_payload(
         "layer": contents.layer,
         "truth": contents.truth,
         "state": contents.state,
+        "probes": [_probe(one, window) for one in probes],
+    }
+
+
+def _probe(readout: "ProbeReadout", window: slice) -> dict[str, Any]:
+    """What a probe says at the steps of a window: probabilities of classes, or a number; and what is true."""
+    classes = readout.classes
+    return {
+        "title": readout.words,
+        "hint": readout.evidence,
+        "names": None if classes is None else list(classes),
+        "said": encode_array(readout.said[window].reshape(-1, 1 if classes is None else len(classes)), "float32"),
+        "truth": encode_array(readout.truth[window], "float32"),
     }
 
 

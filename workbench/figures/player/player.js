@@ -184,6 +184,7 @@ function mountPlayer(root, payload, options = {}) {
     const few = observations.length <= 2;
     if (few) for (const observation of observations) put(seen, observation);
     const others = [...(few ? [] : observations), (column) => momentsPanel(column, payload, context)];
+    for (const probe of payload.probes) others.push((column) => probePanel(column, probe));
     if (payload.truth.length) others.push((column) => truthPanel(column, payload));
     for (const state of payload.state) others.push((column) => vectorPanel(panel(column, "Memory", state.label), state, context));
     for (const other of others) put(emptiest(), other);

@@ -192,3 +192,38 @@ const unused = (count) => (count ? ` · ${count} unused` : "");
 function cut(texts) {
   return texts.length > 10 ? `${texts.slice(0, 8).join(", ")} … (${texts.length} numbers)` : texts.join(", ");
 }
+
+/* What a probe of a layer says at each step, beside what is true. */
+function probePanel(parent, probe) {
+  const box = panel(parent, "A probe reads", probe.hint);
+  make("p", "rlw-hint", probe.title, box.body);
+  const said = decodeArray(probe.said), truth = decodeArray(probe.truth);
+  const content = make("div", "", null, box.body), updates = [];
+  if (probe.names) {
+    const list = make("div", probe.names.length > 14 ? "rlw-rows rlw-options rlw-scroll" : "rlw-rows rlw-options", null, content);
+    probe.names.forEach((name, index) => {
+      const row = make("div", "rlw-row rlw-action", null, list);
+      make("span", "rlw-label", name, row).title = name;
+      const bar = make("span", "rlw-bar", null, make("span", "rlw-track", null, row));
+      const figure = make("span", "rlw-figure", "", row), tag = make("span", "rlw-tag", "", row);
+      updates.push((t) => {
+        const share = said.row(t)[index], right = truth.row(t)[0] === index;
+        bar.style.width = `${Math.max(0, Math.min(1, share)) * 100}%`;
+        figure.textContent = number(share, 3);
+        row.classList.toggle("rlw-chosen", right);
+        tag.textContent = right ? "true" : "";
+      });
+    });
+  } else {
+    const cell = make("div", "rlw-fact", null, make("div", "rlw-truth", null, content));
+    make("span", "rlw-label", "says · true", cell);
+    const figure = make("span", "rlw-figure", "", cell);
+    updates.push((t) => { figure.textContent = `${number(said.row(t)[0])} · ${number(truth.row(t)[0])}`; });
+  }
+  const after = make("p", "rlw-hint", "The layer did not run after the last action.", box.body);
+  return { draw(t) {
+    content.style.visibility = t === null ? "hidden" : "visible";
+    after.style.display = t === null ? "" : "none";
+    if (t !== null) for (const update of updates) update(t);
+  } };
+}
