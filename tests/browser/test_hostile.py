@@ -12,6 +12,8 @@ from tests.views.serving import serve
 from workbench import open_recording
 from workbench.exports import export
 
+pytestmark = pytest.mark.sampled(3)
+
 RUNS = "window.harmed = 1"
 HTML = (
     f'<script>{RUNS}</script><img src=x onerror="{RUNS}"><svg onload="{RUNS}"></svg>'

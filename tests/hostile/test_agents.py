@@ -21,6 +21,8 @@ from tests.hostile.containers import CONTAINERS, Members, cuts, packed, specials
 from tests.hostile.pickles import attacks, importing
 from tests.hostile.weights import ABSURD, executing
 
+pytestmark = pytest.mark.sampled(3)
+
 LOADS = {
     "a bomb in a member that nobody reads", "many members", "names that lead out", "behind another program",
     "facts that are not numbers", "facts of huge numbers", "facts of other types",

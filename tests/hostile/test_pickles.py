@@ -7,6 +7,8 @@ import pytest
 from tests.hostile.arena import Arena
 from tests.hostile.pickles import GREEDY, attacks, importing
 
+pytestmark = pytest.mark.sampled(3)
+
 
 @pytest.mark.parametrize("way", sorted(attacks(Path("x"))))
 def test_an_attack_is_real_and_is_not_carried_out(way: str, arena: Arena, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ from tests.hostile.recordings import ARRAYS, CHUNKS, COUNTS, HARMLESS, LINKS, ME
 from tests.hostile.tables import TABLES
 from tests.hostile.tampering import Change, agent_file, attributes, both, edit, unconsolidate, within
 
+pytestmark = pytest.mark.sampled(3)
+
 NAMES = {"array": ARRAYS, "root": ROOTS, "count": COUNTS, "chunk": CHUNKS, "link": LINKS, "metadata": METADATA_LINKS}
 CASES = [(kind, what) for kind, cases in NAMES.items() for what in cases]
 

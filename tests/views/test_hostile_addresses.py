@@ -18,6 +18,8 @@ from workbench.views.recording_progress import recording_queue
 from workbench.views.root import below_root
 from workbench.views.selection import Selection
 
+pytestmark = pytest.mark.sampled(3)
+
 OUTSIDE = [
     "../secret.zarr", "cartpole.zarr/../../secret.zarr", "./../secret.zarr", "{outside}", "{outside}/", "//{outside}",
     "file://{outside}", "FILE://{outside}", "file:{outside}", "local://{outside}", "s3://bucket/x.zarr",

@@ -119,7 +119,7 @@ def offered_square_concepts(recording: "Recording") -> list[str]:
 
 
 def read_square_concept(
-    recording: "Recording", name: str, rows: Sequence[int] | npt.NDArray[np.int64]
+    recording: "Recording", name: str, rows: Sequence[int] | npt.NDArray[np.int64], *, constant: bool = False
 ) -> SquareConcept:
     """A concept of every square at some steps.
 
@@ -129,6 +129,7 @@ def read_square_concept(
             `will_cross:truth.mouse`; or an expression that gives a whole number, or true or false, of each square,
             such as `truth.walls`.
         rows: `[S]` rows of `recording.steps`.
+        constant: Whether it may be the same everywhere, or nowhere defined, which leaves nothing to be probed for.
 
     Raises:
         WorkbenchError: There is no such concept, no grid is known, or it is the same on every square of every step.
@@ -142,9 +143,9 @@ def read_square_concept(
         found, classes = _of_expression(recording, name, chosen)
         words = name
     there = np.unique(found[found != MISSING])
-    if not len(there):
+    if not len(there) and not constant:
         raise WorkbenchError(f"The concept {name!r} is defined at none of the {len(chosen):,} steps that were drawn.")
-    if len(there) == 1:
+    if len(there) == 1 and not constant:
         raise WorkbenchError(
             f"The concept {name!r} is the same on every square ({classes[int(there[0])]}): nothing is to be told apart."
         )
