@@ -24,7 +24,7 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "workbench")
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of long tables of cases (`sampled(every)`) a part runs at each change, always the same; all of them when asked."""
+    """Of long tables of cases (`sampled(every)`) a part runs at each change, always the same; all when asked."""
     for item in items:
         sampled = item.get_closest_marker("sampled")
         if (
