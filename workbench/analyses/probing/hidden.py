@@ -26,13 +26,13 @@ from workbench.analyses.concepts import Concept
 from workbench.analyses.probing.fitting import ReadingMap, Setting, Split
 from workbench.analyses.probing.sampling import Sample
 
-HIDDEN = 64
+HIDDEN = 32
 BATCH = 128
-LEARNING_RATE, WEIGHT_DECAY = 4e-3, 1e-2
+LEARNING_RATE, WEIGHT_DECAY = 1e-2, 1e-2
 FEWEST_BATCHES = 12
 """Between two looks at the fold apart; more where the steps do not fit into so many batches."""
-MOST_LOOKS, PATIENCE = 60, 8
-"""It ends after so many looks, or so many without a smaller loss."""
+MOST_LOOKS, PATIENCE, WORTH_WAITING = 40, 5, 0.98
+"""It ends after so many looks, or so many without a loss that is smaller by one in fifty."""
 SIDE_BY_SIDE_NUMBERS = 8_000_000
 """Weights and batches of the probes that are trained together, in numbers."""
 
@@ -136,32 +136,33 @@ def _train(sample: Sample, jobs: Sequence[_Job], generator: torch.Generator, set
         torch.randn(count, HIDDEN, outputs, generator=generator) * (1 / HIDDEN) ** 0.5,
         torch.zeros(count, 1, outputs),
     ]
-    for one in parameters:
-        one.requires_grad_()
-    search = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    best = [one.detach().clone() for one in parameters]
+    search = _Adam(parameters)
+    best = [one.clone() for one in parameters]
     least, waited = torch.full((count,), torch.inf), torch.zeros(count)
-    batches = max(FEWEST_BATCHES, -(-max(len(job.learn) for job in jobs) // BATCH))
     draw = _Draws(jobs, generator)
+    batches = max(FEWEST_BATCHES, -(-max(len(job.learn) for job in jobs) // BATCH))
+    left, number = torch.arange(count), jobs[0].concept.is_number
     for _ in range(MOST_LOOKS):
         setting.check()
         for _ in range(batches):
             places, y = draw()
             x = (sample.x[places] - mean.unsqueeze(1)) * scale.unsqueeze(1)
-            loss = _losses(_said(parameters, x), y, number=jobs[0].concept.is_number).mean(dim=1).sum()
-            search.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            search.step()
-        with torch.no_grad():
-            now = _apart(sample, jobs, parameters, mean, scale)
-            better = (now < least) & (waited < PATIENCE)
-            least = torch.where(better, now, least)
-            waited = torch.where(better, torch.zeros_like(waited), waited + 1)
-            for kept, one in zip(best, parameters, strict=True):
-                kept[better] = one[better]
-        if bool((waited >= PATIENCE).all()):
+            search.step(_gradients(search.parameters, x, y, number=number))
+        now = _apart(sample, [jobs[one] for one in left.tolist()], search.parameters, mean, scale)
+        better = now < least[left]
+        # An improvement that nobody would notice is none that is waited for.
+        waited[left] = torch.where(now < WORTH_WAITING * least[left], 0.0, waited[left] + 1)
+        least[left[better]] = now[better]
+        for kept, one in zip(best, search.parameters, strict=True):
+            kept[left[better]] = one[better]
+        going = waited[left] < PATIENCE
+        if not bool(going.any()):
             break
-    return [_finished(job, [one[number].double() for one in best]) for number, job in enumerate(jobs)]
+        if not bool(going.all()):
+            left, mean, scale = left[going], mean[going], scale[going]
+            search.keep(going)
+            draw.keep(going)
+    return [_finished(job, [one[place].double() for one in best]) for place, job in enumerate(jobs)]
 
 
 class _Draws:
@@ -179,6 +180,11 @@ class _Draws:
         size = [np.resize(np.diff(job.starts)[one], most) for job, one in zip(jobs, there, strict=True)]
         self._first, self._size = (torch.as_tensor(np.stack(one)) for one in (first, size))
 
+    def keep(self, which: Tensor) -> None:
+        """Draw for some of the probes alone from now on."""
+        self._learn, self._y, self._present = self._learn[which], self._y[which], self._present[which]
+        self._first, self._size = self._first[which], self._size[which]
+
     def __call__(self) -> tuple[Tensor, Tensor]:
         """Places of the sample, and what is true there, `[M, B]`."""
         drawn = torch.rand(2, len(self._learn), BATCH, generator=self._generator, dtype=torch.float64)
@@ -191,6 +197,48 @@ def _said(parameters: Sequence[Tensor], x: Tensor) -> Tensor:
     """`[M, B, K]` of `x` `[M, B, D]`."""
     hidden_weight, hidden_bias, weight, bias = parameters
     return torch.baddbmm(bias, torch.relu(torch.baddbmm(hidden_bias, x, hidden_weight)), weight)
+
+
+def _gradients(parameters: Sequence[Tensor], x: Tensor, y: Tensor, *, number: bool) -> list[Tensor]:
+    """Of each probe's mean loss over its batch."""
+    hidden_weight, hidden_bias, weight, bias = parameters
+    hidden = torch.relu_(torch.baddbmm(hidden_bias, x, hidden_weight))
+    said = torch.baddbmm(bias, hidden, weight)
+    if number:
+        back = 2 * (said - y.float().unsqueeze(2))
+    else:
+        back = torch.softmax(said, dim=2)
+        back.scatter_add_(2, y.unsqueeze(2), -torch.ones_like(back[:, :, :1]))
+    back /= x.shape[1]
+    inner = torch.bmm(back, weight.transpose(1, 2)) * (hidden > 0)
+    return [
+        torch.bmm(x.transpose(1, 2), inner), inner.sum(dim=1, keepdim=True),
+        torch.bmm(hidden.transpose(1, 2), back), back.sum(dim=1, keepdim=True),
+    ]  # fmt: skip
+
+
+class _Adam:
+    """Adam with decoupled weight decay (Loshchilov & Hutter, 2019), in place."""
+
+    def __init__(self, parameters: Sequence[Tensor]) -> None:
+        self.parameters = list(parameters)
+        self._first = [torch.zeros_like(one) for one in parameters]
+        self._second = [torch.zeros_like(one) for one in parameters]
+        self._steps = 0
+
+    def keep(self, which: Tensor) -> None:
+        """Go on with some of the probes alone."""
+        for arrays in (self.parameters, self._first, self._second):
+            arrays[:] = [one[which] for one in arrays]
+
+    def step(self, gradients: Sequence[Tensor]) -> None:
+        """Go one step."""
+        self._steps += 1
+        rate = LEARNING_RATE * (1 - 0.999**self._steps) ** 0.5 / (1 - 0.9**self._steps)
+        for one, first, second, gradient in zip(self.parameters, self._first, self._second, gradients, strict=True):
+            first.lerp_(gradient, 0.1)
+            second.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
+            one.mul_(1 - LEARNING_RATE * WEIGHT_DECAY).addcdiv_(first, second.sqrt().add_(1e-8), value=-rate)
 
 
 def _losses(said: Tensor, y: Tensor, *, number: bool) -> Tensor:

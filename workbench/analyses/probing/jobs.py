@@ -1,6 +1,6 @@
 """The passes that probing is made of, one after another, in threads, or on the workers of a Dask cluster.
 
-One pass goes over one layer, over the observation, or over one layer with random weights; each needs none of the others.
+One pass goes over a layer, over the observation, or over a layer with random weights; none needs another.
 """
 
 import threading
@@ -198,9 +198,8 @@ def _do_on_worker(work: Work, job: Job) -> Done | str:
 def _longest_first(recording: Recording, jobs: Sequence[Job]) -> list[Job]:
     def numbers(job: Job) -> int:
         if job.what == "observation":
-            return sum(
-                int(np.prod(recording.steps[name].shape[1:])) for name in recording.steps if "observation" in name
-            )
+            seen = [name for name in recording.steps if name.startswith("observation")]
+            return sum(int(np.prod(recording.steps[name].shape[1:])) for name in seen)
         # Random weights are run before they are read.
         return int(np.prod(recording.activations[job.layer].shape[1:])) * (1 + (job.what == "random weights"))
 

@@ -20,13 +20,12 @@ from torch import Tensor
 
 from workbench.analyses.concepts import Concept
 from workbench.analyses.probing.fitting import ReadingMap, Setting, Split
+from workbench.analyses.probing.least import least
 from workbench.analyses.probing.linear import LinearMap
 from workbench.analyses.probing.sampling import Sample
 
 PENALTIES = tuple(10.0**power for power in (0, -1, -2, -3, -4, -5))
 """λ, the strongest first: each begins where the one before has ended."""
-MOST_ITERATIONS = 200
-SMALLEST_GRADIENT = 1e-7
 
 
 def fit_logistic(
@@ -128,25 +127,18 @@ def _solve(
 ) -> tuple[Tensor, Tensor]:
     """Weights `[D, C]` and offsets `[C]` of least loss, found in coordinates u with w = stretch · u."""
     features, classes = start.shape
-    parameters = torch.cat([start / stretch.unsqueeze(1), offsets.unsqueeze(0)]).requires_grad_()
     shares = (weights / len(x)).unsqueeze(1)
     true = torch.zeros(len(x), classes, dtype=torch.float64)
     true[torch.arange(len(x)), y] = 1.0
-    search = torch.optim.LBFGS(
-        [parameters], max_iter=MOST_ITERATIONS, tolerance_grad=SMALLEST_GRADIENT, tolerance_change=1e-12,
-        history_size=20, line_search_fn="strong_wolfe",
-    )  # fmt: skip
 
-    def closure() -> float:
-        with torch.no_grad():
-            weight = stretch.unsqueeze(1) * parameters[:features]
-            said = torch.log_softmax(x @ weight + parameters[features], dim=1)
-            residual = shares * (said.exp() - true)
-            parameters.grad = torch.cat(
-                [stretch.unsqueeze(1) * (x.T @ residual + penalty * weight), residual.sum(dim=0, keepdim=True)]
-            )
-            return float(-(shares * true * said).sum() + 0.5 * penalty * weight.square().sum())
+    def loss(parameters: Tensor) -> tuple[float, Tensor]:
+        """And its gradient."""
+        weight = stretch.unsqueeze(1) * parameters[:features]
+        said = torch.log_softmax(x @ weight + parameters[features], dim=1)
+        residual = shares * (said.exp() - true)
+        gradient = stretch.unsqueeze(1) * (x.T @ residual + penalty * weight)
+        value = float(0.5 * penalty * weight.square().sum() - (shares * true * said).sum())
+        return value, torch.cat([gradient, residual.sum(dim=0, keepdim=True)])
 
-    search.step(closure)
-    with torch.no_grad():
-        return (stretch.unsqueeze(1) * parameters[:features]).detach(), parameters[features].detach().clone()
+    found = least(loss, torch.cat([start / stretch.unsqueeze(1), offsets.unsqueeze(0)]))
+    return stretch.unsqueeze(1) * found[:features], found[features]

@@ -2,8 +2,8 @@
 
 Classes are scored by balanced accuracy, the mean over the classes of the share of their steps that is found, so that a
 common class does not make the score; chance is 1/C. Numbers are scored by R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; chance is 0.
-Codes of classes are scored by the share that they save, 1 − Σ bits / Σ bits of a code that knows how frequent the classes
-are; chance is 0.
+Codes of classes are scored by the share that they save, 1 − Σ bits / Σ bits of a code that knows how frequent the
+classes are; chance is 0.
 
 Axis legend: E episodes, C classes, B bootstrap draws.
 """
