@@ -268,6 +268,10 @@ class ProbeOptions:
     expression over recorded columns, such as "truth.distance < 4" or truth.mouse[0]."""
     layer: Annotated[tuple[str, ...], _argument("NAME ...", "all")] = ()
     """Where: recorded layers."""
+    kind: Annotated[str, conf.arg(metavar="KIND")] = "linear"
+    """How: linear, logistic, sparse, mass-mean, mass-mean-corrected, mlp, mdl."""
+    mistakes: Annotated[int | None, _argument("N")] = None
+    """Also list so many steps that the probe decides wrongly, the surest first (of one concept and one layer)."""
     concepts: Switch = False
     """List the concepts that the recording offers, and stop."""
     no_random_network: Switch = False

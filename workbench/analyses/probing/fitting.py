@@ -55,6 +55,8 @@ class Fitted:
     """Made from all folds."""
     unmet: frozenset[int]
     """Classes that some fold's probe did not meet."""
+    by_fold: tuple[ReadingMap, ...] = ()
+    """`[F]`, each made from the other folds; empty of a kind that has none."""
     notes: tuple[str, ...] = ()
 
 
@@ -134,7 +136,10 @@ def decide(
     tallies = _tally(features, concepts, folds, by_fold)
     return {
         concept.name: Fitted(
-            tally=tallies[concept.name], whole=whole[concept.name], unmet=frozenset(_unmet(concept, by_fold))
+            tally=tallies[concept.name],
+            whole=whole[concept.name],
+            unmet=frozenset(_unmet(concept, by_fold)),
+            by_fold=tuple(one[concept.name] for one in by_fold),
         )
         for concept in concepts
     }

@@ -53,6 +53,7 @@ class Work:
     kind: str
     rows: npt.NDArray[np.int64]
     """The steps that kinds which go over steps are made from."""
+    most_steps: int
     seed: int
 
 

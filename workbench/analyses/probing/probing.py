@@ -82,6 +82,7 @@ def probe_layers(
         folds=split,
         kind=row.name,
         rows=draw_episodes(split, most_steps, seed=seed) if row.reads == "steps" else np.zeros(0, np.int64),
+        most_steps=most_steps,
         seed=seed,
     )
     del hashes
@@ -114,6 +115,8 @@ def _results(work: Work, layer: str, raw: Done, own: Done, untaught: Done | None
                 layer=layer,
                 kind=row.name,
                 linearly=row.linear,
+                folds=work.folds.count,
+                most_steps=work.most_steps,
                 classes=concept.classes,
                 steps=int(concept.defined.sum()),
                 episodes=_episodes_with(concept, work.folds),

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.analyses.probing.folds import FOLDS
 from workbench.analyses.probing.probe import Probe
-from workbench.analyses.probing.scores import Interval, Tally, bootstrap_weights, interval
+from workbench.analyses.probing.sampling import MOST_STEPS
+from workbench.analyses.probing.scores import LEVEL, Interval, Tally, bootstrap_weights, interval
 
 MATTERS = 0.1
 """A difference of scores that a recording should be able to show."""
@@ -22,6 +24,8 @@ class Baseline:
     score: Interval
     difference: Interval
     """The layer's score less this one, paired."""
+    tally: Tally
+    """What came of it on each episode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +59,9 @@ class ProbeResult:
     """Of the probe, as the table of kinds has it."""
     linearly: bool = True
     """Whether it reads along directions of the layer."""
+    folds: int = FOLDS
+    most_steps: int = MOST_STEPS
+    """That the probe could be made from, where its kind goes over steps."""
 
     @property
     def _how(self) -> str:
@@ -83,6 +90,13 @@ class ProbeResult:
     def decodable(self) -> bool:
         """Whether the score is above chance, and above what a random function of the observation gets."""
         return self.score.low > self.chance and self.control.difference.low > 0
+
+    def held(self, level: float = LEVEL) -> bool:
+        """Whether it is decodable by intervals of another level, such as 0.99."""
+        seed = self.probe.seed
+        score = scored(self.tally, seed=seed, level=level)
+        control = compare(self.tally, self.control.tally, seed=seed, level=level)
+        return score.low > self.chance and control.difference.low > 0
 
     @property
     def resolved(self) -> bool:
@@ -114,17 +128,21 @@ class ProbeResult:
         return f"{self._how} here, no more than from the input"
 
 
-def compare(own: Tally, other: Tally, *, seed: int = 0) -> Baseline:
+def compare(own: Tally, other: Tally, *, seed: int = 0, level: float = LEVEL) -> Baseline:
     """Two probes on the same episodes, paired."""
     weights = bootstrap_weights(len(own.counts), seed=seed)
     first, second = own.score(weights), other.score(weights)
     mine, theirs = float(own.score()[0]), float(other.score()[0])
-    return Baseline(score=interval(theirs, second), difference=interval(mine - theirs, first - second))
+    return Baseline(
+        score=interval(theirs, second, level),
+        difference=interval(mine - theirs, first - second, level),
+        tally=other,
+    )
 
 
-def scored(tally: Tally, *, seed: int = 0) -> Interval:
+def scored(tally: Tally, *, seed: int = 0, level: float = LEVEL) -> Interval:
     """A probe's score with its interval."""
-    return interval(float(tally.score()[0]), tally.score(bootstrap_weights(len(tally.counts), seed=seed)))
+    return interval(float(tally.score()[0]), tally.score(bootstrap_weights(len(tally.counts), seed=seed)), level)
 
 
 def notes_of(tally: Tally, classes: tuple[str, ...] | None, unmet: set[int]) -> tuple[str, ...]:

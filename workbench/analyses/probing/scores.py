@@ -87,16 +87,17 @@ def bootstrap_weights(episodes: int, *, draws: int = DRAWS, seed: int = 0) -> Fl
     return generator.multinomial(episodes, np.full(episodes, 1 / episodes), size=draws).astype(np.float64)
 
 
-def interval(value: float, drawn: FloatArray) -> Interval:
+def interval(value: float, drawn: FloatArray, level: float = LEVEL) -> Interval:
     """The percentile interval of a score or a difference.
 
     Args:
         value: Of all episodes.
         drawn: `[B]`, of the draws.
+        level: How often it should hold what is true, 0 to 1.
     """
     defined = drawn[np.isfinite(drawn)]
     if not len(defined):
         return Interval(value=value, low=float("nan"), high=float("nan"))
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low, high = np.quantile(defined, (tail, 1 - tail))
     return Interval(value=value, low=float(low), high=float(high))

@@ -1,0 +1,103 @@
+"""What is known of a concept in a layer: held linearly and used, held and not used, held otherwise, or not held.
+
+Three questions, each with its own evidence: whether a linear probe reads the concept on episodes that it was not made
+from, whether one with a hidden layer does, and whether decisions change where the linear probe's direction is taken out
+of the live policy more than where random directions are.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.analyses.concepts import Concept
+from workbench.analyses.probing.probing import probe_layers
+from workbench.analyses.probing.results import ProbeResult
+from workbench.analyses.probing.use import Use, use_of
+from workbench.analyses.reading_decisions import draw_rows
+from workbench.analyses.targets import AnyTarget
+from workbench.policies.types import Policy
+from workbench.progress import Progress
+from workbench.recording.reader import Recording
+
+LEVEL = 0.99
+"""Of the intervals that decide what is held: two probes are asked of each layer, and "held" should mean something."""
+DECISIONS = 256
+"""On so many the use is tested."""
+
+Held = Literal["linearly", "not linearly", "no", "not known"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Knowledge:
+    """What a layer has of a concept, with the results that say so."""
+
+    linear: ProbeResult
+    nonlinear: ProbeResult
+    """Of a probe with one hidden layer."""
+    use: Use | None
+    """None where no direction was found that could be used."""
+
+    @property
+    def held(self) -> Held:
+        """How the layer holds the concept."""
+        if self.linear.held(LEVEL):
+            return "linearly"
+        if self.nonlinear.held(LEVEL):
+            return "not linearly"
+        return "no" if self.linear.resolved and self.nonlinear.resolved else "not known"
+
+    @property
+    def used(self) -> bool | None:
+        """Whether decisions were shown to rest on the direction; None where there is none."""
+        return None if self.use is None else self.use.used
+
+    @property
+    def verdict(self) -> str:
+        """In words."""
+        if self.held == "linearly":
+            return "held linearly and used" if self.used else "held linearly, no use shown"
+        if self.held == "not linearly":
+            return "held, but not linearly"
+        if self.held == "no":
+            return "not held, as far as these probes can read"
+        return f"too little data to say: {self.linear.episodes} episodes do not show whether it is held"
+
+
+def what_is_known(
+    recording: Recording,
+    policy: Policy,
+    concept: str | Concept,
+    layer: str,
+    *,
+    which: int | str | None = None,
+    target: AnyTarget | None = None,
+    rows: Sequence[int] | npt.NDArray[np.int64] | None = None,
+    random_network: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Knowledge:
+    """Ask a layer for a concept in three ways.
+
+    Args:
+        recording: Holds the layer and what the concept is made of.
+        policy: The policy that acted, whose layer is changed.
+        concept: What it may hold.
+        layer: The layer.
+        which: The class whose direction is taken out; None takes the last, or a number's own.
+        target: The number that decisions are measured by; by default that of the action taken.
+        rows: Decisions on which the use is tested; None draws 256.
+        random_network: Whether both probes stand beside the same of a network with random weights, too.
+        seed: Of everything that is drawn.
+        progress: Is told how far each probe is, and may raise `Cancelled`.
+    """
+    beside = policy if random_network else None
+    [linear] = probe_layers(recording, [concept], [layer], policy=beside, seed=seed, progress=progress)
+    [nonlinear] = probe_layers(recording, [concept], [layer], kind="mlp", policy=beside, seed=seed, progress=progress)
+    use = None
+    if linear.held(LEVEL):
+        chosen = draw_rows(recording, DECISIONS, seed=seed) if rows is None else rows
+        use = use_of(recording, policy, linear.probe, chosen, which=which, target=target, seed=seed)
+    return Knowledge(linear=linear, nonlinear=nonlinear, use=use)
