@@ -3,7 +3,7 @@
 import streamlit as st
 
 from workbench.analyses.concepts import telling_concepts
-from workbench.analyses.probing import ProbeResult, probe_layers
+from workbench.analyses.probing import Mistakes, ProbeResult, mistakes, probe_layers
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.progress import Progress
@@ -12,6 +12,8 @@ from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
 from workbench.views.saliency_caching import cached_policy
 
+MOST_MISTAKES = 12
+
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def cached_concepts(path: str, stamp: int | str) -> list[str]:
@@ -19,14 +21,33 @@ def cached_concepts(path: str, stamp: int | str) -> list[str]:
     return [concept.name for concept in telling_concepts(cached_recording(path, stamp))]
 
 
+@st.cache_data(max_entries=32, show_spinner=False)
+def cached_numbers(path: str, stamp: int | str) -> frozenset[str]:
+    """Those of the offered concepts that are numbers."""
+    return frozenset(one.name for one in telling_concepts(cached_recording(path, stamp)) if one.is_number)
+
+
+def cached_mistakes(path: str, stamp: int | str, result: ProbeResult, progress: Progress) -> Mistakes:
+    """The surest mistakes of one of the probes."""
+    return once(
+        ("mistakes", path, stamp, result.concept, result.layer, result.kind),
+        lambda: mistakes(cached_recording(path, stamp), result, most=MOST_MISTAKES, progress=progress),
+    )
+
+
 def cached_probes(
-    path: str, stamp: int | str, concepts: tuple[str, ...], layers: tuple[str, ...], progress: Progress
+    path: str, stamp: int | str, concepts: tuple[str, ...], layers: tuple[str, ...], kind: str, progress: Progress
 ) -> tuple[ProbeResult, ...]:
     """Probes of some layers for some concepts, with all their baselines that can be had."""
     return once(
-        ("probes", path, stamp, concepts, layers),
+        ("probes", path, stamp, concepts, layers, kind),
         lambda: probe_layers(
-            cached_recording(path, stamp), concepts, layers, policy=_policy_or_none(path, stamp), progress=progress
+            cached_recording(path, stamp),
+            concepts,
+            layers,
+            kind=kind,
+            policy=_policy_or_none(path, stamp),
+            progress=progress,
         ),
     )
 

@@ -5,12 +5,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from gymnasium import spaces
 from torch import Tensor, nn
 
-from tests.analyses.probing.planted import NUMBERS, RandomNumbers
+from tests.analyses.probing.planted import RandomNumbers
 from workbench.policies import ModulePolicy, PolicyOutput
 from workbench.recording import Recording, record
 
+NUMBERS, UNITS = 12, 10
 CONCEPT = "observation[0] > 0"
 CASES = {
     "used": "held linearly and used",
@@ -21,27 +23,39 @@ CASES = {
 """By layer, what the library is to say."""
 
 
-class Mixes(nn.Module):
-    """Some numbers, turned by a random rotation: no unit is one of them."""
+class ManyNumbers(RandomNumbers):
+    """Twelve independent standard normal numbers at each step."""
 
-    def __init__(self, generator: torch.Generator, width: int = 4) -> None:
+    observation_space = spaces.Box(-np.inf, np.inf, (NUMBERS,), np.float32)
+
+    def _seen(self) -> Any:
+        self.numbers = self.np_random.normal(size=NUMBERS).astype(np.float32)
+        return self.numbers
+
+
+class Mixes(nn.Module):
+    """Some numbers, spread over the units by a random rotation: no unit is one of them."""
+
+    def __init__(self, generator: torch.Generator, numbers: int) -> None:
         super().__init__()
-        self.rotation = nn.Parameter(torch.linalg.qr(torch.randn(width, width, generator=generator))[0])
+        rotation = torch.linalg.qr(torch.randn(UNITS, UNITS, generator=generator))[0]
+        self.rotation = nn.Parameter(rotation[:numbers].clone())
 
     def forward(self, x: Tensor) -> Tensor:
         return x @ self.rotation
 
 
 class FourCases(nn.Module):
-    """Two layers hold the first number along a direction, of which the head reads one; in a third its sign shows in two
-    numbers together alone; the fourth has nothing of it.
+    """Two layers hold the first number along a direction, of which the head reads one; in a third its sign is that of
+    the product of two numbers; the fourth has nothing of it.
     """
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(seed)
-        self.used, self.unused, self.crossed, self.absent = (Mixes(generator) for _ in range(4))
-        self.head, self.other_head = nn.Linear(4, 2), nn.Linear(4, 2)
+        self.used, self.unused, self.absent = (Mixes(generator, UNITS) for _ in range(3))
+        self.crossed = Mixes(generator, 4)
+        self.head, self.other_head = nn.Linear(UNITS, 2), nn.Linear(UNITS, 2)
         with torch.no_grad():
             for head, layer, read in ((self.head, self.used, 0), (self.other_head, self.unused, 1)):
                 head.bias.zero_()
@@ -52,23 +66,20 @@ class FourCases(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         flipped = torch.sign(x[:, 1])
         self.crossed(torch.stack([x[:, 0] * flipped, flipped * (1 + x[:, 2].abs()), x[:, 3], x[:, 4]], dim=1))
-        self.absent(x[:, 1:5])
-        return self.head(self.used(x[:, :4])) + self.other_head(self.unused(x[:, :4]))
+        self.absent(x[:, 1 : UNITS + 1])
+        return self.head(self.used(x[:, :UNITS])) + self.other_head(self.unused(x[:, :UNITS]))
 
 
 def four_cases_policy(seed: int) -> ModulePolicy:
     def forward(module: Any, inputs: Any, state: Any, starts: Any) -> PolicyOutput:
         return PolicyOutput(logits=module(inputs))
 
-    space = RandomNumbers.observation_space
-    assert space.shape == (NUMBERS,)
-    return ModulePolicy(FourCases(seed), space, RandomNumbers.action_space, forward=forward)
+    return ModulePolicy(FourCases(seed), ManyNumbers.observation_space, ManyNumbers.action_space, forward=forward)
 
 
 def record_four_cases(out: Path, seed: int, *, episodes: int = 24) -> tuple[Recording, ModulePolicy]:
     policy = four_cases_policy(seed)
     made = record(
-        policy, RandomNumbers, out=out, episodes=episodes, seed=1_000 * seed, deterministic=False, environments=8
+        policy, ManyNumbers, out=out, episodes=episodes, seed=1_000 * seed, deterministic=False, environments=8
     )
-    assert np.isfinite(made.activations["used"][:]).all()
     return made, policy
