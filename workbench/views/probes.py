@@ -66,9 +66,7 @@ def _choose_kind(path: str, concepts: tuple[str, ...]) -> tuple[str, tuple[str, 
         numbers = cached_numbers(path, stamp(path))
         left_out = [name for name in concepts if name in numbers]
         concepts = tuple(name for name in concepts if name not in numbers)
-        told += (
-            f" For classes alone; left out: {', '.join(map(plain, left_out))}." if left_out else " For classes alone."
-        )
+        told += " For classes alone" + (f"; left out: {', '.join(map(plain, left_out))}." if left_out else ".")
     st.caption(told)
     return kind.name, concepts
 
@@ -139,11 +137,11 @@ HOW_TO_READ = """
   counts alike, chance is 1/C), numbers by R² (chance is 0).
 - **Beside it**: the same probe of the raw observation; of the same layer with random weights; and of random labels, a
   fixed random function of the observation. The score less the last is the probe's *selectivity*.
-- **Kinds**: *linear*, *logistic* and *sparse* read along directions that are fitted, *mass-mean* along the difference of
-  the classes' means. *mlp* finds what is there, but not along a direction; it may also work something out itself, which
-  the random labels show. *mdl* counts how short the labels become for somebody who learns them from the layer, episode by
-  episode: few episodes that suffice count as well as a high score. Kinds that go over steps (logistic, mlp, mdl) are
-  made from 10,000 of them at most.
+- **Kinds**: *linear*, *logistic* and *sparse* read along directions that are fitted, *mass-mean* along the difference
+  of the classes' means. *mlp* finds what is there, but not along a direction; it may also work something out itself,
+  which the random labels show. *mdl* counts how short the labels become for somebody who learns them from the layer,
+  episode by episode: few episodes that suffice count as well as a high score. Kinds that go over steps (logistic, mlp,
+  mdl) are made from 10,000 of them at most.
 - The map shows the score less the reference that is chosen: red is more, blue is less, **bold** where the 95 % interval
   lies above 0.
 """

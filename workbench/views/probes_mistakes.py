@@ -30,7 +30,7 @@ def list_mistakes(path: str, stamp: int | str, one: ProbeResult) -> None:
     told = (
         f"The {len(found.found)} of {found.steps:,} steps that it reads farthest off"
         if number
-        else f"The {len(found.found)} that it is surest of, of {found.wrong:,} steps decided wrongly out of {found.steps:,}"
+        else f"{found.wrong:,} of {found.steps:,} steps are decided wrongly; the {len(found.found)} it is surest of"
     )
     st.caption(f"{told}, in episodes that it was not made from.")
     st.markdown(mistakes_table(name_below_root(path), one, found))

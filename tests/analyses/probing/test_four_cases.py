@@ -16,8 +16,10 @@ torch.set_num_threads(1)
 def wrong_of(folder: Path, seed: int) -> list[str]:
     """The cases of one seed that are not what they were planted as."""
     recording, policy = record_four_cases(folder / f"{seed}.zarr", seed)
-    found = {layer: what_is_known(recording, policy, CONCEPT, layer, seed=seed).verdict for layer in CASES}
-    return [f"seed {seed}, {layer}: {said}" for layer, said in found.items() if said != CASES[layer]]
+    found = what_is_known(recording, policy, CONCEPT, list(CASES), seed=seed)
+    return [
+        f"seed {seed}, {one.linear.layer}: {one.verdict}" for one in found if one.verdict != CASES[one.linear.layer]
+    ]
 
 
 @pytest.mark.parametrize("seeds", [3, pytest.param(20, marks=pytest.mark.torture)])

@@ -35,8 +35,8 @@ class Knowledge:
     """What a layer has of a concept, with the results that say so."""
 
     linear: ProbeResult
-    nonlinear: ProbeResult
-    """Of a probe with one hidden layer."""
+    nonlinear: ProbeResult | None
+    """Of a probe with one hidden layer; None where a linear one reads it."""
     use: Use | None
     """None where no direction was found that could be used."""
 
@@ -45,9 +45,10 @@ class Knowledge:
         """How the layer holds the concept."""
         if self.linear.held(LEVEL):
             return "linearly"
-        if self.nonlinear.held(LEVEL):
+        if self.nonlinear is not None and self.nonlinear.held(LEVEL):
             return "not linearly"
-        return "no" if self.linear.resolved and self.nonlinear.resolved else "not known"
+        told = self.linear.resolved and self.nonlinear is not None and self.nonlinear.resolved
+        return "no" if told else "not known"
 
     @property
     def used(self) -> bool | None:
@@ -70,7 +71,7 @@ def what_is_known(
     recording: Recording,
     policy: Policy,
     concept: str | Concept,
-    layer: str,
+    layers: Sequence[str],
     *,
     which: int | str | None = None,
     target: AnyTarget | None = None,
@@ -78,26 +79,41 @@ def what_is_known(
     random_network: bool = False,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Knowledge:
-    """Ask a layer for a concept in three ways.
+) -> tuple[Knowledge, ...]:
+    """Ask layers for a concept in three ways.
 
     Args:
         recording: Holds the layer and what the concept is made of.
         policy: The policy that acted, whose layer is changed.
         concept: What it may hold.
-        layer: The layer.
+        layers: Names of recorded layers.
         which: The class whose direction is taken out; None takes the last, or a number's own.
         target: The number that decisions are measured by; by default that of the action taken.
         rows: Decisions on which the use is tested; None draws 256.
-        random_network: Whether both probes stand beside the same of a network with random weights, too.
+        random_network: Whether probes stand beside the same of a network with random weights, too.
         seed: Of everything that is drawn.
-        progress: Is told how far each probe is, and may raise `Cancelled`.
+        progress: Is told how far the probes are, and may raise `Cancelled`.
+
+    Returns:
+        Layer by layer.
     """
     beside = policy if random_network else None
-    [linear] = probe_layers(recording, [concept], [layer], policy=beside, seed=seed, progress=progress)
-    [nonlinear] = probe_layers(recording, [concept], [layer], kind="mlp", policy=beside, seed=seed, progress=progress)
-    use = None
-    if linear.held(LEVEL):
-        chosen = draw_rows(recording, DECISIONS, seed=seed) if rows is None else rows
-        use = use_of(recording, policy, linear.probe, chosen, which=which, target=target, seed=seed)
-    return Knowledge(linear=linear, nonlinear=nonlinear, use=use)
+    linear = probe_layers(recording, [concept], layers, policy=beside, seed=seed, progress=progress)
+    others = [one.layer for one in linear if not one.held(LEVEL)]
+    nonlinear = (
+        probe_layers(recording, [concept], others, kind="mlp", policy=beside, seed=seed, progress=progress)
+        if others
+        else ()
+    )
+    by_layer = {one.layer: one for one in nonlinear}
+    chosen = draw_rows(recording, DECISIONS, seed=seed) if rows is None else rows
+    return tuple(
+        Knowledge(
+            linear=one,
+            nonlinear=by_layer.get(one.layer),
+            use=None
+            if one.layer in by_layer
+            else use_of(recording, policy, one.probe, chosen, which=which, target=target, seed=seed),
+        )
+        for one in linear
+    )
