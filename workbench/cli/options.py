@@ -268,8 +268,21 @@ class ProbeOptions:
     expression over recorded columns, such as "truth.distance < 4" or truth.mouse[0]."""
     layer: Annotated[tuple[str, ...], _argument("NAME ...", "all")] = ()
     """Where: recorded layers."""
+    kind: Annotated[str, conf.arg(metavar="KIND")] = "linear"
+    """How: linear, logistic, sparse, mass-mean, mass-mean-corrected, mlp, mdl."""
+    mistakes: Annotated[int | None, _argument("N")] = None
+    """Also list so many steps that the probe decides wrongly, the surest first (of one concept and one layer)."""
     concepts: Switch = False
     """List the concepts that the recording offers, and stop."""
+    squares: Literal[1, 3] | None = None
+    """Instead: probe each square of convolutional layers, reading its place alone (1) or with its neighbours (3), for
+    will_cross:LABEL, here:LABEL, enters_from:LABEL, or a label of squares."""
+    push: Annotated[str | None, _argument("CLASS")] = None
+    """Instead: push this class in the live agent (of one concept and layer): do decisions and behaviour follow?"""
+    follows: Annotated[str | None, _argument("EXPRESSION", "the concept is of the class")] = None
+    """What following means, at the agent's next step (with --push), such as "action == 3"."""
+    beside: Annotated[tuple[str, ...], _argument("RECORDING ...")] = ()
+    """Instead: further checkpoints of the same training, in their order; a surface of layers by checkpoints."""
     no_random_network: Switch = False
     """Leave out the baseline with random weights, which needs the agent to be built."""
     out: Annotated[Path | None, _argument("FILE.npz", "none")] = None

@@ -4,6 +4,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli import probe_parts
 from workbench.cli.options import ProbeOptions, UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import import_modules
@@ -32,12 +33,23 @@ def run(options: ProbeOptions) -> None:
         names = [concept.name for concept in telling_concepts(recording)]
         sys.stdout.write(to_json(names) + "\n" if options.json else "".join(f"{printable(name)}\n" for name in names))
         return
-    progress = TerminalProgress("probing", "layers")
+    if any(parts := [name for name in probe_parts.PARTS if getattr(options, name)]):
+        if len(parts) > 1:
+            raise UsageError(f"--{' and --'.join(parts)} exclude each other.")
+        run_part = {
+            "squares": probe_parts.probe_squares, "push": probe_parts.push, "beside": probe_parts.probe_course,
+        }  # fmt: skip
+        run_part[parts[0]](options, recording)
+        return
+    if options.follows is not None:
+        raise UsageError("--follows says what following a --push means; give --push CLASS, too.")
+    progress = TerminalProgress("probing", "passes")
     try:
         found = probe_layers(
             recording,
             options.concept or None,
             options.layer or None,
+            kind=options.kind,
             policy=None if options.no_random_network else recording.policy(trust_pickle=options.trust_pickle),
             seed=options.seed,
             progress=progress,
@@ -74,7 +86,12 @@ def _describe(found: "Sequence[ProbeResult]") -> str:
         header = ("layer", f"{first.metric} [95 %]", "of the observation", "random weights", "random labels", "verdict")
         chance = f"chance is {first.chance:.2g}"
         notes = [f"{printable(one.layer)}: {printable(note)}" for one in mine for note in one.notes]
-        blocks.append("\n".join([f"{title}, {chance}", "", format_table(header, rows), *notes]))
+        codes = [
+            f"{printable(one.layer)}: {one.bits_per_step} bits a step, {one.compression} × shorter than even chances"
+            for one in mine
+            if one.bits_per_step is not None
+        ]
+        blocks.append("\n".join([f"{title}, {chance}", "", format_table(header, rows), *codes, *notes]))
     return "\n\n".join(blocks)
 
 
@@ -84,7 +101,7 @@ def _facts(one: "ProbeResult") -> dict[str, Any]:
     def beside(baseline: Any) -> dict[str, Any] | None:
         return None if baseline is None else asdict(baseline)
 
-    plain = ("concept", "layer", "steps", "episodes", "metric", "chance", "verdict", "decodable")
+    plain = ("concept", "layer", "kind", "steps", "episodes", "metric", "chance", "verdict", "decodable")
     return {
         **{name: getattr(one, name) for name in plain},
         "classes": None if one.classes is None else list(one.classes),
@@ -92,7 +109,9 @@ def _facts(one: "ProbeResult") -> dict[str, Any]:
         "observation": beside(one.observation),
         "random_network": beside(one.random_network),
         "control": beside(one.control),
-        "confusion": None if one.classes is None else one.tally.counts.sum(axis=0).tolist(),
+        "bits_per_step": None if one.bits_per_step is None else asdict(one.bits_per_step),
+        "compression": None if one.compression is None else asdict(one.compression),
+        "confusion": None if one.tally.counts.ndim < 3 else one.tally.counts.sum(axis=0).tolist(),
         "notes": list(one.notes),
     }
 

@@ -20,6 +20,7 @@ from workbench.progress import Cancelled, Progress
 from workbench.recording.agent import keeps_file, write_agent
 from workbench.recording.chunks import write_root
 from workbench.recording.cluster_assignment import Assignment, Part, cut
+from workbench.recording.cluster_client import check_client
 from workbench.recording.cluster_worker import RecordedPart, record_part
 from workbench.recording.facts import first_facts, now
 from workbench.recording.layout import (
@@ -64,7 +65,7 @@ def record_on_cluster(
     """
     if episodes is None:
         raise WorkbenchError("A cluster records whole episodes: give a number of episodes instead of steps.")
-    _check_client(client)
+    check_client(client)
     assignment = _for_elsewhere(assignment)
     root, facts, assignment = _begin(assignment, overwrite=overwrite)
     head = _Head(client, root, facts, assignment, cut(episodes, assignment.slots), progress)
@@ -84,21 +85,6 @@ def record_on_cluster(
         head.close(ended)
         progress.close()
     return open_recording(assignment.out)
-
-
-def _check_client(client: Any) -> None:
-    status = getattr(client, "status", None)
-    if status is None or not hasattr(client, "submit"):
-        raise WorkbenchError(f"client should be a dask.distributed.Client; it is a {type(client).__name__}.")
-    if getattr(client, "asynchronous", False):
-        raise WorkbenchError("The client is asynchronous; hand over one that is not (Client(address)).")
-    if status != "running":
-        raise WorkbenchError(f"The cluster's client is {status}; hand over one that is connected: Client(address).")
-    if not client.nthreads():
-        raise WorkbenchError(
-            "The cluster has no workers; start some, each in an environment where rl-workbench is installed: "
-            "dask worker SCHEDULER --nthreads 1"
-        )
 
 
 def _for_elsewhere(assignment: Assignment) -> Assignment:

@@ -1,10 +1,10 @@
 """The page that replays an episode: selectors, the player, and downloads of what it shows."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from workbench.figures.player import last_position, window_steps
+from workbench.figures.player import last_position, window_steps, with_probes
 from workbench.recording import Recording
 from workbench.views.addresses import find_recording, resolve
 from workbench.views.caching import cached_listing, cached_opening, cached_payload, cached_recording, stamp
@@ -12,9 +12,13 @@ from workbench.views.choosing import choose_episode, choose_recording
 from workbench.views.downloads import downloads
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.player import player
+from workbench.views.progress_bar import ProgressBar
 from workbench.views.root import name_below_root
 from workbench.views.selection import Selection, change_selection, read_selection
 from workbench.views.short_facts import short_options
+
+if TYPE_CHECKING:
+    from workbench.analyses.probing.readouts import ProbeReadout
 
 ACTING = {"True": "mode of the policy", "False": "sampled"}
 
@@ -45,7 +49,7 @@ def page() -> None:
         episode = choose_episode("replay", middle, recording, place.episode)
         layer = _choose_layer(right, recording, place.layer)
         _facts(recording, _why(path, recording, read_selection()))
-        _show(path, episode, layer)
+        _show(path, episode, layer, _choose_probe(path, recording))
         with st.expander("How to read this page", icon=":material/help:"):
             st.markdown(HOW_TO_READ)
 
@@ -66,6 +70,22 @@ def _choose_layer(place: Any, recording: Recording, shown: str | None) -> str | 
 
     layer: str = place.selectbox("Layer", list(layers), format_func=label, key="replay.layer", on_change=changed)
     return layer
+
+
+def _choose_probe(path: str, recording: Recording) -> tuple[str, str] | None:
+    """The concept that a probe reads under the player, and the layer it reads; None where nobody asks for one."""
+    if not recording.layers:
+        return None
+    with st.popover("Let a probe read along", icon=":material/psychology:"):
+        # Concepts need torch, which whoever only looks at recordings does not wait for.
+        if not st.toggle("A probe reads along", key=f"replay.probe.{path}"):
+            return None
+        from workbench.views.probes_caching import cached_concepts
+
+        concept = st.selectbox("Concept", ["action", *cached_concepts(path, stamp(path))], key="replay.probe.concept")
+        layers = list(recording.layers)
+        layer = st.selectbox("Reads the layer", layers, index=max(0, len(layers) - 2), key="replay.probe.layer")
+    return concept, layer
 
 
 def _why(path: str, recording: Recording, asked: Selection) -> str:
@@ -94,7 +114,7 @@ def _facts(recording: Recording, why: str) -> None:
 
 
 @st.fragment
-def _show(path: str, episode: int, layer: str | None) -> None:
+def _show(path: str, episode: int, layer: str | None, probe: tuple[str, str] | None) -> None:
     with errors_in_a_box():
         # Drawn again by itself, when the recording may have grown: all that is shown is of one moment.
         moment = stamp(path)
@@ -110,6 +130,8 @@ def _show(path: str, episode: int, layer: str | None) -> None:
         size = window_steps(recording, layer)
         start = min(step, max(0, length - 1)) // size * size
         payload = cached_payload(path, moment, episode, layer, start, min(start + size, length))
+        if probe is not None:
+            payload = with_probes(payload, [_read_along(path, moment, episode, *probe)])
         name = name_below_root(path)
 
         def moved(new: int) -> None:
@@ -120,6 +142,17 @@ def _show(path: str, episode: int, layer: str | None) -> None:
 
         player(payload, step, on_step=moved)
         downloads(path, recording, episode, layer, step)
+
+
+def _read_along(path: str, moment: int | str, episode: int, concept: str, layer: str) -> "ProbeReadout":
+    from workbench.views.probes_caching import cached_held_out, cached_readout
+
+    bar = st.progress(0.0, "making the probe")
+    try:
+        probes = cached_held_out(path, moment, concept, layer, ProgressBar(bar, "making the probe"))
+    finally:
+        bar.empty()
+    return cached_readout(probes, path, moment, concept, layer, episode)
 
 
 HOW_TO_READ = """
@@ -139,6 +172,9 @@ HOW_TO_READ = """
 - **Inside** shows what the chosen layer put out at this step. Colours share one scale over all units and all steps
   loaded; the scale is symmetrical about zero where activations can be negative. Values are drawn in 255 levels; the
   CSV has them exactly.
+- **A probe reads** (*Let a probe read along*) shows what a linear probe of the chosen layer says at each step, beside
+  what is true; it was not made from this episode, and how good it is on such episodes stands above it. That it reads
+  something does not say that the agent uses it: see the page *Probes*.
 - **True state** is what the environment says is so. Places are rows and columns from the top left square; *true places*
   draws them over the pictures in which their grid was found. Labels that name an action are marked beside it.
 - A link that names no episode opens a recording on the one whose outcome its critic had least expected: the largest

@@ -150,7 +150,7 @@ def test_a_file_that_is_no_probe_is_said(tmp_path: Path, content: bytes) -> None
 
 def test_a_probe_file_with_other_facts_is_said(tmp_path: Path) -> None:
     facts = {"format": 1, "concept": "x", "layer": "y", "classes": None, "shape": [3], "fingerprint": None, "seed": 0}
-    for change, message in (({"shape": [4]}, "do not fit"), ({"format": 2}, "format"), ({"more": 1}, "no probe")):
+    for change, message in (({"shape": [4]}, "do not fit"), ({"format": 99}, "format"), ({"more": 1}, "no probe")):
         np.savez(tmp_path / "x.npz", weight=np.zeros((3, 1)), bias=np.zeros(1), facts=json.dumps({**facts, **change}))
         with pytest.raises(WorkbenchError, match=message):
             load_probe(tmp_path / "x.npz")
@@ -282,7 +282,8 @@ def test_what_is_held_and_not_used_is_told_from_what_is_used(tmp_path: Path) -> 
 def test_a_concept_that_is_exactly_linear_is_found_exactly(recording: Recording, states: int) -> None:
     """One-hot states and a class of them: nothing is left within a class, and rounding must not decide."""
     from workbench.analyses.probing.features import Features
-    from workbench.analyses.probing.probing import _fit
+    from workbench.analyses.probing.fitting import Setting
+    from workbench.analyses.probing.kinds import find_kind
 
     for seed in range(15):
         drawn = np.random.default_rng(seed).integers(0, states, len(recording))
@@ -292,7 +293,9 @@ def test_a_concept_that_is_exactly_linear_is_found_exactly(recording: Recording,
         )
         concept = Concept(name="low", words="", values=(drawn < states // 2).astype(np.int16), classes=("no", "yes"))
         rare = Concept(name="first", words="", values=(drawn == 0).astype(np.int16), classes=("no", "yes"))
-        found = _fit(features, [concept, rare], split_episodes(recording))
+        found = find_kind("linear").fit(
+            features, [concept, rare], split_episodes(recording), Setting(rows=np.arange(0), seed=0)
+        )
         assert found["low"].tally.score() == 1
         assert found["first"].tally.score() == 1
 

@@ -12,6 +12,7 @@ Axis legend:
     L  penalties that are tried
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,16 +47,25 @@ class LinearMap:
 
 
 @dataclass(frozen=True)
-class _Spectrum:
-    """A standardised covariance, taken apart once for all penalties and concepts."""
+class Spectrum:
+    """A covariance of features, taken apart once for all penalties and concepts."""
 
     mean: Tensor
     covariance: Tensor
     """`[D, D]`, of the features as they are."""
     scale: Tensor
     """`[D]`; 0 where a feature never changes."""
-    values: Tensor
-    vectors: Tensor
+
+    @functools.cached_property
+    def standardised(self) -> Tensor:
+        """`[D, D]`, the features' correlations."""
+        return self.covariance * self.scale.unsqueeze(0) * self.scale.unsqueeze(1)
+
+    @functools.cached_property
+    def parts(self) -> tuple[Tensor, Tensor]:
+        """Eigenvalues `[D]` and eigenvectors `[D, D]` of the correlations."""
+        values, vectors = torch.linalg.eigh(self.standardised)
+        return values.clamp(min=0), vectors
 
 
 def fit_linear(group: Group, learn: Sequence[int], choose: int) -> dict[str, LinearMap]:
@@ -72,27 +82,28 @@ def fit_linear(group: Group, learn: Sequence[int], choose: int) -> dict[str, Lin
     # The matrices are added up, and taken apart, once for all concepts.
     learned, apart = group.moments.over(learn), group.moments.over([choose])
     both = group.moments.over([*learn, choose])
-    first, second = _spectrum(learned), _spectrum(both)
-    spread = _about(apart, first.mean)
+    first, second = spectrum_of(learned), spectrum_of(both)
+    spread = spread_about(apart, first.mean)
     found = {}
     for concept, place in zip(group.concepts, group.places, strict=True):
         penalty = _best_penalty(first, learned.of(place), apart.of(place), spread)
-        found[concept.name] = _finish(concept, second, both.of(place), penalty, group.centre)
+        weights = _weights(second, covariances(second, both.of(place))[0], penalty)
+        found[concept.name] = finish(concept, second, both.of(place), weights, penalty, group.centre)
     return found
 
 
-def _spectrum(moments: Moments) -> _Spectrum:
+def spectrum_of(moments: Moments) -> Spectrum:
+    """Mean, covariance and scale of some moments of features."""
     count = float(moments.count[0])
     mean = moments.total[0] / max(1.0, count)
     covariance = moments.gram[0] / max(1.0, count) - torch.outer(mean, mean)
     variance = covariance.diagonal().clamp(min=0)
     alive = variance > FLAT * float(variance.max().clamp(min=1e-300))
     scale = torch.where(alive, variance.clamp(min=1e-300).rsqrt(), torch.zeros_like(variance))
-    values, vectors = torch.linalg.eigh(covariance * scale.unsqueeze(0) * scale.unsqueeze(1))
-    return _Spectrum(mean, covariance, scale, values.clamp(min=0), vectors)
+    return Spectrum(mean, covariance, scale)
 
 
-def _covariances(spectrum: _Spectrum, moments: Moments) -> tuple[Tensor, Tensor]:
+def covariances(spectrum: Spectrum, moments: Moments) -> tuple[Tensor, Tensor]:
     """Of standardised features with the columns, `[D, K]`, and the columns' means `[K]`."""
     count = max(1.0, float(moments.count[0]))
     means = moments.columns[0] / count
@@ -100,20 +111,20 @@ def _covariances(spectrum: _Spectrum, moments: Moments) -> tuple[Tensor, Tensor]
     return spectrum.scale.unsqueeze(1) * cross, means
 
 
-def _weights(spectrum: _Spectrum, cross: Tensor, penalty: float) -> Tensor:
+def _weights(spectrum: Spectrum, cross: Tensor, penalty: float) -> Tensor:
     """`[D, K]`, of the features themselves."""
-    rotated = spectrum.vectors.T @ cross
-    shrunk = rotated / (spectrum.values + penalty).unsqueeze(1)
-    return spectrum.scale.unsqueeze(1) * (spectrum.vectors @ shrunk)
+    values, vectors = spectrum.parts
+    shrunk = (vectors.T @ cross) / (values + penalty).unsqueeze(1)
+    return spectrum.scale.unsqueeze(1) * (vectors @ shrunk)
 
 
-def _about(moments: Moments, mean: Tensor) -> Tensor:
+def spread_about(moments: Moments, mean: Tensor) -> Tensor:
     """Σ (x − m)(x − m)ᵀ, `[D, D]`."""
     shifted = torch.outer(moments.total[0], mean)
     return moments.gram[0] - shifted - shifted.T + float(moments.count[0]) * torch.outer(mean, mean)
 
 
-def _best_penalty(spectrum: _Spectrum, learned: Moments, apart: Moments, spread: Tensor) -> float:
+def _best_penalty(spectrum: Spectrum, learned: Moments, apart: Moments, spread: Tensor) -> float:
     """The one with the least squared error on steps that were not learned from, all from their moments.
 
     Args:
@@ -122,22 +133,39 @@ def _best_penalty(spectrum: _Spectrum, learned: Moments, apart: Moments, spread:
         apart: Those of the steps apart.
         spread: Theirs about the mean of what was learned from.
     """
-    cross, means = _covariances(spectrum, learned)
-    count = float(apart.count[0])
-    if count == 0:
+    cross, means = covariances(spectrum, learned)
+    if float(apart.count[0]) == 0:
         return 1.0
-    mixed = apart.cross[0] - torch.outer(apart.total[0], means) - torch.outer(spectrum.mean, apart.columns[0])
-    mixed = mixed + count * torch.outer(spectrum.mean, means)
-    errors = []
-    for penalty in PENALTIES:
-        weights = _weights(spectrum, cross, penalty)
-        errors.append(float((weights * (spread @ weights)).sum() - 2 * (weights * mixed).sum()))
+    errors = [
+        float(squared_errors(spectrum, means, apart, _weights(spectrum, cross, penalty), spread).sum())
+        for penalty in PENALTIES
+    ]
     return PENALTIES[int(torch.tensor(errors).argmin())]
 
 
-def _finish(concept: Concept, spectrum: _Spectrum, moments: Moments, penalty: float, centre: Tensor) -> LinearMap:
-    cross, means = _covariances(spectrum, moments)
-    weights = _weights(spectrum, cross, penalty)
+def squared_errors(
+    spectrum: Spectrum, means: Tensor, apart: Moments, weights: Tensor, spread: Tensor | None = None
+) -> Tensor:
+    """Σ (y − ŷ)² of steps apart, from their moments, but for what no weights change, `[K]`.
+
+    Args:
+        spectrum: Of what was learned from.
+        means: `[K]`, its columns' means.
+        apart: The moments of the steps apart.
+        weights: `[D, K]`.
+        spread: `spread_about(apart, spectrum.mean)`, where it is known.
+    """
+    around = spread_about(apart, spectrum.mean) if spread is None else spread
+    mixed = apart.cross[0] - torch.outer(apart.total[0], means) - torch.outer(spectrum.mean, apart.columns[0])
+    mixed = mixed + float(apart.count[0]) * torch.outer(spectrum.mean, means)
+    return (weights * (around @ weights)).sum(dim=0) - 2 * (weights * mixed).sum(dim=0)
+
+
+def finish(
+    concept: Concept, spectrum: Spectrum, moments: Moments, weights: Tensor, penalty: float, centre: Tensor
+) -> LinearMap:
+    """Make a probe of fitted weights `[D, K]`: a number as it is, of classes a discriminant of the fitted numbers."""
+    means = moments.columns[0] / max(1.0, float(moments.count[0]))
     if concept.classes is None:
         bias = means - (spectrum.mean + centre) @ weights
         return LinearMap(weight=weights, bias=bias, penalty=penalty)
@@ -145,7 +173,7 @@ def _finish(concept: Concept, spectrum: _Spectrum, moments: Moments, penalty: fl
     return LinearMap(weight=weight, bias=offset - (spectrum.mean + centre) @ weight, penalty=penalty)
 
 
-def _discriminant(spectrum: _Spectrum, moments: Moments, weights: Tensor) -> tuple[Tensor, Tensor]:
+def _discriminant(spectrum: Spectrum, moments: Moments, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Of the fitted numbers z = (x − x̄) W: weights `[D, C]` and offsets `[C]` of the classes' discriminants."""
     count = max(1.0, float(moments.count[0]))
     sizes = moments.columns[0]

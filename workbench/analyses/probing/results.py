@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from workbench.analyses.probing.folds import FOLDS
 from workbench.analyses.probing.probe import Probe
-from workbench.analyses.probing.scores import Interval, Tally, bootstrap_weights, interval
+from workbench.analyses.probing.sampling import MOST_STEPS
+from workbench.analyses.probing.scores import LEVEL, Interval, Tally, bootstrap_weights, interval
 
 MATTERS = 0.1
 """A difference of scores that a recording should be able to show."""
@@ -22,6 +24,8 @@ class Baseline:
     score: Interval
     difference: Interval
     """The layer's score less this one, paired."""
+    tally: Tally
+    """What came of it on each episode."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,7 @@ class ProbeResult:
     """At which the concept is defined."""
     episodes: int
     metric: str
-    """`balanced accuracy` (0 to 1) of classes, `R²` (up to 1) of a number."""
+    """`balanced accuracy` (0 to 1) of classes, `R²` (up to 1) of a number, `share of the code saved` (up to 1)."""
     score: Interval
     chance: float
     """What always the same answer gets: 1/C, or 0."""
@@ -51,11 +55,48 @@ class ProbeResult:
     """Made from all episodes."""
     notes: tuple[str, ...]
     """What else has to be known: classes that some folds never met …"""
+    kind: str = "linear"
+    """Of the probe, as the table of kinds has it."""
+    linearly: bool = True
+    """Whether it reads along directions of the layer."""
+    folds: int = FOLDS
+    most_steps: int = MOST_STEPS
+    """That the probe could be made from, where its kind goes over steps."""
+
+    @property
+    def _how(self) -> str:
+        return "linearly decodable" if self.linearly else "decodable"
+
+    @property
+    def bits_per_step(self) -> Interval | None:
+        """Of a code: how long it is; None for other kinds of probes."""
+        if not self.tally.is_code:
+            return None
+        weights = bootstrap_weights(len(self.tally.counts), seed=self.probe.seed)
+        steps, bits, _ = self.tally.counts.sum(axis=0)
+        drawn = weights @ self.tally.counts
+        return interval(float(bits / steps), drawn[:, 1] / np.maximum(drawn[:, 0], 1))
+
+    @property
+    def compression(self) -> Interval | None:
+        """Of a code: how many times shorter it is than log₂ C bits a step; None for other kinds of probes."""
+        bits = self.bits_per_step
+        if bits is None or self.classes is None:
+            return None
+        even = math.log2(len(self.classes))
+        return Interval(value=even / bits.value, low=even / bits.high, high=even / bits.low)
 
     @property
     def decodable(self) -> bool:
         """Whether the score is above chance, and above what a random function of the observation gets."""
         return self.score.low > self.chance and self.control.difference.low > 0
+
+    def held(self, level: float = LEVEL) -> bool:
+        """Whether it is decodable by intervals of another level, such as 0.99."""
+        seed = self.probe.seed
+        score = scored(self.tally, seed=seed, level=level)
+        control = compare(self.tally, self.control.tally, seed=seed, level=level)
+        return score.low > self.chance and control.difference.low > 0
 
     @property
     def resolved(self) -> bool:
@@ -77,27 +118,31 @@ class ProbeResult:
                 return (
                     f"too little data to say: {self.episodes} episodes do not show a difference of {MATTERS:g}{needed}"
                 )
-            return "not linearly decodable here"
+            return f"not {self._how} here"
         above_input = self.observation.difference.low > 0
         above_random = self.random_network is None or self.random_network.difference.low > 0
         if above_input and above_random:
-            return "linearly decodable here, more than from the input"
+            return f"{self._how} here, more than from the input"
         if above_input:
-            return "linearly decodable here, but no more than from the same network with random weights"
-        return "linearly decodable here, no more than from the input"
+            return f"{self._how} here, but no more than from the same network with random weights"
+        return f"{self._how} here, no more than from the input"
 
 
-def compare(own: Tally, other: Tally, *, seed: int = 0) -> Baseline:
+def compare(own: Tally, other: Tally, *, seed: int = 0, level: float = LEVEL) -> Baseline:
     """Two probes on the same episodes, paired."""
     weights = bootstrap_weights(len(own.counts), seed=seed)
     first, second = own.score(weights), other.score(weights)
     mine, theirs = float(own.score()[0]), float(other.score()[0])
-    return Baseline(score=interval(theirs, second), difference=interval(mine - theirs, first - second))
+    return Baseline(
+        score=interval(theirs, second, level),
+        difference=interval(mine - theirs, first - second, level),
+        tally=other,
+    )
 
 
-def scored(tally: Tally, *, seed: int = 0) -> Interval:
+def scored(tally: Tally, *, seed: int = 0, level: float = LEVEL) -> Interval:
     """A probe's score with its interval."""
-    return interval(float(tally.score()[0]), tally.score(bootstrap_weights(len(tally.counts), seed=seed)))
+    return interval(float(tally.score()[0]), tally.score(bootstrap_weights(len(tally.counts), seed=seed)), level)
 
 
 def notes_of(tally: Tally, classes: tuple[str, ...] | None, unmet: set[int]) -> tuple[str, ...]:
@@ -108,7 +153,7 @@ def notes_of(tally: Tally, classes: tuple[str, ...] | None, unmet: set[int]) -> 
         classes: Their names.
         unmet: Those that at least one fold's probe was not taught, for lack of them in its episodes.
     """
-    if classes is None:
+    if classes is None or tally.is_code:
         return ()
     notes = []
     if unmet:

@@ -2,6 +2,8 @@
 
 Classes are scored by balanced accuracy, the mean over the classes of the share of their steps that is found, so that a
 common class does not make the score; chance is 1/C. Numbers are scored by R² = 1 − Σ(y − ŷ)² / Σ(y − ȳ)²; chance is 0.
+Codes of classes are scored by the share that they save, 1 − Σ bits / Σ bits of a code that knows how frequent the
+classes are; chance is 0.
 
 Axis legend: E episodes, C classes, B bootstrap draws.
 """
@@ -22,12 +24,18 @@ class Tally:
     """What came of a probe on each episode: enough to score any set of episodes."""
 
     counts: FloatArray
-    """`[E, C, C]`, steps by true class and decided class; or `[E, 4]`: n, Σ y, Σ y², Σ (y − ŷ)²."""
+    """`[E, C, C]`, steps by true class and decided class; of a number `[E, 4]`: n, Σ y, Σ y², Σ (y − ŷ)²; of a code
+    `[E, 3]`: n, bits, bits of the code by frequencies."""
 
     @property
     def is_number(self) -> bool:
         """Whether it is of a number."""
-        return self.counts.ndim == 2
+        return self.counts.ndim == 2 and self.counts.shape[1] == 4
+
+    @property
+    def is_code(self) -> bool:
+        """Whether it is of a code of classes."""
+        return self.counts.ndim == 2 and self.counts.shape[1] == 3
 
     def score(self, weights: FloatArray | None = None) -> FloatArray:
         """The score of sets of episodes.
@@ -45,9 +53,19 @@ class Tally:
                 count, total, squares, errors = sums.T
                 spread = squares - total**2 / count
                 return np.asarray(np.where(spread > 0, 1 - errors / spread, np.nan))
+            if self.is_code:
+                _, bits, frequency_bits = sums.T
+                return np.asarray(np.where(frequency_bits > 0, 1 - bits / frequency_bits, np.nan))
             sizes = sums.sum(axis=2)
             found = np.diagonal(sums, axis1=1, axis2=2)
             return np.asarray(np.nanmean(np.where(sizes > 0, found / sizes, np.nan), axis=1))
+
+
+def metric_of(tally: Tally) -> str:
+    """What its score is called."""
+    if tally.is_code:
+        return "share of the code saved"
+    return "R²" if tally.is_number else "balanced accuracy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,16 +87,17 @@ def bootstrap_weights(episodes: int, *, draws: int = DRAWS, seed: int = 0) -> Fl
     return generator.multinomial(episodes, np.full(episodes, 1 / episodes), size=draws).astype(np.float64)
 
 
-def interval(value: float, drawn: FloatArray) -> Interval:
+def interval(value: float, drawn: FloatArray, level: float = LEVEL) -> Interval:
     """The percentile interval of a score or a difference.
 
     Args:
         value: Of all episodes.
         drawn: `[B]`, of the draws.
+        level: How often it should hold what is true, 0 to 1.
     """
     defined = drawn[np.isfinite(drawn)]
     if not len(defined):
         return Interval(value=value, low=float("nan"), high=float("nan"))
-    tail = (1 - LEVEL) / 2
+    tail = (1 - level) / 2
     low, high = np.quantile(defined, (tail, 1 - tail))
     return Interval(value=value, low=float(low), high=float(high))

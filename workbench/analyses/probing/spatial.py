@@ -27,8 +27,10 @@ from workbench.analyses.exclusive import exclusively
 from workbench.analyses.intervention.decisions import layer_values
 from workbench.analyses.probing.control_tasks import control_concept, observation_hashes
 from workbench.analyses.probing.features import Features
-from workbench.analyses.probing.fitting import FittedProbe, fit_by_fold
+from workbench.analyses.probing.fitting import Fitted, Setting
 from workbench.analyses.probing.folds import FOLDS, Folds, split_episodes
+from workbench.analyses.probing.kinds import find_kind
+from workbench.analyses.probing.linear import LinearMap
 from workbench.analyses.probing.probe import recording_fingerprint
 from workbench.analyses.probing.results import Baseline, compare, notes_of, scored
 from workbench.analyses.probing.scores import Interval, Tally, bootstrap_weights, interval
@@ -170,6 +172,7 @@ def probe_squares(
         untaught, why_not = _untaught(asked, policy, layer, channels, lattice, reach, beside.flat)
         for concept, flat, control in zip(read, beside.flat, beside.controls, strict=True):
             mine = own[flat.name]
+            assert isinstance(mine.whole, LinearMap), "a linear kind"
             found.append(
                 SquareProbeResult(
                     concept=concept.name,
@@ -196,7 +199,7 @@ def probe_squares(
                         weight=mine.whole.weight.numpy().copy(), bias=mine.whole.bias.numpy().copy(),
                         shape=shapes[layer], fingerprint=recording_fingerprint(recording), seed=seed,
                     ),
-                    notes=(*notes_of(mine.tally, concept.classes, mine.unmet), *why_not, *split.notes),
+                    notes=(*notes_of(mine.tally, concept.classes, set(mine.unmet)), *why_not, *split.notes),
                 )
             )  # fmt: skip
     told.update(len(layers), len(layers))
@@ -213,7 +216,7 @@ class _Asked:
     hashes: npt.NDArray[np.uint64]
     seed: int
 
-    def fit(self, features: Features, lattice: Lattice, concepts: Sequence[Concept]) -> dict[str, FittedProbe]:
+    def fit(self, features: Features, lattice: Lattice, concepts: Sequence[Concept]) -> dict[str, Fitted]:
         """Probes whose steps are squares of steps; what comes of them is counted by episode and place."""
         count = int(np.prod(lattice.places))
         episodes = self.split.episode_of_step[self.rows].astype(np.int64)
@@ -223,14 +226,14 @@ class _Asked:
             episode_of_step=(episodes[:, None] * count + np.arange(count)).reshape(-1),
             of_episode=np.repeat(self.split.of_episode, count),
         )
-        return fit_by_fold(features, concepts, folds)
+        return find_kind("linear").fit(features, concepts, folds, Setting(rows=np.zeros(0, np.int64), seed=self.seed))
 
-    def by_episode(self, fitted: FittedProbe, lattice: Lattice) -> Tally:
+    def by_episode(self, fitted: Fitted, lattice: Lattice) -> Tally:
         """Its places counted together."""
         count = int(np.prod(lattice.places))
         return Tally(counts=fitted.tally.counts.reshape(-1, count, *fitted.tally.counts.shape[1:]).sum(axis=1))
 
-    def compare(self, own: FittedProbe, other: FittedProbe, lattice: Lattice) -> Baseline:
+    def compare(self, own: Fitted, other: Fitted, lattice: Lattice) -> Baseline:
         """Two probes on the same episodes, paired."""
         return compare(self.by_episode(own, lattice), self.by_episode(other, lattice), seed=self.seed)
 
@@ -272,7 +275,7 @@ def _untaught(
     lattice: Lattice,
     reach: int,
     concepts: Sequence[Concept],
-) -> tuple[dict[str, FittedProbe] | None, tuple[str, ...]]:
+) -> tuple[dict[str, Fitted] | None, tuple[str, ...]]:
     """The probes of the layer with random weights, or None and why there are none."""
     if policy is None:
         return None, ()

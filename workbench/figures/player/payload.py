@@ -51,7 +51,6 @@ def episode_payload(
     stop: int | None = None,
     max_frame_pixels: int = 160_000,
     summary: EpisodeSummary | None = None,
-    probes: Sequence["ProbeReadout"] = (),
 ) -> dict[str, Any]:
     """Build the player's payload.
 
@@ -63,7 +62,6 @@ def episode_payload(
         stop: One past its last step; None for the episode's end.
         max_frame_pixels: Larger pictures are scaled down to about so many pixels.
         summary: The episode's summary, where the caller has it already.
-        probes: What probes say at the episode's steps.
 
     Returns:
         Plain JSON: numbers, texts, and arrays in base64.
@@ -87,8 +85,7 @@ def episode_payload(
     return {
         "format": "rl-workbench-player",
         "version": 1,
-        "key": f"{episode_key}|{start}|{stop}|{layer}|{recording.number_of_steps}"
-        + "".join(f"|{one.words}" for one in probes),
+        "key": f"{episode_key}|{start}|{stop}|{layer}|{recording.number_of_steps}",
         "episode_key": episode_key,
         "title": _title(recording, episode),
         "episode": {
@@ -120,7 +117,22 @@ def episode_payload(
         "layer": contents.layer,
         "truth": contents.truth,
         "state": contents.state,
-        "probes": [_probe(one, window) for one in probes],
+        "probes": [],
+    }
+
+
+def with_probes(payload: dict[str, Any], readouts: Sequence["ProbeReadout"]) -> dict[str, Any]:
+    """A payload that also shows what probes say at each step.
+
+    Args:
+        payload: Of an episode.
+        readouts: Of the same episode.
+    """
+    window = slice(payload["window"]["start"], payload["window"]["stop"])
+    return {
+        **payload,
+        "key": "|".join([payload["key"], *(one.words for one in readouts)]),
+        "probes": [_probe(one, window) for one in readouts],
     }
 
 
