@@ -1,4 +1,4 @@
-"""`python -m agents.cheese_maze.knows`: where cheese, mouse and corner can be read in the corner agent, and what steers it.
+"""`python -m agents.cheese_maze.knows`: what can be read in the corner agent, where, and what steers it.
 
 Writes `knows.md`. Probes are tested on mazes that they were not made from; what is pushed or taken out is tried where
 the ways to cheese and corner part, beside random directions that move the layer as far.
@@ -102,6 +102,10 @@ def _contested(recording: Recording) -> np.ndarray:
 def _used(recording: Recording, policy: Policy, found: dict[str, dict[str, ProbeResult]]) -> list[str]:
     rows, lines = _contested(recording), []
     for name, by_layer in found.items():
+        if not by_layer[READ_FROM].decodable:
+            # Its probe reads something else, if anything.
+            lines.append(f"| {name} | – | – | not decodable there |")
+            continue
         use = use_of(recording, policy, by_layer[READ_FROM].probe, rows)
         lines.append(
             f"| {name}{'' if use.which == 'the number' else f' ({use.which})'} | {_words(use.taken_out.size)} | "

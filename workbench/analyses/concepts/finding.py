@@ -142,6 +142,6 @@ def _classes_or_number(
 
 def _names(recording: "Recording", name: str, different: npt.NDArray[Any]) -> tuple[str, ...]:
     actions = recording.action_names or []
-    if OF_ACTIONS.fullmatch(name) and len(different) and different.min() >= 0 and different.max() < len(actions):
-        return tuple(actions[int(one)] for one in different)
+    if OF_ACTIONS.fullmatch(name) and len(different) and different.min() >= -1 and different.max() < len(actions):
+        return tuple("none" if one < 0 else actions[int(one)] for one in different)
     return tuple(str(int(one)).replace("-", "−") for one in different)
