@@ -28,7 +28,7 @@ def pushes_part(path: str, recording: Recording) -> None:
         what, where, to, says = st.columns([2, 2, 1.2, 2])
         concept = what.selectbox("Concept", list(classes), key=f"pushes.concept.{path}")
         layers = list(recording.layers)
-        layer = where.selectbox("Layer", layers, index=max(0, len(layers) - 2), key=f"pushes.layer.{path}")
+        layer = where.selectbox("Layer", layers, index=max(0, len(layers) - 3), key=f"pushes.layer.{path}")
         which = to.selectbox("Push to", classes[concept], key=f"pushes.class.{concept}")
         follows = says.text_input(
             "It follows if, at once", key="pushes.follows", placeholder=f"{concept} is {which}",

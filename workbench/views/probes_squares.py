@@ -27,7 +27,9 @@ def squares_part(path: str, recording: Recording) -> None:
             st.info(f"This recording holds {missing}, so that there are no squares to probe.", icon=":material/info:")
             return
         what, where, how = st.columns([2.2, 2.2, 1])
-        concepts = what.multiselect("Concepts of squares", offered, default=offered[:2], key=f"squares.concepts.{path}")
+        concepts = what.multiselect(
+            "Concepts of squares", offered, default=_first(offered), key=f"squares.concepts.{path}"
+        )
         first = layers[:: max(1, len(layers) // FIRST_LAYERS)][:FIRST_LAYERS]
         chosen = where.multiselect("Layers", layers, default=first, key=f"squares.layers.{path}")
         reach = how.segmented_control(
@@ -47,6 +49,12 @@ def squares_part(path: str, recording: Recording) -> None:
             f"decided by a probe that was not made from its episode; 95 % intervals by bootstrap over episodes."
         )
         _one(path, recording, found)
+
+
+def _first(offered: Sequence[str]) -> list[str]:
+    """What is asked where nobody has chosen: where it will go, and where something is."""
+    ahead = [name for name in offered if name.startswith("will_cross:")][:1]
+    return [*ahead, *[name for name in offered if name not in ahead][: 2 - len(ahead)]]
 
 
 def _rows(found: Sequence[SquareProbeResult]) -> dict[str, list[str]]:
