@@ -107,7 +107,7 @@ def bootstrap_scores(tallies: Sequence[Tally], *, seed: int = 0) -> list[FloatAr
 
 
 def draws_of(tally: Tally, seed: int = 0) -> Iterator[FloatArray]:
-    """`bootstrap_weights` of a tally's episodes, a bounded number at a time `[b, E]`: of many episodes they are large."""
+    """`bootstrap_weights` of a tally's episodes, a bounded number at a time `[b, E]`: of many they are large."""
     episodes = len(tally.counts)
     generator = np.random.default_rng(seed)
     at_once = max(1, NUMBERS_AT_ONCE // max(1, episodes))
