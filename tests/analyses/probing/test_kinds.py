@@ -27,6 +27,7 @@ torch.set_num_threads(1)
 SIGN, PRODUCT = "observation[0] > 0", "observation[0] * observation[1] > 0"
 SUM = "observation[2] + 2 * observation[3] + observation[0] * observation[1]"
 FOR_CLASSES = [kind.name for kind in KINDS]
+LONG = [pytest.mark.torture, pytest.mark.timeout(3600)]
 CHEAP = {"linear", "sparse", "mass-mean", "mass-mean-corrected"}
 
 
@@ -244,12 +245,8 @@ def test_a_description_length_is_told_in_bits(recording: Recording) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "runs"),
-    [(kind, 20 if kind in CHEAP else 6) for kind in FOR_CLASSES if kind != "linear"]
-    + [
-        pytest.param(kind, 200, marks=[pytest.mark.torture, pytest.mark.timeout(3600)])
-        for kind in FOR_CLASSES
-        if kind != "linear"
-    ],
+    [(kind, 20 if kind in CHEAP else 6) for kind in FOR_CLASSES[1:]]
+    + [pytest.param(kind, 200, marks=LONG) for kind in FOR_CLASSES[1:]],
 )
 def test_shuffled_concepts_are_seldom_decodable(recording: Recording, kind: str, runs: int) -> None:
     generator = np.random.default_rng(1)
@@ -278,8 +275,8 @@ def test_layers_may_be_shared_out(recording: Recording, where: str) -> None:
             distributed.Client(cluster) as client,
         ):
             shared = probe_layers(recording, [SIGN, PRODUCT], layers, client=client)
-            with pytest.raises(WorkbenchError, match="holds numbers that are not finite|no concept"):
-                probe_layers(recording, [], layers, client=client)
+            with pytest.raises(WorkbenchError, match="attic"):
+                probe_layers(recording, [SIGN], ["attic"], client=client)
     for one, other in zip(alone, shared, strict=True):
         assert (one.layer, one.concept, one.verdict) == (other.layer, other.concept, other.verdict)
         np.testing.assert_array_equal(one.tally.counts, other.tally.counts)

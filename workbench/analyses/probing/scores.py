@@ -100,10 +100,8 @@ def bootstrap_scores(tallies: Sequence[Tally], *, seed: int = 0) -> list[FloatAr
     Returns:
         `[B]` for each.
     """
-    return [
-        np.concatenate(one)
-        for one in zip(*(_scored(tallies, drawn) for drawn in draws_of(tallies[0], seed)), strict=False)
-    ]
+    drawn = [[tally.score(weights) for tally in tallies] for weights in draws_of(tallies[0], seed)]
+    return [np.concatenate(one) for one in zip(*drawn, strict=True)]
 
 
 def draws_of(tally: Tally, seed: int = 0) -> Iterator[FloatArray]:
@@ -114,10 +112,6 @@ def draws_of(tally: Tally, seed: int = 0) -> Iterator[FloatArray]:
     for start in range(0, DRAWS, at_once):
         size = min(at_once, DRAWS - start)
         yield generator.multinomial(episodes, np.full(episodes, 1 / episodes), size=size).astype(np.float64)
-
-
-def _scored(tallies: Sequence[Tally], drawn: FloatArray) -> list[FloatArray]:
-    return [tally.score(drawn) for tally in tallies]
 
 
 def interval(value: float, drawn: FloatArray, level: float = LEVEL) -> Interval:
