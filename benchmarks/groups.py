@@ -290,6 +290,49 @@ GROUPS = (
             ),
         ),
     ),
+    Group(
+        name="probing",
+        function="probing:measure_speed",
+        figures=(
+            Figure(
+                name="probing/vs_sklearn",
+                unit="times as fast",
+                goal=20.0,
+                better="higher",
+                measured=(
+                    "Seconds that a loop of scikit-learn's fits would take for 20 concepts in four layers of NatureCNN "
+                    "(32×20×20, 64×9×9, 64×7×7, 512) on 20,000 steps of Atari Breakout, five folds each (some of them "
+                    "are timed), ÷ seconds of the linear probes of all, reading included, one torch thread."
+                ),
+            ),
+            Figure(
+                name="probing/two_workers_speedup",
+                unit="times as fast",
+                goal=1.7,
+                better="higher",
+                measured=(
+                    "Seconds that one worker of a Dask cluster on this machine (one thread) takes for these layers and "
+                    "concepts with the baselines of observation and random labels, ÷ those of two."
+                ),
+            ),
+        ),
+    ),
+    Group(
+        name="memory of probing",
+        function="probing:measure_memory",
+        figures=(
+            Figure(
+                name="probing/memory_growth",
+                unit="of the peak at 10,000 steps",
+                goal=1.1,
+                better="lower",
+                measured=(
+                    "Most memory of a process that probes two layers of 64 numbers for two concepts in a recording of "
+                    "1,000,000 steps ÷ that of one of 10,000 steps."
+                ),
+            ),
+        ),
+    ),
 )
 
 

@@ -14,7 +14,8 @@ from workbench.printable import printable
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.analyses.probing import ProbeResult
+    from workbench.analyses.probing import Mistakes, ProbeResult
+    from workbench.recording import Recording
 
 
 def run(options: ProbeOptions) -> None:
@@ -56,13 +57,41 @@ def run(options: ProbeOptions) -> None:
         )
     finally:
         progress.close()
+    wrong = None if options.mistakes is None else _mistakes(options, recording, found)
     if options.json:
         facts = {"recording": options.recording, "seed": options.seed, "probes": [_facts(one) for one in found]}
-        sys.stdout.write(f"{to_json(facts)}\n")
+        told = {} if wrong is None else {"mistakes": asdict(wrong)}
+        sys.stdout.write(f"{to_json(facts | told)}\n")
     else:
         sys.stdout.write(f"{_describe(found)}\n")
+        if wrong is not None:
+            sys.stdout.write(f"\n{_describe_mistakes(wrong, found[0])}\n")
     if options.out is not None:
         _keep(options, found)
+
+
+def _mistakes(options: ProbeOptions, recording: "Recording", found: "Sequence[ProbeResult]") -> "Mistakes":
+    from workbench.analyses.probing import mistakes
+    from workbench.analyses.probing.mistakes import MOST_LISTED
+
+    assert options.mistakes is not None
+    if len(found) != 1:
+        raise UsageError(
+            f"--mistakes lists those of one probe, and {len(found)} were made; give one --concept and one --layer."
+        )
+    if not 1 <= options.mistakes <= MOST_LISTED:
+        raise UsageError(f"--mistakes takes a number from 1 to {MOST_LISTED:,}; came {options.mistakes}.")
+    return mistakes(recording, found[0], most=options.mistakes)
+
+
+def _describe_mistakes(wrong: "Mistakes", one: "ProbeResult") -> str:
+    sure = "off by (standard deviations)" if one.classes is None else "how sure (classes alike before)"
+    rows = [
+        (str(each.episode), str(each.t), printable(each.true), printable(each.said), f"{each.confidence:.2f}")
+        for each in wrong.found
+    ]
+    share = "" if one.classes is None else f"{wrong.wrong:,} of {wrong.steps:,} steps are decided wrongly\n\n"
+    return share + format_table(("episode", "step", "true", "the probe says", sure), rows)
 
 
 def _describe(found: "Sequence[ProbeResult]") -> str:

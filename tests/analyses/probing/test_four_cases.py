@@ -22,6 +22,6 @@ def wrong_of(folder: Path, seed: int) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("seeds", [3, pytest.param(20, marks=pytest.mark.torture)])
+@pytest.mark.parametrize("seeds", [3, pytest.param(20, marks=[pytest.mark.torture, pytest.mark.timeout(1800)])])
 def test_the_four_cases_are_told_apart(seeds: int, tmp_path: Path) -> None:
     assert [wrong for seed in range(seeds) for wrong in wrong_of(tmp_path, seed)] == []

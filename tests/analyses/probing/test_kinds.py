@@ -20,12 +20,14 @@ from workbench.analyses.probing.moments import read_moments
 from workbench.analyses.probing.sampling import draw_episodes
 from workbench.analyses.probing.sparse import fit_sparse, lasso, lasso_path
 from workbench.errors import WorkbenchError
+from workbench.progress import Cancelled
 from workbench.recording import Recording
 
 torch.set_num_threads(1)
 SIGN, PRODUCT = "observation[0] > 0", "observation[0] * observation[1] > 0"
 SUM = "observation[2] + 2 * observation[3] + observation[0] * observation[1]"
 FOR_CLASSES = [kind.name for kind in KINDS]
+LONG = [pytest.mark.torture, pytest.mark.timeout(3600)]
 CHEAP = {"linear", "sparse", "mass-mean", "mass-mean-corrected"}
 
 
@@ -243,8 +245,8 @@ def test_a_description_length_is_told_in_bits(recording: Recording) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "runs"),
-    [(kind, 20 if kind in CHEAP else 6) for kind in FOR_CLASSES if kind != "linear"]
-    + [pytest.param(kind, 200, marks=pytest.mark.torture) for kind in FOR_CLASSES if kind != "linear"],
+    [(kind, 20 if kind in CHEAP else 6) for kind in FOR_CLASSES[1:]]
+    + [pytest.param(kind, 200, marks=LONG) for kind in FOR_CLASSES[1:]],
 )
 def test_shuffled_concepts_are_seldom_decodable(recording: Recording, kind: str, runs: int) -> None:
     generator = np.random.default_rng(1)
@@ -256,6 +258,41 @@ def test_shuffled_concepts_are_seldom_decodable(recording: Recording, kind: str,
         )
     found = probe_layers(recording, concepts, ["other"], kind=kind)
     assert sum(one.decodable for one in found) <= max(1, 0.05 * runs)
+
+
+@pytest.mark.parametrize("where", ["threads", "cluster"])
+def test_layers_may_be_shared_out(recording: Recording, where: str) -> None:
+    layers = ["mixed", "product", "other"]
+    alone = probe_layers(recording, [SIGN, PRODUCT], layers)
+    if where == "threads":
+        shared = probe_layers(recording, [SIGN, PRODUCT], layers, threads=2)
+    else:
+        distributed = pytest.importorskip("distributed")
+        with (
+            distributed.LocalCluster(
+                n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+            ) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            shared = probe_layers(recording, [SIGN, PRODUCT], layers, client=client)
+            with pytest.raises(WorkbenchError, match="attic"):
+                probe_layers(recording, [SIGN], ["attic"], client=client)
+    for one, other in zip(alone, shared, strict=True):
+        assert (one.layer, one.concept, one.verdict) == (other.layer, other.concept, other.verdict)
+        np.testing.assert_array_equal(one.tally.counts, other.tally.counts)
+        np.testing.assert_array_equal(one.probe.weight, other.probe.weight)
+
+
+def test_sharing_out_can_be_cancelled(recording: Recording) -> None:
+    class Stops:
+        def update(self, done: int, total: int, message: str = "") -> None:
+            raise Cancelled
+
+        def close(self) -> None: ...
+
+    for threads in (1, 2):
+        with pytest.raises(Cancelled):
+            probe_layers(recording, [SIGN], ["mixed"], threads=threads, progress=Stops())
 
 
 def test_a_kind_for_classes_says_so_of_numbers(recording: Recording) -> None:

@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.analyses.concepts import Concept
+from workbench.analyses.concepts.types import MISSING
 from workbench.analyses.reading_decisions import read_observations
 from workbench.recording.reader import Recording
 
 BLOCK_STEPS = 4_096
+MOST_DEALT = 100_000
+"""Of so many steps the classes are dealt out one observation at a time; of more, each observation's is drawn."""
 
 
 def observation_hashes(recording: Recording) -> npt.NDArray[np.uint64]:
@@ -37,20 +40,33 @@ def control_concept(concept: Concept, hashes: npt.NDArray[np.uint64], *, seed: i
         hashes: `[T]`, of the observations.
         seed: Of the random function; other concepts get other ones.
     """
-    mixed = _mix(hashes ^ np.uint64(zlib.crc32(concept.name.encode(), seed)))
-    share = (mixed >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+    key = np.uint64(zlib.crc32(concept.name.encode(), seed))
     defined = concept.defined
-    labels = np.sort(concept.values[defined])
-    values = labels[np.minimum((share * len(labels)).astype(np.int64), len(labels) - 1)]
-    if concept.classes is not None:
-        values = _dealt(mixed, defined, labels.astype(np.int16))
-    nothing = np.full_like(values, -1 if concept.classes is not None else np.nan)
+    if concept.classes is not None and int(defined.sum()) <= MOST_DEALT:
+        labels = np.sort(concept.values[defined]).astype(np.int16)
+        values: npt.NDArray[Any] = np.where(defined, _dealt(_mix(hashes ^ key), defined, labels), MISSING)
+    else:
+        values = _drawn(hashes, key, concept, defined)
     return Concept(
         name=f"control: {concept.name}",
         words=f"a random function of the observation in place of {concept.words}",
-        values=np.where(defined, values, nothing),
+        values=values,
         classes=concept.classes,
     )
+
+
+def _drawn(
+    hashes: npt.NDArray[np.uint64], key: np.uint64, concept: Concept, defined: npt.NDArray[np.bool_]
+) -> npt.NDArray[Any]:
+    """The label at the place, among all labels in order, that each observation's random number says; by blocks."""
+    labels = np.sort(concept.values[defined])
+    values = np.full_like(concept.values, MISSING if concept.classes is not None else np.nan)
+    for start in range(0, len(hashes), BLOCK_STEPS):
+        block = slice(start, start + BLOCK_STEPS)
+        share = (_mix(hashes[block] ^ key) >> np.uint64(11)).astype(np.float64) / float(1 << 53)
+        drawn = labels[np.minimum((share * len(labels)).astype(np.int64), len(labels) - 1)]
+        values[block] = np.where(defined[block], drawn, values[block])
+    return values
 
 
 def _dealt(

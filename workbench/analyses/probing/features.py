@@ -70,7 +70,8 @@ def layer_features(recording: "Recording", layer: str, *, seed: int = 0) -> Feat
     shape = tuple(array.shape[1:])
 
     def blocks() -> Iterator[tuple[slice, Tensor]]:
-        for rows, values in array.blocks(BLOCK_BYTES):
+        # Of small layers no more steps at a time: what is made of a block in float64 is several times its size.
+        for rows, values in array.blocks(min(BLOCK_BYTES, BLOCK_STEPS * array.nbytes // max(1, len(array)))):
             yield rows, _flat(values)
 
     return Features(

@@ -11,7 +11,7 @@ import numpy as np
 from workbench.analyses.probing.folds import FOLDS
 from workbench.analyses.probing.probe import Probe
 from workbench.analyses.probing.sampling import MOST_STEPS
-from workbench.analyses.probing.scores import LEVEL, Interval, Tally, bootstrap_weights, interval
+from workbench.analyses.probing.scores import LEVEL, Interval, Tally, bootstrap_scores, draws_of, interval
 
 MATTERS = 0.1
 """A difference of scores that a recording should be able to show."""
@@ -72,9 +72,8 @@ class ProbeResult:
         """Of a code: how long it is; None for other kinds of probes."""
         if not self.tally.is_code:
             return None
-        weights = bootstrap_weights(len(self.tally.counts), seed=self.probe.seed)
         steps, bits, _ = self.tally.counts.sum(axis=0)
-        drawn = weights @ self.tally.counts
+        drawn = np.concatenate([one @ self.tally.counts for one in draws_of(self.tally, self.probe.seed)])
         return interval(float(bits / steps), drawn[:, 1] / np.maximum(drawn[:, 0], 1))
 
     @property
@@ -130,8 +129,7 @@ class ProbeResult:
 
 def compare(own: Tally, other: Tally, *, seed: int = 0, level: float = LEVEL) -> Baseline:
     """Two probes on the same episodes, paired."""
-    weights = bootstrap_weights(len(own.counts), seed=seed)
-    first, second = own.score(weights), other.score(weights)
+    first, second = bootstrap_scores([own, other], seed=seed)
     mine, theirs = float(own.score()[0]), float(other.score()[0])
     return Baseline(
         score=interval(theirs, second, level),
@@ -142,7 +140,7 @@ def compare(own: Tally, other: Tally, *, seed: int = 0, level: float = LEVEL) ->
 
 def scored(tally: Tally, *, seed: int = 0, level: float = LEVEL) -> Interval:
     """A probe's score with its interval."""
-    return interval(float(tally.score()[0]), tally.score(bootstrap_weights(len(tally.counts), seed=seed)), level)
+    return interval(float(tally.score()[0]), bootstrap_scores([tally], seed=seed)[0], level)
 
 
 def notes_of(tally: Tally, classes: tuple[str, ...] | None, unmet: set[int]) -> tuple[str, ...]:

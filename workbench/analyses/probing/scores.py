@@ -8,6 +8,7 @@ classes are; chance is 0.
 Axis legend: E episodes, C classes, B bootstrap draws.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 DRAWS = 2_000
+NUMBERS_AT_ONCE = 250_000
+"""Of draws by episodes."""
 LEVEL = 0.95
 
 
@@ -58,7 +61,9 @@ class Tally:
                 return np.asarray(np.where(frequency_bits > 0, 1 - bits / frequency_bits, np.nan))
             sizes = sums.sum(axis=2)
             found = np.diagonal(sums, axis1=1, axis2=2)
-            return np.asarray(np.nanmean(np.where(sizes > 0, found / sizes, np.nan), axis=1))
+            there = sizes > 0
+            # A draw of episodes may have no step at all of a concept that is defined in few of them.
+            return np.asarray(np.where(there, found / sizes, 0.0).sum(axis=1) / there.sum(axis=1))
 
 
 def metric_of(tally: Tally) -> str:
@@ -85,6 +90,30 @@ def bootstrap_weights(episodes: int, *, draws: int = DRAWS, seed: int = 0) -> Fl
     """How often each episode is drawn, with replacement, `[B, E]`."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(episodes, np.full(episodes, 1 / episodes), size=draws).astype(np.float64)
+
+
+def bootstrap_scores(tallies: Sequence[Tally], *, seed: int = 0) -> list[FloatArray]:
+    """The scores of several probes of the same episodes, on the same draws of these.
+
+    Args:
+        tallies: What came of each.
+        seed: Of the draws.
+
+    Returns:
+        `[B]` for each.
+    """
+    drawn = [[tally.score(weights) for tally in tallies] for weights in draws_of(tallies[0], seed)]
+    return [np.concatenate(one) for one in zip(*drawn, strict=True)]
+
+
+def draws_of(tally: Tally, seed: int = 0) -> Iterator[FloatArray]:
+    """`bootstrap_weights` of a tally's episodes, a bounded number at a time `[b, E]`: of many they are large."""
+    episodes = len(tally.counts)
+    generator = np.random.default_rng(seed)
+    at_once = max(1, NUMBERS_AT_ONCE // max(1, episodes))
+    for start in range(0, DRAWS, at_once):
+        size = min(at_once, DRAWS - start)
+        yield generator.multinomial(episodes, np.full(episodes, 1 / episodes), size=size).astype(np.float64)
 
 
 def interval(value: float, drawn: FloatArray, level: float = LEVEL) -> Interval:
