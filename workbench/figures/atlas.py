@@ -3,18 +3,14 @@
 Axis legend: N points, K components, C clusters, M examples, L layers.
 """
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from workbench.analyses.representation import Clustering, LayerMap, PrincipalComponents, TransitionGraph
+from workbench.analyses.representation import LayerMap, PrincipalComponents
 from workbench.analyses.representation.colouring import Colouring
 from workbench.figures.class_colours import MISSING_COLOUR, class_colours, matplotlib_name, number_limits
-from workbench.figures.style import ENTROPY, OTHER, VALUE, literal, plain_axes
+from workbench.figures.style import OTHER, VALUE, literal, plain_axes
 
 MOST_COMPONENTS = 20
 MOST_LEGEND = 16

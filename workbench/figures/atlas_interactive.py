@@ -71,8 +71,8 @@ def map_plot(found: LayerMap, colouring: Colouring, *, path: int | None = None, 
                 hovertemplate=hover,
                 marker={"size": size, "opacity": 0.8, "line": {"width": 0}} | marker,
                 **dim,
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
 
     scatter(places[0], "not defined", {"color": MISSING_COLOUR}, len(places[0]) > 0)
     if colouring.classes is None:

@@ -18,8 +18,8 @@ RANGE = (1.0, 99.0)
 
 
 def class_colours(names: Sequence[str]) -> list[str]:
-    """One colour a class, `[C]`: of a palette of eight and its lighter twins; of more classes, and of more than eight that
-    are numbers and so have an order, evenly spaced ones of a sequential map.
+    """One colour a class, `[C]`: of a palette of eight and its lighter twins; of more classes, and of more than eight
+    that are numbers and so have an order, evenly spaced ones of a sequential map.
     """
     count = len(names)
     if count <= len(FEW):

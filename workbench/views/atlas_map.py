@@ -79,7 +79,7 @@ def _choose(path: str, moment: int | str, recording: Recording) -> tuple[MapMeth
         help="A Python expression over the recorded columns: `observation[2] > 0.1`, `truth.mouse[0]`, `action == 2`.",
     ).strip()  # fmt: skip
     most = len(recording)
-    sizes = [size for size in SIZES if size < most] + ([most] if most < SIZES[-1] else [])
+    sizes = [size for size in SIZES if size < most] + ([most] if most <= SIZES[-1] else [])
     sizes = sizes or [most]
     points = count.selectbox(
         "Points", sizes, index=max(place for place, size in enumerate(sizes) if size <= FIRST_SIZE or place == 0),
@@ -232,10 +232,10 @@ def _interval(one: Any) -> str:
 
 HOW_TO_READ = """
 - **Each point is a step.** PCA draws the plane in which the layer varies most: distances are those of the layer, as far
-  as two components go. UMAP keeps neighbours together: distances between groups, their sizes and densities mean nothing.
+  as two components go. UMAP keeps neighbours together: distances between groups, sizes and densities mean nothing.
 - **Trustworthiness** says how far neighbours on the map are neighbours in the layer, beside a plane of PCA and a random
   one. A group on a map that is no better than these is not to be believed.
 - **A region** is set beside the rest by each concept: the distance between the two distributions (0 the same, 1 apart),
-  beside what regions of the same shape in time, laid over other episodes, give. That something differs does not say that
-  the layer holds it: ask a [probe](probes).
+  beside what regions of the same shape in time, laid over other episodes, give. That something differs does not say
+  that the layer holds it: ask a [probe](probes).
 """

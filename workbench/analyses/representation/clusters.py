@@ -1,9 +1,9 @@
 """Clusters of a layer's steps, with the evidence that they are there: silhouettes, and how far they come again.
 
-K-means (Lloyd 1982) on principal components finds groups in anything. So beside the silhouettes (Rousseeuw 1987) stand
-those of Gaussian numbers with the same covariance, in which there are none; and the clusters are found again on episodes
-drawn with replacement, compared by the adjusted Rand index (Hubert and Arabie 1985; 0 by chance, 1 the same) and cluster
-by cluster by the Jaccard index (Hennig 2007).
+K-means (Lloyd 1982) on principal components finds groups in anything. So beside the silhouettes (Rousseeuw 1987)
+stand those of Gaussian numbers with the same covariance, in which there are none; and the clusters are found again on
+episodes drawn with replacement, compared by the adjusted Rand index (Hubert and Arabie 1985; 0 by chance, 1 the same)
+and cluster by cluster by the Jaccard index (Hennig 2007).
 
 Axis legend:
     T  steps of the recording
@@ -121,7 +121,7 @@ def cluster_layer(
         progress: Is told how far it is, and may raise `Cancelled`.
 
     Raises:
-        WorkbenchError: More clusters than different points, a constant layer, no such layer, or scikit-learn is missing.
+        WorkbenchError: More clusters than different points, a constant layer, no such layer, or no scikit-learn.
     """
     listener = progress or SilentProgress()
     source, drawn = layer_source(recording, layer), draw_points(recording, points, seed=seed)

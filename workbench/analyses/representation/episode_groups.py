@@ -1,7 +1,6 @@
 """Intervals for numbers that are no means: groups of whole episodes are left out in turn.
 
-The delete-a-group jackknife (Kott 2001, "The delete-a-group jackknife", Journal of Official Statistics 17): with J groups
-of episodes, each left out in turn, the standard error is √((J − 1)/J · Σ (θ₍ⱼ₎ − θ₍.₎)²), and the interval is
+The delete-a-group jackknife (Kott 2001, Journal of Official Statistics 17): with J groups of episodes, each left out in turn, the standard error is √((J − 1)/J · Σ (θ₍ⱼ₎ − θ₍.₎)²), and the interval is
 θ ± t(J − 1) times that. Sums over J groups are all that is kept, so that memory does not grow with the recording.
 
 Axis legend: E episodes, J groups.
@@ -70,7 +69,9 @@ def group_episodes(episodes: int, *, most: int = MOST_GROUPS, seed: int = 0) -> 
     return Groups(of_episode=of_episode, count=count)
 
 
-def measured(value: float, left_out: npt.ArrayLike, *, steps: int, episodes: int) -> Measured:
+def measured(
+    value: float, left_out: npt.ArrayLike, *, steps: int, episodes: int, logarithmic: bool = False
+) -> Measured:
     """A number with its interval.
 
     Args:
@@ -78,9 +79,14 @@ def measured(value: float, left_out: npt.ArrayLike, *, steps: int, episodes: int
         left_out: `[J]`, the same number with each group left out.
         steps: n.
         episodes: E; of fewer than 5 nothing can be said.
+        logarithmic: Whether the interval is made of logarithms, for numbers that are above 0 and skewed.
     """
     numbers = np.asarray(left_out, np.float64)
     numbers = numbers[np.isfinite(numbers)]
+    if logarithmic and value > 0 and (numbers > 0).all():
+        found = measured(float(np.log(value)), np.log(numbers), steps=steps, episodes=episodes)
+        low, high = (None if end is None else float(np.exp(end)) for end in (found.low, found.high))
+        return Measured(value=value, low=low, high=high, steps=steps, episodes=episodes)
     count = len(numbers)
     if episodes < FEWEST_EPISODES or count < FEWEST_EPISODES or not np.isfinite(value):
         return Measured(value=value, low=None, high=None, steps=steps, episodes=episodes)

@@ -1,4 +1,4 @@
-"""Maps of a layer: each step a point in a plane, by principal components or by UMAP, and how far the map can be trusted.
+"""Maps of a layer: each step a point in a plane, by principal components or by UMAP, and how far to trust the map.
 
 Axis legend: N points, K components.
 """

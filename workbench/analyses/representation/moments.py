@@ -1,7 +1,7 @@
 """One pass over a layer: counts, sums and Gram matrices, by groups of episodes.
 
-Principal components, participation ratios and similarities of any number of steps follow from these sums, so that memory
-does not grow with the recording.
+Principal components, participation ratios and similarities of any number of steps follow from these sums, so that
+memory does not grow with the recording.
 
 Axis legend:
     J  groups of episodes
@@ -45,7 +45,7 @@ class LayerMoments:
 
     @property
     def steps(self) -> int:
-        """n of all groups."""
+        """Of all groups."""
         return int(self.count.sum())
 
     @property

@@ -1,9 +1,9 @@
 """Principal components of a layer, by passes over the whole recording.
 
-Layers of at most 1,024 numbers: one pass of sums and Gram matrices, and the eigenvectors of the covariance. Wider ones: a
-randomised range finder with one power iteration (Halko, Martinsson and Tropp 2011, SIAM Review 53, algorithm 4.4 applied
-to the covariance), three passes, and the eigenvectors within the range that was found; the share of the variance outside
-of it is known exactly, since the total is.
+Layers of at most 1,024 numbers: one pass of sums and Gram matrices, and the eigenvectors of the covariance. Wider ones:
+a randomised range finder with one power iteration (Halko, Martinsson and Tropp 2011, SIAM Review 53, algorithm 4.4
+applied to the covariance), three passes, and the eigenvectors within the range that was found; the share of the variance
+outside of it is known exactly, since the total is.
 
 Axis legend:
     D  numbers a step
@@ -124,7 +124,7 @@ def components_of(
         method = f"eigenvectors of the covariance of all {moments.steps:,} steps"
     else:
         kept = min(source.width, components + OVERSAMPLING)
-        basis = _range(source, kept, seed, progress)
+        basis = leading_range(source, kept, seed, progress)
         moments = read_moments(source, basis=basis, seed=seed, progress=progress)
         method = f"randomised range finder of {kept} directions, all {moments.steps:,} steps, three passes"
     return principal_components(source, moments, components, method)
@@ -186,7 +186,7 @@ def _shares(moments: LayerMoments, vectors: FloatArray, share: FloatArray) -> tu
     return each, measured(float(share.sum()), drawn.sum(axis=1), **known)
 
 
-def _range(source: Source, kept: int, seed: int, progress: Progress | None) -> FloatArray:
+def leading_range(source: Source, kept: int, seed: int, progress: Progress | None) -> FloatArray:
     """Orthonormal columns `[D, kept]` whose span holds about the leading eigenvectors of the covariance."""
     drawn = np.random.default_rng(seed).standard_normal((source.width, kept))
     basis, _ = np.linalg.qr(drawn)
@@ -196,7 +196,7 @@ def _range(source: Source, kept: int, seed: int, progress: Progress | None) -> F
 
 
 def _covariance_times(source: Source, basis: FloatArray, progress: Progress | None) -> FloatArray:
-    """n times the covariance times the columns of a basis, in one pass."""
+    """The covariance, times the number of steps, times the columns of a basis, in one pass."""
     product, total = np.zeros_like(basis), np.zeros(source.width)
     centre: FloatArray | None = None
     for rows, values in source.blocks():

@@ -1,12 +1,13 @@
 """How an agent goes from cluster to cluster: the semi-aggregated Markov chain of a layer.
 
-After Zahavy, Ben-Zrihem and Mannor 2016 ("Graying the black box: Understanding DQNs", ICML): counts are of steps that follow
-each other within an episode, staying is told apart from going, and the graph stands beside what a shuffled order would give.
+After Zahavy, Ben-Zrihem and Mannor 2016 ("Graying the black box: Understanding DQNs", ICML): counts are of steps that
+follow each other within an episode, staying is told apart from going, and the graph stands beside what a shuffled order
+would give.
 
 Axis legend: T steps, C clusters, R runs (steps in a row in one cluster), E episodes.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -42,7 +43,7 @@ class TransitionGraph:
     predictable: Estimate
     """How often the next other cluster is the one to which the other episodes most often go on from here."""
     predictable_shuffled: Estimate
-    """The same where the runs of each episode stand in random order."""
+    """The same where the runs of each episode stand in random order, over 20 orders; n is that of one."""
     predictable_always: Estimate
     """The same where the most common next cluster of the other episodes is said wherever one is."""
     episodes: int
@@ -91,6 +92,7 @@ def _graph(
     generator = np.random.default_rng([seed, 5])
     shuffled = [_shuffled(paths, generator) for _ in range(SHUFFLES)]
     chance = [_hits(one, count, seed) for one in shuffled]
+    pooled = estimate(np.concatenate([one[0] for one in chance]), np.concatenate([one[2] for one in chance]))
     hits, always, episodes = _hits(paths, count, seed)
     return TransitionGraph(
         counts=counts,
@@ -100,9 +102,7 @@ def _graph(
         starts=starts,
         ends=ends,
         predictable=estimate(hits, episodes),
-        predictable_shuffled=estimate(
-            np.concatenate([one[0] for one in chance]), np.concatenate([one[2] for one in chance])
-        ),
+        predictable_shuffled=replace(pooled, steps=pooled.steps // SHUFFLES),
         predictable_always=estimate(always, episodes),
         episodes=len(paths),
     )
@@ -118,8 +118,8 @@ def _shuffled(paths: list[IntArray], generator: np.random.Generator) -> list[Int
 
 
 def _hits(paths: list[IntArray], clusters: int, seed: int) -> tuple[FloatArray, FloatArray, IntArray]:
-    """At each leaving, whether the next cluster was foretold by groups of other episodes: from the cluster that is left,
-    and without looking at it; and which episode that was.
+    """At each leaving, whether the next cluster was foretold by groups of other episodes: from the cluster that is
+    left, and without looking at it; and which episode that was.
     """
     groups = group_episodes(len(paths), seed=seed)
     sums = np.zeros((groups.count, clusters, clusters))
