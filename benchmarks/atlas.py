@@ -1,4 +1,4 @@
-"""How long a click on a map of 50,000 steps takes to show its step, in a browser, beside the least that Streamlit does."""
+"""How long a click on a map of 50,000 steps takes to show its step, in a browser, beside a bare button of Streamlit."""
 
 import os
 import shutil

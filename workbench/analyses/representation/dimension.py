@@ -1,9 +1,10 @@
 """How many directions a layer uses: the participation ratio of its covariance, and the dimension its points lie in.
 
-The participation ratio (Σ λ)² ÷ Σ λ² of the eigenvalues λ of the covariance is 1 where one direction holds all variance and D
-where all hold the same; it counts directions of space. TwoNN (Facco, d'Errico, Rodriguez and Laio 2017, Scientific Reports
-7, 12140) counts those along which one can go without leaving the points: a curve has 1, however it bends. It looks at the
-ratio of the distances to each point's second and first neighbour, μ, for which P(μ > m) = m^(−d).
+The participation ratio (Σ λ)² ÷ Σ λ² of the eigenvalues λ of the covariance is 1 where one direction holds all variance
+and D where all hold the same; it counts directions of space. TwoNN (Facco, d'Errico, Rodriguez and Laio 2017,
+Scientific Reports 7, 12140) counts those along which one can go without leaving the points: a curve has 1, however it
+bends. It looks at the ratio of the distances to each point's second and first neighbour, μ, for which P(μ > m) =
+m^(−d).
 
 Axis legend: N points, K components, J groups of episodes.
 """

@@ -1,7 +1,8 @@
 """Intervals for numbers that are no means: groups of whole episodes are left out in turn.
 
-The delete-a-group jackknife (Kott 2001, Journal of Official Statistics 17): with J groups of episodes, each left out in turn, the standard error is √((J − 1)/J · Σ (θ₍ⱼ₎ − θ₍.₎)²), and the interval is
-θ ± t(J − 1) times that. Sums over J groups are all that is kept, so that memory does not grow with the recording.
+The delete-a-group jackknife (Kott 2001, Journal of Official Statistics 17): with J groups of episodes, each left out in
+turn, the standard error is √((J − 1)/J · Σ (θ₍ⱼ₎ − θ₍.₎)²), and the interval is θ ± t(J − 1) times that. Sums over J
+groups are all that is kept, so that memory does not grow with the recording.
 
 Axis legend: E episodes, J groups.
 """

@@ -2,8 +2,8 @@
 
 Layers of at most 1,024 numbers: one pass of sums and Gram matrices, and the eigenvectors of the covariance. Wider ones:
 a randomised range finder with one power iteration (Halko, Martinsson and Tropp 2011, SIAM Review 53, algorithm 4.4
-applied to the covariance), three passes, and the eigenvectors within the range that was found; the share of the variance
-outside of it is known exactly, since the total is.
+applied to the covariance), three passes, and the eigenvectors within the range that was found; the share of the
+variance outside of it is known exactly, since the total is.
 
 Axis legend:
     D  numbers a step

@@ -2,9 +2,9 @@
 
 CKA(X, Y) = ‖Yᵀ X‖² ÷ (‖Xᵀ X‖ ‖Yᵀ Y‖) of centred columns, Frobenius norms (Kornblith, Norouzi, Lee and Hinton 2019,
 ICML): 1 where one is the other turned and scaled, 0 where nothing is linearly related. It looks at directions of large
-variance, and for few steps of many numbers it is large by chance; so it stands beside its mean over random orders of the
-rows, which is √(P_X P_Y) ÷ (n − 1), where P is the participation ratio, since E tr(K Π L Πᵀ) = tr K · tr L ÷ (n − 1) for
-centred kernels K and L and a random permutation Π.
+variance, and for few steps of many numbers it is large by chance; so it stands beside its mean over random orders of
+the rows, which is √(P_X P_Y) ÷ (n − 1), where P is the participation ratio, since E tr(K Π L Πᵀ) = tr K · tr L ÷ (n −
+1) for centred kernels K and L and a random permutation Π.
 
 Axis legend:
     L  layers, or M of another set
@@ -158,8 +158,8 @@ def compare_recordings(
     same = same_observations(first, second)
     if not same and policy is None:
         raise WorkbenchError(
-            f"{first.path} and {second.path} hold different observations, so that their layers cannot be compared row by "
-            f"row; hand over the second one's agent (policy=second.policy()), to be asked at the first one's."
+            f"{first.path} and {second.path} hold different observations, so that their layers cannot be compared row "
+            f"by row; hand over the second one's agent (policy=second.policy()), to be asked at the first one's."
         )
     groups = _groups(first, seed)
     mine = [_side(layer_source(first, name), groups, seed, progress) for name in names]
