@@ -131,10 +131,10 @@ def _open_map(browser: Any, address: str, steps: int) -> Any:
     tab.goto(f"{address}/atlas?recording=maze.zarr&layer={LAYER}")
     tab.wait_for_selector(".js-plotly-plot .xtick text")
     if steps > 20_000:
-        tab.get_by_label("Points", exact=False).first.click()
-        tab.get_by_role("option", name=f"{steps:,}").click()
+        tab.locator("[data-testid='stSelectbox']", has_text="Points").locator("input").click()
+        tab.get_by_text(f"{steps:,} (all)").click()
     tab.wait_for_function(
-        "steps => (document.querySelector('.js-plotly-plot')?.data ?? [])"
+        "steps => (document.querySelector('.js-plotly-plot')?._fullData ?? [])"
         ".reduce((sum, trace) => sum + (trace.x?.length ?? 0), 0) === steps",
         arg=steps,
     )
@@ -159,7 +159,7 @@ def _map_clicks(tab: Any, count: int) -> float:
     places = tab.evaluate(
         """count => {
             const plot = document.querySelector(".js-plotly-plot"), box = plot.getBoundingClientRect();
-            const layout = plot._fullLayout, trace = plot.data.reduce((a, b) => a.x.length > b.x.length ? a : b);
+            const layout = plot._fullLayout, trace = plot._fullData.reduce((a, b) => a.x.length > b.x.length ? a : b);
             window.turn = (window.turn ?? 0) + 1;
             return [...Array(count).keys()].map(k => {
                 const i = Math.floor(trace.x.length * ((k + 0.5) / count + window.turn * 0.0137) % trace.x.length);

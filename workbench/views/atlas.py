@@ -7,6 +7,7 @@ import streamlit as st
 from workbench.recording import Recording
 from workbench.views.addresses import find_recording, resolve
 from workbench.views.atlas_clusters import clusters_part
+from workbench.views.atlas_layers import layers_part
 from workbench.views.atlas_map import map_part
 from workbench.views.caching import cached_listing, cached_recording, stamp
 from workbench.views.choosing import choose_recording
@@ -17,6 +18,7 @@ from workbench.views.selection import change_selection, read_selection
 PARTS: dict[str, Callable[[str, Recording, str], None]] = {
     "Map": map_part,
     "Clusters": clusters_part,
+    "Layers": layers_part,
 }
 """What is shown of a layer, from its recording's path, the recording, and the layer."""
 

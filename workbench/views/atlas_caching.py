@@ -6,9 +6,13 @@ import streamlit as st
 
 from workbench.analyses.representation import (
     Clustering,
+    IntrinsicDimension,
     LayerMap,
+    Similarity,
     TransitionGraph,
     cluster_layer,
+    compare_layers,
+    intrinsic_dimension,
     map_layer,
     transition_graph,
 )
@@ -18,12 +22,13 @@ from workbench.figures.atlas_interactive import map_plot
 from workbench.progress import Progress
 from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
+from workbench.views.probes_caching import policy_or_none
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def cached_colours(path: str, stamp: int | str) -> list[str]:
     """Names of what the points of a recording's maps can be coloured by."""
-    return list(dict.fromkeys(offered_colours(cached_recording(path, stamp))))
+    return offered_colours(cached_recording(path, stamp))
 
 
 def cached_map(
@@ -63,6 +68,24 @@ def cached_clusters(
         return found, transition_graph(recording, found)
 
     return once(("atlas clusters", path, stamp, layer, clusters, points), compute)
+
+
+def cached_dimension(path: str, stamp: int | str, layer: str, progress: Progress) -> IntrinsicDimension:
+    """How many directions a layer uses."""
+    return once(
+        ("atlas dimension", path, stamp, layer),
+        lambda: intrinsic_dimension(cached_recording(path, stamp), layer, progress=progress),
+    )
+
+
+def cached_similarity(path: str, stamp: int | str, random: bool, progress: Progress) -> Similarity:
+    """How alike the layers of a recording are; with random weights beside it where that is asked for and can be had."""
+    return once(
+        ("atlas similarity", path, stamp, random),
+        lambda: compare_layers(
+            cached_recording(path, stamp), policy=policy_or_none(path, stamp) if random else None, progress=progress
+        ),
+    )
 
 
 def cached_colouring(

@@ -1,6 +1,7 @@
 """One step beside a map: what was seen and done there."""
 
 import numpy as np
+import numpy.typing as npt
 import streamlit as st
 
 from workbench.recording import Recording
@@ -16,7 +17,7 @@ def step_panel(path: str, recording: Recording, row: int, episode: int, step: in
     """Draw a step: its picture or its observation, its action, value and reward, and the way to its replay."""
     steps = recording.steps
     st.markdown(f"**Episode {episode}, step {step}**")
-    picture = _picture(recording, row)
+    picture = step_picture(recording, row)
     if picture is not None:
         st.image(picture, width=PICTURE_WIDTH)
     action = np.asarray(steps["action"][row]).reshape(-1)
@@ -41,7 +42,7 @@ def step_panel(path: str, recording: Recording, row: int, episode: int, step: in
     st.page_link(pages()["replay"], label="Open in Replay", icon=":material/play_circle:", query_params=query)
 
 
-def _picture(recording: Recording, row: int) -> np.ndarray | None:
+def step_picture(recording: Recording, row: int) -> npt.NDArray[np.uint8] | None:
     """The frame, or an image that was observed; None where there is neither."""
     for name in ("frame", "observation"):
         if name in recording.steps:

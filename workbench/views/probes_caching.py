@@ -26,12 +26,12 @@ def cached_probes(
     return once(
         ("probes", path, stamp, concepts, layers),
         lambda: probe_layers(
-            cached_recording(path, stamp), concepts, layers, policy=_policy_or_none(path, stamp), progress=progress
+            cached_recording(path, stamp), concepts, layers, policy=policy_or_none(path, stamp), progress=progress
         ),
     )
 
 
-def _policy_or_none(path: str, stamp: int | str) -> Policy | None:
+def policy_or_none(path: str, stamp: int | str) -> Policy | None:
     """The agent; None where it cannot be built, which leaves one baseline out."""
     try:
         return cached_policy(path, stamp)

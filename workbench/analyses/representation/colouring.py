@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.analyses.concepts import Concept, read_concept, telling_concepts
+from workbench.analyses.concepts import Concept, offered_concepts, read_concept
 from workbench.analyses.representation.clusters import Clustering
 from workbench.analyses.representation.points import Points
 from workbench.analyses.representation.sources import FloatArray
@@ -68,7 +68,11 @@ def colour_points(
 
 
 def offered_colours(recording: "Recording") -> list[str]:
-    """Names of what tells the steps of a recording apart: what most have, then its concepts."""
+    """Names of what may tell the steps of a recording apart: what most have, then its concepts.
+
+    Concepts are not worked out for this, which takes long for some; one that is the same everywhere says so when it is
+    asked for.
+    """
     found = []
     for name in ALWAYS:
         try:
@@ -77,4 +81,4 @@ def offered_colours(recording: "Recording") -> list[str]:
             # The same everywhere, not recorded, or several numbers a step: asked for by name, it says so.
             continue
         found.append(name)
-    return [*found, *(concept.name for concept in telling_concepts(recording))]
+    return list(dict.fromkeys([*found, *offered_concepts(recording)]))
