@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from workbench.recording import Recording
 
 PICTURES = (".png", ".svg", ".pdf")
+LEAST_TOLD = 0.05
+"""Ways out of a cluster that are taken less often are not listed; the JSON has all."""
 
 
 def run(options: AtlasOptions) -> None:
@@ -165,9 +167,15 @@ def _compare(options: AtlasOptions, recording: "Recording", progress: TerminalPr
 
 
 def _describe(facts: dict[str, Any]) -> str:
-    header = ("layer", "two components", "participation ratio [95 %]", "TwoNN [95 %]", "trustworthiness [95 %]", "of
-    PCA",
-              "of chance")  # fmt: skip
+    header = (
+        "layer",
+        "two components",
+        "participation ratio [95 %]",
+        "TwoNN [95 %]",
+        "trustworthiness [95 %]",
+        "of PCA",
+        "of chance",
+    )
     rows = []
     for one in facts["layers"]:
         trust, dimension = one["trustworthiness"], one["dimension"]
@@ -194,14 +202,8 @@ def _clusters_in_words(one: dict[str, Any]) -> str:
     header = ("cluster", "steps", "in a row [95 %]", "value [95 %]", "reward [95 %]", "goes on to [%]", "comes again")
     rows = []
     for cluster in range(found["count"]):
-        ways = sorted(
-            (
-                (way or 0.0, to)
-                for to, way in enumerate(found["probability_on_leaving"][cluster])
-                if way and way >= 0.05
-            ),
-            reverse=True,
-        )
+        leaving = found["probability_on_leaving"][cluster]
+        ways = sorted(((way, to) for to, way in enumerate(leaving) if way >= LEAST_TOLD), reverse=True)
         rows.append(
             (
                 str(cluster),

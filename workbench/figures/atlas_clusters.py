@@ -88,9 +88,10 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
             )  # fmt: skip
     for cluster, colour in enumerate(class_colours(cluster_names(count))):
         axis.add_patch(_disc(x[cluster], y[cluster], float(radii[cluster]), colour))
-        axis.text(x[cluster], y[cluster], str(cluster), ha="center", va="center", fontsize=9, weight="bold",
-                  bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8})  # fmt:
-                  skip
+        white = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        axis.text(
+            x[cluster], y[cluster], str(cluster), ha="center", va="center", fontsize=9, weight="bold", bbox=white
+        )  # fmt: skip
     axis.set_xlim(-1.45, 1.45)
     axis.set_ylim(-1.4, 1.4)
     axis.set_aspect("equal")

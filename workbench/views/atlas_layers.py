@@ -54,9 +54,9 @@ def _dimension(found: IntrinsicDimension) -> None:
     notes = "".join(f" {note[0].upper()}{note[1:]}." for note in found.notes)
     right.caption(
         plain(
-            f"The participation ratio counts directions of the space that share the variance ({ratio.steps:,} steps of "
-            f"{ratio.episodes} episodes). TwoNN counts those along which one can go without leaving the points, however "
-            f"they bend ({found.points:,} points; Facco and others 2017).{notes}"
+            f"The participation ratio counts directions of the space that share the variance ({ratio.steps:,} steps "
+            f"of {ratio.episodes} episodes). TwoNN counts those along which one can go without leaving the points, "
+            f"however they bend ({found.points:,} points; Facco and others 2017).{notes}"
         )
     )
 
@@ -68,8 +68,8 @@ def _similarity(found: Similarity) -> None:
     intervals = f" The widest 95 % interval over episodes is {width:.2f}." if np.isfinite(width) else " No interval."
     right.caption(
         plain(
-            f"Linear CKA (Kornblith and others 2019): 1 where one layer is the other turned and scaled.{intervals} With "
-            f"the rows of one layer shuffled it would be {np.nanmax(found.shuffled):.2g} on average at most. "
+            f"Linear CKA (Kornblith and others 2019): 1 where one layer is the other turned and scaled.{intervals} "
+            f"With the rows of one layer shuffled it would be {np.nanmax(found.shuffled):.2g} on average at most. "
             + " ".join(f"{note[0].upper()}{note[1:]}." for note in found.notes)
         )
     )

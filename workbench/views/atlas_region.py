@@ -73,8 +73,8 @@ def _contrasts(
         }
     )
     st.caption(
-        f"Distance of the distributions inside and outside: 0 the same, 1 apart. Chance: the region's shape in time laid "
-        f"over other episodes, 300 times; p allows for all {len(found)} concepts."
+        f"Distance of the distributions inside and outside: 0 the same, 1 apart. Chance: the region's shape in time "
+        f"laid over other episodes, 300 times; p allows for all {len(found)} concepts."
     )
 
 
