@@ -29,7 +29,8 @@ def class_colours(names: Sequence[str]) -> list[str]:
 
     if count > 2 * len(FEW) or all(name.lstrip("−").isdigit() for name in names):
         return [to_hex(colormaps[SEQUENTIAL](place / (count - 1))) for place in range(count)]
-    lighter = [to_hex([0.45 * part + 0.55 for part in to_rgb(colour)]) for colour in FEW]
+    rest = [to_rgb(colour) for colour in FEW]
+    lighter = [to_hex((0.45 * red + 0.55, 0.45 * green + 0.55, 0.45 * blue + 0.55)) for red, green, blue in rest]
     return [*FEW, *lighter][:count]
 
 
