@@ -21,7 +21,7 @@ from workbench.views.progress_bar import ProgressBar
 def clusters_part(path: str, recording: Recording, layer: str) -> None:
     """Draw the part of the page."""
     left, right, _ = st.columns([1.2, 1, 2.4], vertical_alignment="bottom")
-    chosen = left.toggle("Choose the number by silhouette", value=True, key="atlas.by_silhouette",
+    chosen = left.toggle("By silhouette", value=True, key="atlas.by_silhouette",
                          help="The number from 2 to 12 whose clusters are farthest apart for their size.")  # fmt: skip
     number = right.number_input("Clusters", 2, 64, 6, key="atlas.clusters", disabled=chosen)
     with errors_in_a_box():

@@ -1,5 +1,7 @@
 """The map of a layer: click a point to see its step, circle a region to see its episodes."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from workbench.analyses.representation.colouring import CLUSTER, Colouring
 from workbench.analyses.representation.maps import NEIGHBOURS, MapMethod
 from workbench.figures.atlas import variance_figure
 from workbench.figures.atlas_interactive import traces_of
+from workbench.figures.atlas_picker import picker_script
 from workbench.figures.png import png_bytes
 from workbench.progress import Cancelled
 from workbench.recording import Recording
@@ -32,6 +35,8 @@ METHODS: dict[MapMethod, str] = {"pca": "PCA", "umap": "UMAP"}
 SIZES = (2_000, 5_000, 10_000, 20_000, 50_000)
 FIRST_SIZE = 20_000
 PLOT_HEIGHT = 600
+PLOT = "atlas-plot"
+"""Class of the element that holds the plot is this behind `st-key-`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,11 @@ class Shown:
     colouring: Colouring
     key: tuple[Any, ...]
     """What tells it from other maps."""
+
+    @property
+    def base(self) -> tuple[Any, ...]:
+        """What tells its points from those of other maps, whatever their colour and place."""
+        return (self.path, self.stamp, len(self.found.points), self.found.seed)
 
 
 def map_part(path: str, recording: Recording, layer: str) -> None:
@@ -124,69 +134,100 @@ def _clusters(path: str, moment: int | str, layer: str, points: int) -> Clusteri
         bar.empty()
 
 
-@st.fragment
 def _explore(shown: Shown, recording: Recording) -> None:
-    """The plot and what was picked on it: this alone is drawn again at a click."""
-    with errors_in_a_box():
-        picked = _picked(shown)
-        left, right = st.columns([1.75, 1])
-        # What was asked for is drawn before the plot, so that it does not wait for it.
-        with right:
-            episode = _panel(shown, recording, picked)
-        with left:
+    """The plot, and beside it what was picked on it."""
+    left, right = st.columns([1.75, 1])
+    with left:
+        episode = _choose_path(shown)
+        with st.container(key=PLOT):
             st.plotly_chart(
                 cached_plot(shown.key, shown.found, shown.colouring, episode),
                 key="atlas.plot",
-                on_select="rerun",
-                selection_mode=("points", "box", "lasso"),
-                config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["autoScale2d"]},
+                config={
+                    "scrollZoom": True,
+                    "displaylogo": False,
+                    "modeBarButtonsToAdd": ["select2d", "lasso2d"],
+                    "modeBarButtonsToRemove": ["autoScale2d"],
+                },
                 height=PLOT_HEIGHT,
             )
+    with right:
+        _panel(shown, recording)
 
 
-def _panel(shown: Shown, recording: Recording, picked: npt.NDArray[np.int64]) -> int | None:
-    """What was picked; gives the episode whose path is drawn."""
-    points = shown.found.points
-    path: int | None = st.session_state.get("atlas.path_of") if st.session_state.get("atlas.path") else None
-    if not len(picked):
-        st.markdown("**Click a point** to see its step. **Circle a region** (lasso or box, above the map) to see its "
-                    "episodes and what sets it apart.")  # fmt: skip
-    elif len(picked) == 1:
-        step_panel(shown.path, recording, int(points.rows[picked[0]]), int(points.episodes[picked[0]]),
-                   int(points.times[picked[0]]))  # fmt: skip
-    else:
-        region_panel(shown.path, shown.stamp, recording, points, picked)
-    episodes = np.unique(points.episodes)
-    own = int(points.episodes[picked[0]]) if len(picked) else int(episodes[0])
-    on, which = st.columns([1, 1], vertical_alignment="bottom")
-    if on.toggle("Draw a path", key="atlas.path", help="Joins an episode's points in time order."):
-        start = path if path in episodes else own
-        path = which.selectbox("Episode", episodes.tolist(), index=int(np.searchsorted(episodes, start)),
-                               key="atlas.path_of")  # fmt: skip
-        return int(path)
-    return None
+def _choose_path(shown: Shown) -> int | None:
+    """The episode whose path is drawn."""
+    episodes = np.unique(shown.found.points.episodes).tolist()
+    on, which = st.columns([1, 2.4], vertical_alignment="center")
+    if not on.toggle("Draw a path", key="atlas.path", help="Joins an episode's points in time order."):
+        return None
+    if st.session_state.get("atlas.path_of") not in episodes:
+        st.session_state["atlas.path_of"] = episodes[0]
+    chosen: int = which.selectbox(
+        "Episode", episodes, key="atlas.path_of", label_visibility="collapsed", format_func=lambda k: f"episode {k}"
+    )
+    return chosen
+
+
+@st.fragment
+def _panel(shown: Shown, recording: Recording) -> None:
+    """What was picked: this alone is drawn again at a click, and not the plot."""
+    with errors_in_a_box():
+        points, picked = shown.found.points, _picked(shown)
+        if not len(picked):
+            st.markdown(
+                "**Click a point** to see its step. **Circle a region** (box or lasso, above the map) to see its "
+                "episodes and what sets it apart."
+            )
+            return
+        if len(picked) > 1:
+            region_panel(shown.path, shown.stamp, recording, points, picked)
+            return
+        episode, step = int(points.episodes[picked[0]]), int(points.times[picked[0]])
+        step_panel(shown.path, recording, int(points.rows[picked[0]]), episode, step)
+
+        def draw_path() -> None:
+            st.session_state["atlas.path"], st.session_state["atlas.path_of"] = True, episode
+
+        if st.button("Draw its episode's path", key="atlas.draw_path", on_click=draw_path, icon=":material/timeline:"):
+            st.rerun()
 
 
 def _picked(shown: Shown) -> npt.NDArray[np.int64]:
-    """Places of the points that are picked; kept beside the widget, which forgets where its figure changes."""
-    state = st.session_state.get("atlas.plot")
+    """Places of the points that are picked, `[n]`; kept apart from the colours, which number the points anew."""
+    figure = hashlib.sha256(repr(shown.key).encode()).hexdigest()[:16]
+
+    def changed() -> None:
+        report = (st.session_state.get("atlas.picker") or {}).get("picked")
+        if isinstance(report, dict) and report.get("figure") == figure:
+            places = places_of(report.get("points"), traces_of(shown.colouring))
+            st.session_state["atlas.picked"] = {"map": shown.base, "places": places}
+
+    component = st.components.v2.component(
+        "workbench_atlas_picker", html='<div class="rlw-picker"></div>', js=picker_script()
+    )
+    component(key="atlas.picker", data={"plot": f"st-key-{PLOT}", "figure": figure}, on_picked_change=changed)
     kept = st.session_state.get("atlas.picked", {})
-    chosen = (state or {}).get("selection", {}).get("points", [])
-    places = traces_of(shown.colouring)
-    found = [
-        int(places[point["curve_number"]][point["point_index"]])
-        for point in chosen
-        if point.get("curve_number", len(places)) < len(places)
-        and point["point_index"] < len(places[point["curve_number"]])
-    ]
-    base = shown.key[:5]
-    if found:
-        st.session_state["atlas.picked"] = kept = {"map": base, "places": np.unique(found).astype(np.int64)}
-    elif state is not None and st.session_state.get("atlas.had"):
-        st.session_state["atlas.picked"] = kept = {}
-    st.session_state["atlas.had"] = bool(found)
-    places_kept = kept.get("places") if kept.get("map") == base else None
-    return np.zeros(0, np.int64) if places_kept is None else places_kept
+    if kept.get("map") != shown.base:
+        return np.zeros(0, np.int64)
+    found: npt.NDArray[np.int64] = kept["places"]
+    return found
+
+
+def places_of(reported: Any, traces: Sequence[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    """Places of reported points among all, in order; what is no point of these traces is left out.
+
+    Args:
+        reported: By the number of a trace (as text), the numbers of its points; it comes from a browser.
+        traces: The points of each trace.
+    """
+    found: set[int] = set()
+    for name, numbers in reported.items() if isinstance(reported, dict) else ():
+        trace = int(name) if str(name).isdecimal() and len(str(name)) < 6 else len(traces)
+        if trace < len(traces) and isinstance(numbers, list):
+            own = traces[trace]
+            found.update(int(own[one]) for one in numbers if isinstance(one, int) and 0 <= one < len(own))
+    return np.array(sorted(found), np.int64)
 
 
 def _evidence(found: LayerMap) -> None:
