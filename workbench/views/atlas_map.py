@@ -145,6 +145,7 @@ def _explore(shown: Shown, recording: Recording) -> None:
                 key="atlas.plot",
                 config={
                     "scrollZoom": True,
+                    "displayModeBar": True,
                     "displaylogo": False,
                     "modeBarButtonsToAdd": ["select2d", "lasso2d"],
                     "modeBarButtonsToRemove": ["autoScale2d"],

@@ -139,6 +139,18 @@ def test_neighbours_are_those_of_scikit_learn() -> None:
     assert (apart // 30 != (np.arange(300) // 30)[:, None]).all()
 
 
+def test_umap_is_imported_without_its_warning_and_its_bar_is_handed_on() -> None:
+    from workbench.analyses.representation.umap_layout import Reports, import_umap
+
+    assert hasattr(import_umap(), "UMAP")
+    listener = Listener("laying out the map")
+    bar = Reports(listener)
+    bar.write("\r ")
+    assert not listener.told
+    with pytest.raises(Cancelled):
+        bar.write("\r12/500")
+
+
 class Listener:
     """Keeps what it is told, and stops the work at a message."""
 
@@ -154,8 +166,8 @@ class Listener:
     def close(self) -> None: ...
 
 
+@pytest.mark.torture
 def test_umap_keeps_groups_together_tells_its_progress_and_can_be_cancelled(recording: Recording) -> None:
-    pytest.importorskip("umap")
     listener = Listener()
     found = map_layer(recording, "groups", method="umap", points=200, progress=listener)
     assert "laying out the map" in listener.told
@@ -169,7 +181,6 @@ def test_umap_keeps_groups_together_tells_its_progress_and_can_be_cancelled(reco
 
 @pytest.mark.torture
 def test_umap_depends_on_its_seed_alone_and_takes_neighbours_that_were_found_exactly(tmp_path: Path) -> None:
-    pytest.importorskip("umap")
     made = record_shapes(tmp_path / "x.zarr", episodes=110)
     found = map_layer(made, "groups", method="umap", points=4_200)
     np.random.seed(5)

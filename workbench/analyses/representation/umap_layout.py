@@ -30,7 +30,7 @@ def import_umap() -> Any:
     return umap
 
 
-class _Reports:
+class Reports:
     """The file that umap-learn's bar is drawn on: what it says is handed on, and may be answered by `Cancelled`."""
 
     def __init__(self, progress: Progress) -> None:
@@ -88,7 +88,7 @@ def umap_layout(
         random_state=seed,
         n_jobs=1,
         tqdm_kwds={
-            "file": _Reports(listener),
+            "file": Reports(listener),
             "disable": False,
             "mininterval": 0.1,
             "bar_format": "{n_fmt}/{total_fmt}",
