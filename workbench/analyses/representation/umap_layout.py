@@ -37,6 +37,7 @@ class Reports:
         self._progress = progress
 
     def write(self, text: str) -> None:
+        """Hand on how many rounds are done of how many."""
         done, slash, total = text.strip().partition("/")
         if slash and done.isdigit() and total.isdigit():
             self._progress.update(int(done), int(total), "laying out the map")
