@@ -42,10 +42,16 @@ def run(options: AtlasOptions) -> None:
     if not layers:
         raise WorkbenchError(f"{options.recording} holds no layer; record with layers to map them.")
     progress = TerminalProgress("mapping", "steps")
-    facts: dict[str, Any] = {"recording": options.recording, "seed": options.seed, "layers": []}
+    facts: dict[str, Any] = {"recording": options.recording, "seed": options.seed, "layers": [], "left_out": []}
     try:
         for layer in layers:
-            facts["layers"].append(_layer(options, recording, layer, clusters, progress))
+            try:
+                facts["layers"].append(_layer(options, recording, layer, clusters, progress))
+            except WorkbenchError as error:
+                # A layer that was not asked for by name is no reason not to tell of the others.
+                if options.layer or error.__class__ is not WorkbenchError:
+                    raise
+                facts["left_out"].append(f"{layer}: {error}")
         if options.similarity:
             facts["similarity"] = _compare(options, recording, progress)
     finally:
@@ -190,7 +196,9 @@ def _describe(facts: dict[str, Any]) -> str:
                 _plain(trust["random_plane"]),
             )
         )
-    blocks = [format_table(header, rows), f"Mapped: {facts['layers'][0]['drawn']}."]
+    blocks = [format_table(header, rows)]
+    blocks += [f"Mapped: {one['drawn']}." for one in facts["layers"][:1]]
+    blocks += [f"Left out: {printable(note)}" for note in facts["left_out"]]
     blocks += [_clusters_in_words(one) for one in facts["layers"] if "clusters" in one]
     if "similarity" in facts:
         blocks.append(_similarity_in_words(facts["similarity"]))

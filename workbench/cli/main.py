@@ -131,7 +131,7 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
 
 
 def _names_a_module(chosen: Any) -> bool:
-    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions):
+    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions | commands.AtlasOptions):
         return bool(chosen.imports)
     return isinstance(chosen, commands.RecordOptions) and ":" in chosen.environment
 
