@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
+from matplotlib.patches import Circle, FancyArrowPatch
 
 from workbench.analyses.representation import Clustering, Similarity, TransitionGraph
 from workbench.figures.class_colours import class_colours
@@ -103,9 +103,7 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
     return figure
 
 
-def _disc(x: float, y: float, radius: float, colour: str) -> object:
-    from matplotlib.patches import Circle
-
+def _disc(x: float, y: float, radius: float, colour: str) -> Circle:
     return Circle((x, y), radius, facecolor=colour, edgecolor="black", linewidth=0.6, zorder=3)
 
 

@@ -75,11 +75,8 @@ def map_part(path: str, recording: Recording, layer: str) -> None:
 
 def _choose(path: str, moment: int | str, recording: Recording) -> tuple[MapMethod, int, int, float, str]:
     how, what, more, count, near, apart = st.columns([1, 1.4, 1.7, 1, 0.9, 0.9], vertical_alignment="bottom")
-    method: MapMethod = (
-        how.segmented_control(
-            "Method", list(METHODS), default="pca", format_func=METHODS.__getitem__, key="atlas.method", required=True
-        )
-        or "pca"
+    method: MapMethod = how.segmented_control(
+        "Method", list(METHODS), default="pca", format_func=METHODS.__getitem__, key="atlas.method", required=True
     )
     offered = [*cached_colours(path, moment), CLUSTER]
     first = offered.index("value") if "value" in offered else 0

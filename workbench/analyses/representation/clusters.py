@@ -136,7 +136,7 @@ def cluster_layer(
     centres = fit_kmeans(scores, clusters, seed=seed)
     labels, values, rewards = _every_step(source, components, centres, listener)
     order = np.argsort(-np.bincount(labels, minlength=clusters), kind="stable")
-    centres, labels = centres[order], np.argsort(order)[labels].astype(np.int16)
+    centres, labels = centres[order], np.argsort(order)[labels]
     found = nearest_centre(scores, centres)
     numbers = episode_numbers(recording, slice(0, len(recording)))
     quality = _silhouette(scores, found, drawn, seed)
@@ -147,7 +147,7 @@ def cluster_layer(
         read=read,
         centres=centres,
         points=drawn,
-        labels=labels,
+        labels=labels.astype(np.int16),
         steps=np.bincount(labels, minlength=clusters),
         examples=_examples(scores, found, centres, drawn),
         silhouette=quality,

@@ -28,7 +28,7 @@ def squared_distances(values: FloatArray, rows: slice) -> FloatArray:
     squares = np.einsum("nk,nk->n", values, values)
     found = squares[rows, None] + squares - 2 * (values[rows] @ values.T)
     found[np.arange(len(found)), np.arange(rows.start, rows.start + len(found))] = np.inf
-    return np.maximum(found, 0.0)
+    return np.asarray(np.maximum(found, 0.0))
 
 
 def nearest(

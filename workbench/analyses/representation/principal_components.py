@@ -68,7 +68,7 @@ class PrincipalComponents:
 
     def enough_for(self, share: float) -> int:
         """How many components explain so much of the variance; all where they do not."""
-        return int(min(len(self.variance), np.searchsorted(np.cumsum(self.share), share - 1e-12) + 1))
+        return min(len(self.variance), int(np.searchsorted(np.cumsum(self.share), share - 1e-12)) + 1)
 
     def scores(self, values: FloatArray) -> FloatArray:
         """Steps `[n, D]` in these components, `[n, K]`."""
@@ -181,9 +181,11 @@ def _shares(moments: LayerMoments, vectors: FloatArray, share: FloatArray) -> tu
         along = np.einsum("dk,de,ek->k", vectors, covariance, vectors, optimize=True)
         left_out.append(along / total if total > 0 else np.full(len(along), np.nan))
     drawn = np.asarray(left_out).reshape(len(left_out), vectors.shape[1])
-    known = {"steps": moments.steps, "episodes": moments.episodes}
-    each = tuple(measured(float(value), drawn[:, k], **known) for k, value in enumerate(share))
-    return each, measured(float(share.sum()), drawn.sum(axis=1), **known)
+    each = tuple(
+        measured(float(value), drawn[:, k], steps=moments.steps, episodes=moments.episodes)
+        for k, value in enumerate(share)
+    )
+    return each, measured(float(share.sum()), drawn.sum(axis=1), steps=moments.steps, episodes=moments.episodes)
 
 
 def leading_range(source: Source, kept: int, seed: int, progress: Progress | None) -> FloatArray:

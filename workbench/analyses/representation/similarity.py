@@ -109,9 +109,9 @@ def compare_layers(
             notes.append(f"{name} is left out: {error}")
     if not sides:
         raise WorkbenchError(f"No layer of {recording.path} can be compared: {' '.join(notes) or 'none was recorded'}")
-    random = None
+    random: list[Measured | None] | None = None
     if policy is not None and policy.initial_state(1) is None:
-        pairs = []
+        pairs: list[Measured | None] = []
         for side in sides:
             control = policy_source(recording, policy, side.source.layer, random_seed=seed)
             try:
@@ -216,7 +216,7 @@ def _similarity(
 ) -> Similarity:
     table = _compare(rows, columns, groups, progress)
     steps = rows[0].moments.steps
-    spread = [[_participation(side.moments) for side in sides] for sides in (rows, columns)]
+    spread = [np.array([_participation(side.moments) for side in sides]) for sides in (rows, columns)]
     if min(side.covered for side in [*rows, *columns]) < 1:
         notes.append(f"of layers of more than {WIDEST} numbers, {COMPONENTS} principal components at most are compared")
 
@@ -234,7 +234,7 @@ def _similarity(
         value=grid("value"),
         low=np.maximum(grid("low"), 0),
         high=np.minimum(grid("high"), 1),
-        shuffled=np.sqrt(np.outer(*spread)) / max(steps - 1, 1),
+        shuffled=np.sqrt(np.outer(spread[0], spread[1])) / max(steps - 1, 1),
         random_weights=line("value"),
         random_low=line("low"),
         random_high=line("high"),
@@ -261,7 +261,8 @@ def _compare(
     pairs = [(a, b) for a in range(len(rows)) for b in range(len(columns)) if rows is not columns or a <= b]
     found: dict[tuple[int, int], Measured] = {}
     while len(found) < len(pairs):
-        batch, used = [], 0
+        batch: list[tuple[int, int]] = []
+        used = 0
         for a, b in pairs[len(found) :]:
             size = 8 * groups.count * _size(rows[a]) * _size(columns[b])
             if batch and used + size > BUDGET_BYTES:
