@@ -300,6 +300,45 @@ class ProbeOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AtlasOptions:
+    """Map recorded layers: principal components or UMAP, clusters and the ways between them, dimension, similarity."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    layer: Annotated[tuple[str, ...], _argument("NAME ...", "all")] = ()
+    """Where: recorded layers."""
+    method: Literal["pca", "umap"] = "pca"
+    """How the map is made."""
+    points: Annotated[int, conf.arg(metavar="N")] = 20_000
+    """At most so many steps, drawn evenly over the episodes (50,000 at most)."""
+    neighbours: Annotated[int, conf.arg(metavar="K")] = 15
+    """Of UMAP, and of the trustworthiness of the map."""
+    minimum_distance: Annotated[float, conf.arg(metavar="D")] = 0.1
+    """Of UMAP: how closely points may lie, 0 to 1."""
+    colour: Annotated[str, conf.arg(metavar="CONCEPT")] = "value"
+    """What the points are coloured by: a concept as for workbench probe, action, value, reward, episode, t, or
+    cluster."""
+    path: Annotated[int | None, _argument("K", "none")] = None
+    """Draw the path of this episode."""
+    clusters: Annotated[str | None, _argument("K|auto", "none")] = None
+    """Also find so many clusters, or as many as the silhouette chooses."""
+    similarity: Switch = False
+    """Also compare the layers with each other (linear CKA), and with random weights where the agent can be built."""
+    out: Annotated[Path | None, _argument("FILE", "none")] = None
+    """Draw the map of one layer (.png, .svg, .pdf)."""
+    overwrite: Switch = False
+    """Replace what is there."""
+    seed: Annotated[int, conf.arg(metavar="N")] = 0
+    """Of everything that is drawn."""
+    imports: Annotated[tuple[str, ...], _argument("MODULE ...")] = ()
+    """Import these first: code of an agent that the recording names, which you trust (with --similarity)."""
+    trust_pickle: Switch = False
+    """Let the agent's file inside the recording run its own code. Only for recordings of your own agents."""
+    json: Switch = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppOptions:
     """Serve the dashboard on this machine's loopback address."""
 
@@ -319,6 +358,7 @@ Options = (
     | Annotated[SaliencyOptions, conf.subcommand("saliency")]
     | Annotated[InterveneOptions, conf.subcommand("intervene")]
     | Annotated[ProbeOptions, conf.subcommand("probe")]
+    | Annotated[AtlasOptions, conf.subcommand("atlas")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
 

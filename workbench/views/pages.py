@@ -25,6 +25,12 @@ def _probes() -> None:
     probes.page()
 
 
+def _atlas() -> None:
+    from workbench.views import atlas
+
+    atlas.page()
+
+
 def pages() -> dict[str, StreamlitPage]:
     """All pages by name; `url_path` is explicit, for two functions called `page` would share one."""
     return {
@@ -35,4 +41,5 @@ def pages() -> dict[str, StreamlitPage]:
         "saliency": st.Page(_saliency, title="Saliency", icon=":material/center_focus_strong:", url_path="saliency"),
         "what_if": st.Page(_what_if, title="What if", icon=":material/alt_route:", url_path="what-if"),
         "probes": st.Page(_probes, title="Probes", icon=":material/psychology:", url_path="probes"),
+        "atlas": st.Page(_atlas, title="Atlas", icon=":material/map:", url_path="atlas"),
     }

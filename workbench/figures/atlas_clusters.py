@@ -1,0 +1,126 @@
+"""Clusters of a layer: the frames of their medoids, and the ways between them.
+
+Axis legend: C clusters, M examples, L layers.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch
+
+from workbench.analyses.representation import Clustering, Similarity, TransitionGraph
+from workbench.figures.class_colours import class_colours
+from workbench.figures.style import SEQUENTIAL, literal
+
+LEAST_DRAWN = 0.05
+"""Ways that are taken less often, of those that leave a cluster, are not drawn."""
+MOST_CELLS = 400
+
+
+def cluster_names(count: int) -> tuple[str, ...]:
+    """`cluster 0` and so on."""
+    return tuple(f"cluster {number}" for number in range(count))
+
+
+def contact_sheet(clustering: Clustering, pictures: Sequence[Sequence[npt.NDArray[np.uint8] | None]]) -> Figure:
+    """A row a cluster: its medoid and examples of other episodes.
+
+    Args:
+        clustering: The clusters.
+        pictures: `[C][M]` frames `[H, W, 3]` or `[H, W]`; None where there is no example.
+    """
+    rows, columns = clustering.count, max(len(row) for row in pictures)
+    figure = Figure(figsize=(1.5 + 1.35 * columns, 0.35 + 1.3 * rows), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
+    colours = class_colours(cluster_names(rows))
+    for cluster in range(rows):
+        for place in range(columns):
+            axis = axes[cluster, place]
+            picture = pictures[cluster][place] if place < len(pictures[cluster]) else None
+            axis.set_xticks([])
+            axis.set_yticks([])
+            if picture is None:
+                axis.set_axis_off()
+            else:
+                axis.imshow(picture, cmap="gray", interpolation="nearest")
+                for spine in axis.spines.values():
+                    spine.set_edgecolor(colours[cluster])
+                    spine.set_linewidth(2.5 if place == 0 else 0.8)
+            if place == 0:
+                axis.set_ylabel(f"cluster {cluster}\n{clustering.steps[cluster]:,} steps", fontsize=7, rotation=0,
+                                ha="right", va="center")  # fmt: skip
+            if cluster == 0:
+                axis.set_title("medoid" if place == 0 else f"episode {place + 1}th nearest" if place > 2 else
+                               ("2nd episode" if place == 1 else "3rd episode"), fontsize=7)  # fmt: skip
+    return figure
+
+
+def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
+    """The clusters as discs on a ring (area: share of the steps), and arrows of the ways that leave them."""
+    count = clustering.count
+    figure = Figure(figsize=(6.2, 5.6), layout="constrained")
+    axis = figure.subplots()
+    angles = np.pi / 2 - 2 * np.pi * np.arange(count) / count
+    x, y = np.cos(angles), np.sin(angles)
+    shares = clustering.steps / clustering.steps.sum()
+    radii = 0.07 + 0.24 * np.sqrt(shares)
+    for a in range(count):
+        for b in range(count):
+            probability = graph.probabilities[a, b]
+            if a == b or not np.isfinite(probability) or probability < LEAST_DRAWN:
+                continue
+            gap = float(np.hypot(x[b] - x[a], y[b] - y[a]))
+            start = (x[a] + (x[b] - x[a]) * radii[a] / gap, y[a] + (y[b] - y[a]) * radii[a] / gap)
+            end = (x[b] + (x[a] - x[b]) * (radii[b] + 0.02) / gap, y[b] + (y[a] - y[b]) * (radii[b] + 0.02) / gap)
+            axis.add_patch(
+                FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, connectionstyle="arc3,rad=0.14",
+                                linewidth=0.4 + 2.6 * probability, color="#333333",
+                                alpha=0.25 + 0.65 * float(probability), shrinkA=0, shrinkB=0)
+            )  # fmt: skip
+            at = 0.36
+            axis.annotate(
+                f"{100 * probability:.0f}", (start[0] + at * (end[0] - start[0]) - 0.09 * (end[1] - start[1]),
+                                             start[1] + at * (end[1] - start[1]) + 0.09 * (end[0] - start[0])),
+                fontsize=6.5, ha="center", va="center", color="#222222",
+                bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
+            )  # fmt: skip
+    for cluster, colour in enumerate(class_colours(cluster_names(count))):
+        axis.add_patch(_disc(x[cluster], y[cluster], float(radii[cluster]), colour))
+        white = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+        axis.text(
+            x[cluster], y[cluster], str(cluster), ha="center", va="center", fontsize=9, weight="bold", bbox=white
+        )  # fmt: skip
+    axis.set_xlim(-1.45, 1.45)
+    axis.set_ylim(-1.4, 1.4)
+    axis.set_aspect("equal")
+    axis.set_axis_off()
+    axis.set_title(
+        f"where it goes on leaving a cluster [%], from {100 * LEAST_DRAWN:.0f} %; area: share of the steps",
+        fontsize=9, loc="left",
+    )  # fmt: skip
+    return figure
+
+
+def _disc(x: float, y: float, radius: float, colour: str) -> Circle:
+    return Circle((x, y), radius, facecolor=colour, edgecolor="black", linewidth=0.6, zorder=3)
+
+
+def similarity_figure(found: Similarity) -> Figure:
+    """CKA of each layer with each."""
+    rows, columns = len(found.rows), len(found.columns)
+    figure = Figure(figsize=(max(4.5, 2.8 + 0.42 * columns), max(3.0, 1.9 + 0.36 * rows)), layout="constrained")
+    axis = figure.subplots()
+    image = axis.imshow(found.value, cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest")
+    axis.set_xticks(range(columns), [literal(name) for name in found.columns], rotation=40, ha="right", fontsize=7)
+    axis.set_yticks(range(rows), [literal(name) for name in found.rows], fontsize=7)
+    if found.value.size <= MOST_CELLS:
+        for row in range(rows):
+            for column in range(columns):
+                value = found.value[row, column]
+                axis.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=6,
+                          color="black" if value > 0.6 else "white")  # fmt: skip
+    figure.colorbar(image, ax=axis).set_label("linear CKA", fontsize=8)
+    axis.set_title(f"{found.steps:,} steps of {found.episodes:,} episodes", fontsize=8, loc="left")
+    return figure
