@@ -1,0 +1,1 @@
+"""What layers hold: features and units."""
