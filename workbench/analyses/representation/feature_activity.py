@@ -137,7 +137,7 @@ def feature_report(
     found_rows, found_activations = best.finish()
     mean_active = float(active_samples.sum() / (total * samples.places))
     few = int(np.clip(round(mean_active), 1, components.shape[1]))
-    left = spreads[1][:, None] - along.cumsum(axis=1)
+    without = spreads[1][:, None] - along.cumsum(axis=1)
     notes = list(samples.notes)
     if features.parts:
         notes.append("the layer has values below 0: its positive and negative parts were factorised side by side")
@@ -158,10 +158,10 @@ def feature_report(
         active_features=mean_active,
         explained=explained_share(errors[1], spreads[1]),
         explained_learned=float(1 - errors[0].sum() / spreads[0].sum()),
-        pca=explained_share(left[:, -1], spreads[1]),
+        pca=explained_share(without[:, -1], spreads[1]),
         pca_count=components.shape[1],
-        more_than_pca=explained_share(errors[1], spreads[1], left[:, -1]),
-        pca_active=explained_share(left[:, few - 1], spreads[1]),
+        more_than_pca=explained_share(errors[1], spreads[1], without[:, -1]),
+        pca_active=explained_share(without[:, few - 1], spreads[1]),
         pca_active_count=few,
         notes=tuple(notes),
     )
