@@ -217,6 +217,8 @@ def _table(
     concepts: "tuple[FeatureConcept | None, ...]",
     effects: "tuple[FeatureEffect | None, ...]",
 ) -> str:
+    from workbench.figures.features import share_words
+
     by_feature = {one.feature: one for one in effects if one is not None}
     header = ("feature", "active at", "largest", "top step", "goes together with", "r [95 %]", "by chance", "taken out")
     rows = []
@@ -227,7 +229,7 @@ def _table(
         rows.append(
             (
                 str(number),
-                f"{report.density.mean[number]:.1%}".replace("%", " %"),
+                share_words(float(report.density.mean[number])),
                 f"{report.largest[number]:.3g}",
                 str(int(report.top_rows[number, 0])),
                 "–" if concept is None else printable(_concept_words(concept)),

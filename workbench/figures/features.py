@@ -31,9 +31,14 @@ class SheetRow:
     examples: Sequence[Example]
 
 
+def share_words(share: float) -> str:
+    """`12.3 %`; of a share that is there and rounds to nothing `< 0.1 %`."""
+    return "< 0.1 %" if 0 < share < 0.0005 else f"{share:.1%}".replace("%", " %")
+
+
 def sheet_title(report: FeatureReport, number: int, concept: FeatureConcept | None) -> str:
     """What is known of a feature, in a few short lines."""
-    share = f"{report.density.mean[number]:.1%}".replace("%", " %")
+    share = share_words(float(report.density.mean[number]))
     lines = [f"feature {number}", f"active at {share} of {report.steps:,} steps"]
     if concept is not None:
         name = f"{concept.concept} is {concept.which}" if concept.which else concept.concept
@@ -50,11 +55,15 @@ def contact_sheet(rows: Sequence[SheetRow], *, number_names: Sequence[str] = ())
         number_names: Names of a vector observation's numbers.
     """
     across = max([len(row.examples) for row in rows] + [1])
-    left = 2.3
-    figure = Figure(figsize=(left + across * CELL, max(1, len(rows)) * (CELL + 0.33) + 0.15), layout="none")
+    shapes = [e.picture.shape for row in rows for e in row.examples if e.picture is not None]
+    # A wide picture leaves no empty strip above and below it; four lines of text need some height.
+    tall = max(0.62, CELL * min(1.3, max((shape[0] / shape[1] for shape in shapes), default=0.8)))
+    count, gap, left = max(1, len(rows)), 0.27, 2.3
+    high, wide = count * (tall + gap) + 0.1, left + across * CELL
+    figure = Figure(figsize=(wide, high), layout="none")
     grid = figure.add_gridspec(
-        max(1, len(rows)), across, left=left / figure.get_figwidth(), right=0.995, top=1 - 0.12 / figure.get_figheight(),
-        bottom=0.25 / figure.get_figheight(), wspace=0.08, hspace=0.36,
+        count, across, left=left / wide, right=0.995, top=1 - 0.05 / high, bottom=(gap - 0.05) / high, wspace=0.08,
+        hspace=gap / tall,
     )  # fmt: skip
     numbers = [e.numbers for row in rows for e in row.examples if e.numbers is not None]
     limit = float(max((np.abs(one).max(initial=0) for one in numbers), default=1.0)) or 1.0

@@ -13,25 +13,29 @@ Axis legend:
     G  groups of whole episodes
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from workbench.analyses.concepts import Concept, telling_concepts
+from workbench.analyses.concepts import Concept, read_concept, telling_concepts
 from workbench.analyses.intervals import FEWEST_EPISODES
 from workbench.analyses.probing.scores import Interval, bootstrap_weights, interval
 from workbench.analyses.reading_decisions import draw_rows
 from workbench.analyses.representation.episode_means import MOST_GROUPS
 from workbench.analyses.representation.episode_shuffles import EpisodePlaces, episode_places, shuffled_rows
 from workbench.analyses.representation.features import LayerFeatures
+from workbench.errors import WorkbenchError
 from workbench.progress import Progress, SilentProgress
 from workbench.recording.reader import Recording
 
 FloatArray = npt.NDArray[np.float64]
 
 MOST_STEPS = 4_096
+MOST_OBSERVED = 8
+"""Numbers of a vector observation that are concepts of their own."""
 READ_STEPS = 256
 """So many are read at a time."""
 SHUFFLES = 200
@@ -86,6 +90,16 @@ class FeatureConcept:
         return "no more than by chance"
 
 
+def usual_concepts(recording: Recording) -> list[Concept]:
+    """All offered concepts that tell steps apart, and the numbers of a short vector observation."""
+    found = telling_concepts(recording)
+    shape = recording.steps["observation"].shape[1:] if "observation" in recording.steps else ()
+    for place in range(shape[0] if len(shape) == 1 and shape[0] <= MOST_OBSERVED else 0):
+        with contextlib.suppress(WorkbenchError):  # a number that is the same everywhere
+            found.append(read_concept(recording, f"observation[{place}]"))
+    return found
+
+
 def concept_columns(concepts: Sequence[Concept]) -> list[Column]:
     """A column of each number, one of each concept of two classes (its last), and one a class of the others."""
     found = []
@@ -115,7 +129,7 @@ def feature_concepts(
     Args:
         recording: Of the features' network.
         features: K of them.
-        concepts: Of the recording; None takes all that tell steps apart.
+        concepts: Of the recording; None takes `usual_concepts`.
         shuffles: R.
         seed: Of the steps that are drawn, the shuffles and the intervals.
         progress: Is told how many shuffles are done, and may raise `Cancelled`.
@@ -127,7 +141,7 @@ def feature_concepts(
     rows = draw_rows(recording, MOST_STEPS, seed=seed)
     parts = [rows[start : start + READ_STEPS] for start in range(0, len(rows), READ_STEPS)]
     signals = np.concatenate([features.apply(recording, part).max(axis=1) for part in parts]).astype(np.float64)
-    columns = concept_columns(telling_concepts(recording) if concepts is None else concepts)
+    columns = concept_columns(usual_concepts(recording) if concepts is None else concepts)
     return strongest_concepts(
         signals, columns, rows, episode_places(recording), shuffles=shuffles, seed=seed,
         progress=progress or SilentProgress(),
