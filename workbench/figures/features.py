@@ -65,8 +65,7 @@ def contact_sheet(rows: Sequence[SheetRow], *, number_names: Sequence[str] = ())
         count, across, left=left / wide, right=0.995, top=1 - 0.05 / high, bottom=(gap - 0.05) / high, wspace=0.08,
         hspace=gap / tall,
     )  # fmt: skip
-    numbers = [e.numbers for row in rows for e in row.examples if e.numbers is not None]
-    limit = float(max((np.abs(one).max(initial=0) for one in numbers), default=1.0)) or 1.0
+    limit = number_limit([example for row in rows for example in row.examples])
     for place, row in enumerate(rows):
         for column in range(across):
             axis = figure.add_subplot(grid[place, column])
@@ -80,11 +79,18 @@ def contact_sheet(rows: Sequence[SheetRow], *, number_names: Sequence[str] = ())
                 if not row.examples and column == 0:
                     axis.text(0.0, 0.5, "never active", fontsize=8, va="center", color="0.35")
                 continue
-            _draw_example(axis, row.examples[column], limit, number_names if column == 0 else ())
+            draw_example(axis, row.examples[column], limit, number_names if column == 0 else ())
     return figure
 
 
-def _draw_example(axis: Axes, example: Example, limit: float, names: Sequence[str]) -> None:
+def number_limit(examples: Sequence[Example]) -> float:
+    """The largest size of a number of observations that are no pictures: one axis for all."""
+    sizes = [float(np.abs(one.numbers).max(initial=0)) for one in examples if one.numbers is not None]
+    return max(sizes, default=1.0) or 1.0
+
+
+def draw_example(axis: Axes, example: Example, limit: float, names: Sequence[str]) -> None:
+    """What was seen at one step: a picture, or the observation's numbers as bars."""
     if example.picture is not None:
         axis.imshow(example.picture, cmap="gray", interpolation="nearest", aspect="equal")
     elif example.numbers is not None:

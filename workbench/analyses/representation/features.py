@@ -12,7 +12,7 @@ Axis legend:
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -187,7 +187,7 @@ class LayerFeatures:
                 f"is {list(there)}."
             )
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: "str | Path | BinaryIO") -> None:
         """Write them as `.npz`: numbers, and a text of everything else."""
         told = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in ARRAYS}
         arrays = {name: getattr(self, name) for name in ARRAYS if getattr(self, name) is not None}
