@@ -51,7 +51,7 @@ def _draw_made(axis: Axes, found: Visualisation, names: Sequence[str]) -> None:
     plain_axes(axis, xlabel="as it enters the network")
     axis.set_title(f"made: {found.reached:.3g}".replace("-", "−"), fontsize=9, loc="left")
     if len(names) == len(values) <= 12:
-        axis.set_yticks(range(len(values)), [literal(name)[:18] for name in names], fontsize=7)
+        axis.set_yticks(range(len(values)), [literal(name)[:28] for name in names], fontsize=7)
     axis.invert_yaxis()
 
 
@@ -78,6 +78,7 @@ def _draw_reached(axis: Axes, found: Visualisation) -> None:
     axis.axvline(found.reached, color=TAKEN, linewidth=2, label="the made input")
     for one in found.restarts:
         axis.axvline(float(one), color=TAKEN, linewidth=0.7, alpha=0.6)
-    words = "mean activation of the channel" if found.objective == "channel" and found.image.ndim == 3 else "activation"
+    what = {"channel": "mean activation of channel", "place": "activation in the middle of channel"}[found.objective]
+    words = what if found.is_map else "activation of unit"
     plain_axes(axis, xlabel=f"{words} {found.unit} of {found.layer}", ylabel="share of them")
-    axis.legend(fontsize=8, frameon=False)
+    axis.legend(fontsize=8, facecolor="white", edgecolor="none", framealpha=0.9)

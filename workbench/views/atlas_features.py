@@ -109,8 +109,8 @@ def _show(asked: AskedFeatures, recording: Recording, made: MadeFeatures) -> Non
     st.image(png_bytes(evidence_figure(report, made.substitution), dots_per_inch=110))
     what = "step" if features.places == 1 else "step and place"
     lines = [
-        f"{features.made[0].upper()}{features.made[1:]}; {report.steps:,} steps of {report.episodes} episodes were read. "
-        f"A {what} has {report.active_features:.3g} active features on average; {int(report.dead.sum())} of "
+        f"{features.made[0].upper()}{features.made[1:]}; {report.steps:,} steps of {report.episodes} episodes were "
+        f"read. A {what} has {report.active_features:.3g} active features on average; {int(report.dead.sum())} of "
         f"{features.count} are dead (never active)."
     ]
     if made.substitution is not None:

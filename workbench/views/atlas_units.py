@@ -132,8 +132,8 @@ def _shown(recording: Recording, found: Visualisation) -> None:
 HOW_TO_READ = """
 - **Selectivity** η² is the share of a unit's variance that lies between a concept's classes (of a number: bins of as
   many steps). It is above 0 by chance too, so it stands beside what the concepts reach when each episode gets another
-  episode's, rolled round.
+  episode's. What follows from the time in the episode alone is left in that control.
 - **Redundancy** is the R² of a unit from all others. 1: the others say it all; 0: nothing of it.
-- **A made input** shows what a unit would like most, which may be nothing that the agent ever sees: it stands beside the
-  recorded observations that activate it most, and beside what noise reaches.
+- **A made input** shows what a unit would like most, which may be nothing that the agent ever sees: it stands beside
+  the recorded observations that activate it most, and beside what noise reaches.
 """

@@ -1,9 +1,11 @@
 """A control for what goes together in a recording: concepts laid against other episodes.
 
 Neighbouring steps resemble each other, so that two slowly changing numbers that have nothing to do with each other
-often seem to go together. Here each episode gets a concept's values from another episode, rolled round by a random
-number of steps: the values keep how common they are and how slowly they change, and lose what they had to do with the
-layer. (Circular shifts within trials, as for spike trains; Harris, 2020, "Nonsense correlations in neuroscience".)
+often seem to go together (Harris, 2020, "Nonsense correlations in neuroscience"). Here each episode gets a concept's
+values from another episode, step by step from its beginning (a shorter one is gone through again): the values keep how
+common they are, how slowly they change and how they go with the time in the episode, and lose what they had to do with
+the layer in this one. Where episodes can be exchanged for one another this is an exact permutation test. What follows
+from the time in the episode alone stays in the control, and is no surprise beside it.
 
 Axis legend: T steps of the recording, S steps that are looked at.
 """
@@ -59,8 +61,6 @@ def shuffled_rows(places: EpisodePlaces, rows: RowNumbers, count: int, *, seed: 
     generator = np.random.default_rng(seed)
     episodes = len(places.starts)
     for _ in range(count):
-        donors, offsets = generator.permutation(episodes), generator.integers(0, 2**31, episodes)
-        mine = places.episode_of_row[rows]
-        donor = donors[mine]
-        within = (places.place_of_row[rows] + offsets[mine]) % places.lengths[donor]
+        donor = generator.permutation(episodes)[places.episode_of_row[rows]]
+        within = places.place_of_row[rows] % places.lengths[donor]
         yield places.order[places.starts[donor] + within]

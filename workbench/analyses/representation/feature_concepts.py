@@ -87,7 +87,7 @@ class FeatureConcept:
             return "goes together with it more than any feature does by chance"
         if self.chance <= LARGEST_CHANCE:
             return "more than this feature does by chance; among so many features one such is no surprise"
-        return "no more than by chance"
+        return "no more than with another episode's values: by chance, or by the time in the episode"
 
 
 def usual_concepts(recording: Recording) -> list[Concept]:

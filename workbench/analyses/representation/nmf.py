@@ -24,8 +24,8 @@ MOST_DRAWN_NUMBERS = 16 << 20
 ROUNDS, ITERATIONS_A_ROUND = 40, 10
 SETTLED = 1e-4
 """A round that lowers the error by a smaller share is the last."""
-MOST_ITERATIONS = 500
-SOLVED = 1e-6
+MOST_ITERATIONS = 2_000
+SOLVED = 1e-7
 """Relative change of the codes at which they are taken for solved."""
 
 
@@ -114,16 +114,16 @@ def solve_codes(x: Tensor, directions: Tensor) -> Tensor:
     gram, wanted = h @ h.T, x.double() @ h.T
     step = 1.0 / max(float(torch.linalg.eigvalsh(gram)[-1]), 1e-30)
     codes = torch.zeros_like(wanted)
-    ahead, momentum = codes, 1.0
+    ahead, momentum = codes, torch.ones(len(x), 1, dtype=torch.float64, device=x.device)
     for _ in range(MOST_ITERATIONS):
         found = (ahead - step * (ahead @ gram - wanted)).clamp(min=0)
         moved = found - codes
-        if float(((ahead - found) * moved).sum()) > 0:
-            ahead, momentum = found, 1.0
-        else:
-            following = (1 + (1 + 4 * momentum**2) ** 0.5) / 2
-            ahead, momentum = found + (momentum - 1) / following * moved, following
+        # Each sample by itself: what is said of one must not depend on the others beside it.
+        back = ((ahead - found) * moved).sum(dim=1, keepdim=True) > 0
+        following = (1 + (1 + 4 * momentum**2).sqrt()) / 2
+        ahead = torch.where(back, found, found + (momentum - 1) / following * moved)
+        momentum = torch.where(back, torch.ones_like(momentum), following)
         codes = found
-        if float(moved.norm()) <= SOLVED * max(float(codes.norm()), 1e-30):
+        if bool((moved.norm(dim=1) <= SOLVED * codes.norm(dim=1).clamp(min=1e-30)).all()):
             break
     return codes.to(x)

@@ -138,9 +138,8 @@ def unit_tuning(
         found = [correlation_ratio(signals, one.of_step[other], len(one.classes)) for one in binned]
         largest[number] = np.nanmax([np.nan_to_num(one) for one in found], axis=0)
     control = np.quantile(largest, 1 - LARGEST_CHANCE, axis=0)
-    groups = places.episode_of_row[rows] % MOST_GROUPS
     return tuple(
-        _tuning(layer, one, signals, centre, rows, groups, places.episode_of_row[rows], control, largest, ratio, seed)
+        _tuning(layer, one, signals, centre, rows, places.episode_of_row[rows], control, largest, ratio, seed)
         for one, ratio in zip(binned, real, strict=True)
     )
 
@@ -193,9 +192,18 @@ def _there(one: _Binned, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int16]:
 
 
 def _tuning(
-    layer: str, one: _Binned, signals: FloatArray, centre: FloatArray, rows: npt.NDArray[np.int64],
-    groups: npt.NDArray[np.int64], episodes: npt.NDArray[np.int64], control: FloatArray, largest: FloatArray, ratio: FloatArray, seed: int,
-) -> Tuning:  # fmt: skip
+    layer: str,
+    one: _Binned,
+    signals: FloatArray,
+    centre: FloatArray,
+    rows: npt.NDArray[np.int64],
+    episodes: npt.NDArray[np.int64],
+    control: FloatArray,
+    largest: FloatArray,
+    ratio: FloatArray,
+    seed: int,
+) -> Tuning:
+    groups = episodes % MOST_GROUPS
     mine = one.of_step[rows]
     there = mine >= 0
     count, units = len(one.classes), signals.shape[1]

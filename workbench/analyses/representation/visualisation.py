@@ -50,6 +50,8 @@ class Visualisation:
     unit: int
     objective: str
     """`channel`: mean over the channel's places; `place`: the place in the middle; of other layers the unit."""
+    is_map: bool
+    """Whether the layer is a convolution's output."""
     image: npt.NDArray[np.float32]
     """`[C, H, W]` (or `[n]`), in the network's own units, of the restart that reached most."""
     low: npt.NDArray[np.float32]
@@ -112,7 +114,7 @@ def visualise_unit(
         unit: Channel of a convolution's output, else unit.
         objective: `channel` or `place`.
         steps: Of gradient ascent.
-        restarts: B, from different noise.
+        restarts: B: half of them begin about the mean recorded input, half at the noise that reaches most.
         jitter: Pixels by which the image is shifted at most before each step.
         total_variation: v.
         distance: d.
@@ -141,9 +143,12 @@ def visualise_unit(
     generator = torch.Generator().manual_seed(seed)
     spread = float(np.std(recorded)) or 1.0
     with exclusively(policy):
-        noise = measured.of(base, {k: _uniform(low[k], high[k], NOISE, generator) for k in low}).detach()
+        drawn = {name: _uniform(low[name], high[name], NOISE, generator) for name in low}
+        with torch.no_grad():
+            noise = measured.of(base, drawn)
+        starts = _starts(mean, low, high, drawn, noise, restarts, generator)
         images, reached = _ascend(
-            base, measured, mean, low, high, spread, steps=steps, restarts=restarts, jitter=jitter,
+            base, measured, starts, mean, low, high, spread, steps=steps, jitter=jitter,
             total_variation=total_variation, distance=distance, generator=generator, told=told,
         )  # fmt: skip
     best = int(reached.argmax())
@@ -152,6 +157,7 @@ def visualise_unit(
         layer=layer,
         unit=unit,
         objective=objective,
+        is_map=len(shape) == 3,
         image=images[key][best].numpy(),
         low=low[key].numpy(),
         high=high[key].numpy(),
@@ -254,16 +260,37 @@ def _uniform(low: Tensor, high: Tensor, count: int, generator: torch.Generator) 
     return low + (high - low) * torch.rand(count, *low.shape, generator=generator)
 
 
+def _starts(
+    mean: dict[str, Tensor],
+    low: dict[str, Tensor],
+    high: dict[str, Tensor],
+    drawn: dict[str, Tensor],
+    noise: Tensor,
+    restarts: int,
+    generator: torch.Generator,
+) -> dict[str, Tensor]:
+    """Where the restarts begin, `[B, ...]`: about the mean recorded input, every second one at the noise that reaches
+    most: a unit that is silent on usual inputs has no gradient there.
+    """
+    best = noise.argsort(descending=True)[: restarts // 2]
+    found = {}
+    for name, one in mean.items():
+        about = one + 0.1 * (high[name] - low[name]) * torch.randn(restarts, *one.shape, generator=generator)
+        about[restarts - len(best) :] = drawn[name][best]
+        found[name] = about
+    return found
+
+
 def _ascend(
     base: Decisions,
     measured: _Measured,
+    starts: dict[str, Tensor],
     mean: dict[str, Tensor],
     low: dict[str, Tensor],
     high: dict[str, Tensor],
     spread: float,
     *,
     steps: int,
-    restarts: int,
     jitter: int,
     total_variation: float,
     distance: float,
@@ -273,10 +300,7 @@ def _ascend(
     """Adam on shares of the range, 0 to 1. Gives the inputs `[B, ...]` and what they reach `[B]`."""
     width = {name: (high[name] - low[name]).clamp(min=1e-12) for name in low}
     centre = {name: (mean[name] - low[name]) / width[name] for name in low}
-    shares = {
-        name: (centre[name] + 0.1 * torch.randn(restarts, *one.shape, generator=generator)).clamp(0, 1)
-        for name, one in centre.items()
-    }
+    shares = {name: ((one - low[name]) / width[name]).clamp(0, 1) for name, one in starts.items()}
 
     def inputs(of: Mapping[str, Tensor]) -> dict[str, Tensor]:
         return {name: low[name] + width[name] * one for name, one in of.items()}
