@@ -41,7 +41,10 @@ def test_features_are_made_shown_and_kept(pictures):
     assert "Return under substitution:" in texts(app)
     assert "dead (never active)" in texts(app)
     facts = app.table[0].value
-    assert facts.iloc[:, 0].tolist()[:2] == ["active at [95 % over episodes]", "largest activation, in the layer's unit"]
+    assert facts.iloc[:, 0].tolist()[:2] == [
+        "active at [95 % over episodes]",
+        "largest activation, in the layer's unit",
+    ]
     app.toggle("features.effect").set_value(True).run(timeout=60)
     assert not app.exception
     assert app.table[1].value["change"].tolist() == ["taken out", "doubled"]

@@ -60,7 +60,7 @@ def contact_sheet(rows: Sequence[SheetRow], *, number_names: Sequence[str] = ())
     tall = max(0.62, CELL * min(1.3, max((shape[0] / shape[1] for shape in shapes), default=0.8)))
     count, gap, left = max(1, len(rows)), 0.27, 2.3
     high, wide = count * (tall + gap) + 0.1, left + across * CELL
-    figure = Figure(figsize=(wide, high), layout="none")
+    figure = Figure(figsize=(wide, high))
     grid = figure.add_gridspec(
         count, across, left=left / wide, right=0.995, top=1 - 0.05 / high, bottom=(gap - 0.05) / high, wspace=0.08,
         hspace=gap / tall,

@@ -24,8 +24,8 @@ def visualisation_figure(
 ) -> Figure:
     """The made input, the recorded steps that reach most, and what all of them and noise reach."""
     figure = Figure(figsize=(9.2, 4.6), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=[1.25, 1])
-    made, others = upper.subfigures(1, 2, width_ratios=[1, 2.2])
+    upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=[1.25, 1]), dtype=object)
+    made, others = np.asarray(upper.subfigures(1, 2, width_ratios=[1, 2.2]), dtype=object)
     _draw_made(made.subplots(), found, number_names)
     across = min(3, max(1, len(examples)))
     down = max(1, -(-len(examples) // across))
@@ -68,7 +68,7 @@ def _picture(found: Visualisation) -> npt.NDArray[Any]:
 
 def _draw_reached(axis: Axes, found: Visualisation) -> None:
     everything = np.concatenate([found.recorded, found.noise, found.restarts])
-    bins = np.linspace(everything.min(), max(everything.max(), everything.min() + 1e-9), 50)
+    bins = np.linspace(everything.min(), max(everything.max(), everything.min() + 1e-9), 50).tolist()
     for numbers, colour, name in (
         (found.recorded, VALUE, f"{len(found.recorded):,} recorded observations"),
         (found.noise, OTHER, f"{len(found.noise):,} random inputs"),

@@ -9,7 +9,6 @@ from workbench.analyses.representation.features import NMF, SPARSE_AUTOENCODER
 from workbench.analyses.representation.fitting import MOST_FEATURES, UPDATES, usual_count
 from workbench.errors import WorkbenchError
 from workbench.figures.features import SheetRow, contact_sheet, evidence_figure, share_words, sheet_title
-from workbench.figures.png import png_bytes
 from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
@@ -18,6 +17,7 @@ from workbench.views.features_caching import (
     FeaturesJob,
     MadeFeatures,
     cached_effect,
+    cached_picture,
     features_file,
     features_jobs,
 )
@@ -106,7 +106,7 @@ def _live(job: FeaturesJob) -> None:
 
 def _show(asked: AskedFeatures, recording: Recording, made: MadeFeatures) -> None:
     report, features = made.report, made.features
-    st.image(png_bytes(evidence_figure(report, made.substitution), dots_per_inch=110))
+    st.image(cached_picture((asked, features.made, "evidence"), lambda: evidence_figure(report, made.substitution)))
     what = "step" if features.places == 1 else "step and place"
     lines = [
         f"{features.made[0].upper()}{features.made[1:]}; {report.steps:,} steps of {report.episodes} episodes were "
@@ -123,15 +123,15 @@ def _show(asked: AskedFeatures, recording: Recording, made: MadeFeatures) -> Non
     if not living:
         st.info("No feature is ever active.", icon=":material/info:")
         return
-    _sheet(recording, made, living)
-    _one(asked, recording, made, living)
+    _sheet(asked, recording, made, living)
+    _one(asked, made, living)
     st.download_button(
         "Keep the features (.npz)", lambda: features_file(features), file_name="features.npz",
         icon=":material/download:", key="features.keep",
     )  # fmt: skip
 
 
-def _sheet(recording: Recording, made: MadeFeatures, living: list[int]) -> None:
+def _sheet(asked: AskedFeatures, recording: Recording, made: MadeFeatures, living: list[int]) -> None:
     pages = -(-len(living) // SHEET_FEATURES)
     page = 1
     if pages > 1:
@@ -139,8 +139,15 @@ def _sheet(recording: Recording, made: MadeFeatures, living: list[int]) -> None:
             st.number_input(f"Features, those that carry most first: page of {pages}", 1, pages, key="features.page")
         )
     chosen = living[(page - 1) * SHEET_FEATURES : page * SHEET_FEATURES]
-    rows = [_row(recording, made, number, SHEET_STEPS) for number in chosen]
-    st.image(png_bytes(contact_sheet(rows, number_names=recording.observation_names or ()), dots_per_inch=110))
+    names = recording.observation_names or ()
+    st.image(
+        cached_picture(
+            (asked, made.features.made, "sheet", page),
+            lambda: contact_sheet(
+                [_row(recording, made, number, SHEET_STEPS) for number in chosen], number_names=names
+            ),
+        )
+    )
     st.caption(
         "The steps that activate each feature most, at most one of each ten steps of an episode; below each its "
         "activation, episode (ep) and step (t). r: correlation with the concept it goes together with most; chance: "
@@ -156,7 +163,7 @@ def _row(recording: Recording, made: MadeFeatures, number: int, count: int) -> S
     )
 
 
-def _one(asked: AskedFeatures, recording: Recording, made: MadeFeatures, living: list[int]) -> None:
+def _one(asked: AskedFeatures, made: MadeFeatures, living: list[int]) -> None:
     """One feature in full."""
     report = made.report
     number = st.selectbox(

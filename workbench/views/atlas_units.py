@@ -7,7 +7,6 @@ from workbench.analyses.representation.examples import examples_at
 from workbench.analyses.representation.tuning import Tuning
 from workbench.analyses.representation.units import UnitReport
 from workbench.analyses.representation.visualisation import Visualisation
-from workbench.figures.png import png_bytes
 from workbench.figures.units import (
     MOST_CURVES,
     most_selective,
@@ -19,7 +18,7 @@ from workbench.figures.visualisation import visualisation_figure
 from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
-from workbench.views.features_caching import cached_units, cached_visualisation
+from workbench.views.features_caching import cached_picture, cached_units, cached_visualisation
 from workbench.views.progress_bar import ProgressBar
 
 OBJECTIVES = {"channel": "the whole channel (mean over its places)", "place": "the place in its middle"}
@@ -40,10 +39,11 @@ def units_part(path: str, recording: Recording, layer: str) -> None:
         finally:
             bar.empty()
         _counts(report)
-        st.image(png_bytes(selectivity_figure(tunings), dots_per_inch=110))
-        _curves(layer, tunings)
+        here = ("units", path, stamp(path), layer)
+        st.image(cached_picture((*here, "selectivity"), lambda: selectivity_figure(tunings)))
+        _curves(here, layer, tunings)
         st.markdown("**Redundancy**")
-        st.image(png_bytes(redundancy_figure(report), dots_per_inch=110))
+        st.image(cached_picture((*here, "redundancy"), lambda: redundancy_figure(report)))
         st.caption(
             plain(
                 f"How well all other units predict each one, linearly; {report.held_out_episodes} held-out episodes. "
@@ -70,7 +70,7 @@ def _counts(report: UnitReport) -> None:
     )
 
 
-def _curves(layer: str, tunings: tuple[Tuning, ...]) -> None:
+def _curves(here: tuple[object, ...], layer: str, tunings: tuple[Tuning, ...]) -> None:
     left, right = st.columns([1.4, 2])
     best = max(range(len(tunings)), key=lambda place: float(np.nanmax(np.nan_to_num(tunings[place].selectivity.mean))))
     names = [one.concept for one in tunings]
@@ -84,7 +84,7 @@ def _curves(layer: str, tunings: tuple[Tuning, ...]) -> None:
     if not units:
         st.info("Choose at least one unit.", icon=":material/info:")
         return
-    st.image(png_bytes(tuning_figure(tuning, units), dots_per_inch=110))
+    st.image(cached_picture((*here, concept, *units), lambda: tuning_figure(tuning, units)))
     few = ", ".join(f"{name} {count:,}" for name, count in zip(tuning.classes, tuning.class_steps, strict=True))
     st.caption(
         plain(
@@ -112,14 +112,21 @@ def _visualisation(path: str, recording: Recording, layer: str, report: UnitRepo
         )
     finally:
         bar.empty()
-    _shown(recording, found)
+    _shown((path, stamp(path)), recording, found)
 
 
-def _shown(recording: Recording, found: Visualisation) -> None:
+def _shown(of: tuple[object, ...], recording: Recording, found: Visualisation) -> None:
     top = found.top
-    examples = examples_at(recording, found.rows[top], found.recorded[top])
     names = recording.observation_names or ()
-    st.image(png_bytes(visualisation_figure(found, examples, number_names=names), dots_per_inch=110))
+    key = (*of, found.layer, found.unit, found.objective, "visualisation")
+    st.image(
+        cached_picture(
+            key,
+            lambda: visualisation_figure(
+                found, examples_at(recording, found.rows[top], found.recorded[top]), number_names=names
+            ),
+        )
+    )
     restarts = ", ".join(f"{one:.3g}" for one in found.restarts)
     st.caption(
         plain(

@@ -4,9 +4,11 @@ import io
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import streamlit as st
+from matplotlib.figure import Figure
 
 from workbench.analyses.representation.feature_activity import FeatureReport, feature_report
 from workbench.analyses.representation.feature_concepts import FeatureConcept, feature_concepts, usual_concepts
@@ -18,6 +20,7 @@ from workbench.analyses.representation.tuning import Tuning, unit_tuning
 from workbench.analyses.representation.units import UnitReport, unit_report
 from workbench.analyses.representation.visualisation import Visualisation, visualise_unit
 from workbench.errors import WorkbenchError
+from workbench.figures.png import png_bytes
 from workbench.policies.types import Policy
 from workbench.progress import Cancelled, Progress
 from workbench.recording import Recording
@@ -188,6 +191,16 @@ def _policy_or_why_not(path: str, stamp: int | str) -> tuple[Policy | None, str 
         return cached_policy(path, stamp), None
     except WorkbenchError as error:
         return None, str(error)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def cached_picture(key: tuple[object, ...], _draw: Callable[[], Figure]) -> bytes:
+    """A figure as PNG, drawn once: what is on a page is drawn again whenever anything on it is touched.
+
+    Args:
+        key: All that it depends on.
+    """
+    return png_bytes(_draw(), dots_per_inch=110)
 
 
 def features_file(features: LayerFeatures) -> bytes:

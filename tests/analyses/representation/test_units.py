@@ -158,8 +158,8 @@ def test_what_cannot_be_looked_at_is_one_sentence(recording: Recording, pictures
         visualise_unit(pictures, seeing_policy(), "convolution", 0, objective="all")
     with pytest.raises(WorkbenchError, match="does not depend on the observation"):
         visualise_unit(recording, planted_policy(), "constant", 0)
+    rare = Concept(
+        name="rare", words="", classes=("no", "yes"), values=(np.arange(len(recording)) == 3).astype(np.int16)
+    )
     with pytest.raises(WorkbenchError, match="nothing that units could be tuned to"):
-        rare = Concept(
-            name="rare", words="", classes=("no", "yes"), values=(np.arange(len(recording)) == 3).astype(np.int16)
-        )
         unit_tuning(recording, "units", [rare])

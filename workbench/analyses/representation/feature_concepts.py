@@ -160,10 +160,11 @@ def strongest_concepts(
 ) -> tuple[FeatureConcept | None, ...]:
     """As `feature_concepts`, of activations `[S, K]` at some rows `[S]`."""
     episodes = places.episode_of_row[rows]
-    common = np.array([_common(signals[:, k] > 0, episodes) for k in range(signals.shape[1])], bool)
+    count = int(signals.shape[1])
+    common = np.array([_common(signals[:, k] > 0, episodes) for k in range(count)], bool)
     kept = [column for column in columns if _tells(column, rows, episodes)]
     if not kept or not common.any():
-        return (None,) * signals.shape[1]
+        return (None,) * count
     table = np.stack([column.values for column in kept], axis=1)
     active = signals[:, common] - signals[:, common].mean(axis=0)
     real = correlations(active, table[rows])
@@ -175,7 +176,7 @@ def strongest_concepts(
         drawn[number] = np.abs(correlations(active, table[other])).max(axis=1)
     usual = np.maximum(np.quantile(drawn, 1 - LARGEST_CHANCE, axis=0), 1e-12)
     any_of = (drawn / usual).max(axis=1)
-    found: list[FeatureConcept | None] = [None] * signals.shape[1]
+    found: list[FeatureConcept | None] = [None] * count
     for place, k in enumerate(np.flatnonzero(common)):
         column = kept[int(best[place])]
         there = np.isfinite(column.values[rows])

@@ -218,7 +218,9 @@ def load_features(path: str | Path) -> LayerFeatures:
             raise WorkbenchError(f"{str(path)!r} is larger than any features.")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             told: dict[str, Any] = json.loads(str(stored["facts"][()]))
-            arrays = {name: np.asarray(stored[name], np.float32) if name in stored else None for name in ARRAYS}
+            arrays: dict[str, Any] = {
+                name: np.asarray(stored[name], np.float32) if name in stored else None for name in ARRAYS
+            }
         if told.pop("format") != FORMAT:
             raise WorkbenchError(f"{str(path)!r} holds features of a format that this version does not know.")
         found = LayerFeatures(shape=tuple(int(size) for size in told.pop("shape")), **arrays, **told)

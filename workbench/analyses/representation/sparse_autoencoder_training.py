@@ -157,7 +157,7 @@ def _update(training: Training, x: Tensor) -> float:
         corrected = (second / (1 - 0.999**step)).sqrt() + 1e-8
         changed[name] = tensor.detach() - rate * (first / (1 - 0.9**step)) / corrected
     changed["directions"] = changed["directions"] / changed["directions"].norm(dim=1, keepdim=True).clamp(min=1e-12)
-    training.model = replace(training.model, **changed)
+    training.model = Autoencoder(**changed, active=settings.active)
     training.idle = torch.where(active, torch.zeros_like(training.idle), training.idle + 1)
     return float(error)
 
@@ -202,7 +202,9 @@ def save_training(training: Training, path: Path, samples: LayerSamples, fingerp
         "width": samples.width,
         "fingerprint": fingerprint,
     }
-    arrays = {f"parameters/{name}": tensor.numpy() for name, tensor in training.model.parameters.items()}
+    arrays: dict[str, Any] = {
+        f"parameters/{name}": tensor.numpy() for name, tensor in training.model.parameters.items()
+    }
     arrays |= {name: tensor.numpy() for name, tensor in training.moments.items()}
     partial = path.with_name(f".{path.stem}.partial.npz")
     try:
@@ -253,9 +255,8 @@ def load_training(path: Path, samples: LayerSamples, settings: TrainingSettings,
     if any(tensors[name].shape != tensor.shape or not bool(tensors[name].isfinite().all())
            for name, tensor in expected.items()):  # fmt: skip
         raise WorkbenchError(f"{str(path)!r} is no training that can be gone on with: its numbers do not fit together.")
-    training.model = replace(
-        training.model, **{name: tensors[f"parameters/{name}"] for name in training.model.parameters}
-    )
+    parameters = {name: tensors[f"parameters/{name}"] for name in training.model.parameters}
+    training.model = Autoencoder(**parameters, active=settings.active)
     training.moments = {name: tensors[name] for name in training.moments}
     training.idle, training.done = tensors["idle"], int(told["done"])
     training.errors = [float(one) for one in arrays["errors"]]

@@ -19,7 +19,7 @@ import torch
 
 from workbench.analyses.intervals import FEWEST_EPISODES, Estimate, estimate
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
-from workbench.analyses.intervention.changes import LayerChange
+from workbench.analyses.intervention.changes import Change, LayerChange
 from workbench.analyses.probing.scores import Interval, bootstrap_weights, interval
 from workbench.analyses.representation.feature_samples import layer_samples
 from workbench.analyses.representation.features import LayerFeatures
@@ -121,7 +121,7 @@ def return_under_substitution(
     features.check_network(recording)
     told = progress or SilentProgress()
     layer_samples(recording, features.layer)  # refuses what is not finite or not there before an episode is run
-    changes = ([], [reconstruction(features)], [held_at_mean(recording, features.layer)])
+    changes: tuple[list[Change], ...] = ([], [reconstruction(features)], [held_at_mean(recording, features.layer)])
     returns = []
     with tempfile.TemporaryDirectory(prefix="rl-workbench-") as folder:
         for number, held in enumerate(changes):

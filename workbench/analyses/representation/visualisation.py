@@ -308,8 +308,18 @@ def _ascend(
     first = {name: torch.zeros_like(one) for name, one in shares.items()}
     second = {name: torch.zeros_like(one) for name, one in shares.items()}
     best = {name: one.clone() for name, one in shares.items()}
+
+    def costs(of: Mapping[str, Tensor]) -> Tensor:
+        found = torch.zeros(len(next(iter(of.values()))))
+        for name, one in of.items():
+            found = found + distance * (one - centre[name]).square().flatten(1).mean(dim=1)
+            if one.ndim == 4:
+                found = found + total_variation * _variation(one)
+        return found
+
     with torch.no_grad():
         most = measured.of(base, inputs(best))
+        score = most / spread - costs(best)
     for step in range(1, steps + 1):
         if step % 10 == 1:
             told.update(step - 1, steps, f"{float(most.max()):.3g} reached")
@@ -322,11 +332,8 @@ def _ascend(
                 raise WorkbenchError(
                     "The layer does not depend on the observation differentiably; nothing can be made."
                 )
-            for name, one in leaves.items():
-                wanted = wanted - distance * (one - centre[name]).square().flatten(1).mean(dim=1).sum()
-                if one.ndim == 4:
-                    wanted = wanted - total_variation * _variation(one).sum()
-        gradients = torch.autograd.grad(wanted, list(leaves.values()), allow_unused=True)
+            wanted = wanted - costs(leaves).sum()
+        gradients: tuple[Tensor | None, ...] = torch.autograd.grad(wanted, list(leaves.values()), allow_unused=True)
         rate = 0.05 * min(1.0, 4 * (1 - (step - 1) / steps))
         for name, gradient in zip(leaves, gradients, strict=True):
             if gradient is None:
@@ -338,8 +345,9 @@ def _ascend(
         if step % 10 == 0 or step == steps:
             with torch.no_grad():
                 now = measured.of(base, inputs(shares))
-            better = now > most
-            most = torch.where(better, now, most)
+                worth = now / spread - costs(shares)
+            better = worth > score
+            most, score = torch.where(better, now, most), torch.where(better, worth, score)
             for name, one in shares.items():
                 best[name][better] = one[better]
     return {name: one.detach() for name, one in inputs(best).items()}, most.detach()
