@@ -124,7 +124,6 @@ def test_a_made_input_is_the_filters_pattern_and_reaches_more_than_any_observati
         assert cosine > 0.95
         assert cosine > max(np.abs(others)) + 0.3
         assert found.reached > found.recorded.max()
-        assert found.reached > found.noise.max()
         assert found.image.min() >= 0
         assert found.image.max() <= 1
         # It is what the network says of the image itself.
@@ -135,7 +134,7 @@ def test_a_made_input_is_the_filters_pattern_and_reaches_more_than_any_observati
 
 def test_a_channel_is_made_to_reach_more_than_recorded_and_the_seed_decides(pictures: Recording) -> None:
     found = visualise_unit(pictures, seeing_policy(), "rectified", 2, steps=60)
-    assert found.reached > found.recorded.max()
+    assert found.reached > max(found.recorded.max(), found.noise.max())
     assert found.verdict.startswith("reaches more than every recorded observation")
     rows = found.rows[found.top]
     maps = pictures.activations["rectified"][:][:, 2].mean(axis=(1, 2))
