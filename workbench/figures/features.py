@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from workbench.analyses.probing.scores import Interval
 from workbench.analyses.representation.examples import Example
@@ -112,7 +113,7 @@ def draw_example(axis: Axes, example: Example, limit: float, names: Sequence[str
 
 def evidence_figure(report: FeatureReport, substitution: Substitution | None) -> Figure:
     """What always stands beside features: the variance they explain, and the return through them."""
-    figure = Figure(figsize=(9.2, 2.3), layout="constrained")
+    figure = Figure(figsize=(9.2, 2.3), layout=ConstrainedLayoutEngine(w_pad=0.14))
     left, right = figure.subplots(1, 2, width_ratios=[1.25, 1])
     features = report.features
     bars: list[tuple[str, Interval, str]] = [

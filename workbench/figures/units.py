@@ -81,7 +81,7 @@ def tuning_figure(tuning: Tuning, units: Sequence[int]) -> Figure:
 
 def redundancy_figure(report: UnitReport) -> Figure:
     """How well the others predict each unit, the best predicted first."""
-    figure = Figure(figsize=(9.2, 2.5), layout="constrained")
+    figure = Figure(figsize=(9.2, 2.7), layout="constrained")
     axis = figure.subplots()
     alive = np.flatnonzero(~report.dead)
     order = alive[np.argsort(-np.nan_to_num(report.redundancy[alive]), kind="stable")]
@@ -101,5 +101,5 @@ def redundancy_figure(report: UnitReport) -> Figure:
     axis.axhline(0, color="black", linewidth=0.5)
     axis.set_ylim(floor - 0.03, 1.04)
     plain_axes(axis, xlabel="unit, the most redundant first", ylabel="R² from the others")
-    axis.legend(fontsize=7, frameon=False, loc="lower left", ncols=3)
+    axis.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3)
     return figure
