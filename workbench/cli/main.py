@@ -36,11 +36,12 @@ RUNNERS: dict[type, str] = {
     commands.InterveneOptions: "workbench.cli.intervene:run",
     commands.ProbeOptions: "workbench.cli.probe:run",
     commands.AtlasOptions: "workbench.cli.atlas:run",
+    commands.FeaturesOptions: "workbench.cli.features:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
 
-COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "probe", "atlas", "app")
+COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "probe", "atlas", "features", "app")
 
 DESCRIPTION = """Record what goes on inside a reinforcement-learning agent while it acts, and look at it.
 
@@ -131,9 +132,9 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
 
 
 def _names_a_module(chosen: Any) -> bool:
-    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions | commands.AtlasOptions):
-        return bool(chosen.imports)
-    return isinstance(chosen, commands.RecordOptions) and ":" in chosen.environment
+    if isinstance(chosen, commands.RecordOptions):
+        return ":" in chosen.environment
+    return bool(getattr(chosen, "imports", ()))
 
 
 def _prepare_process(*, quiet: bool, modules: bool) -> None:

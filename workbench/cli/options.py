@@ -339,6 +339,54 @@ class AtlasOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FeaturesOptions:
+    """Take a layer apart into features, and say what they are, what they do, and what they leave out."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    layer: Annotated[str | None, _argument("NAME")] = None
+    """Which recorded layer (needed unless --features names some)."""
+    method: Annotated[Literal["nmf", "sparse-autoencoder"], _argument("METHOD", "sparse-autoencoder")] = (
+        "sparse-autoencoder"
+    )
+    """How: nmf (non-negative matrix factorisation) or sparse-autoencoder."""
+    count: Annotated[int | None, _argument("K", "by the layer's width")] = None
+    """How many features."""
+    active: Annotated[int | None, _argument("N", "an eighth of them, at most 16")] = None
+    """Of an autoencoder: how many features of a sample are kept (top-k)."""
+    sparsity: Annotated[float | None, _argument("WEIGHT")] = None
+    """Of an autoencoder: an L1 cost of this weight in place of top-k."""
+    updates: Annotated[int, conf.arg(metavar="N")] = 2_000
+    """Of an autoencoder: how many batches it is trained on."""
+    resume: Annotated[Path | None, _argument("FILE.npz", "none")] = None
+    """Of an autoencoder: keep the training here meanwhile, and go on with it where it is there."""
+    features: Annotated[Path | None, _argument("FILE.npz")] = None
+    """Instead of making some: features that were kept with --out, applied to this recording of the same network."""
+    units: Switch = False
+    """Instead: the layer's single units: what they are tuned to, how redundant they are, which are dead."""
+    rollouts: Annotated[int, conf.arg(metavar="N")] = 20
+    """Episodes in which the agent acts through the features; 0 for none."""
+    effects: Annotated[int, conf.arg(metavar="N")] = 4
+    """Of how many features the effect on decisions is measured; 0 for none."""
+    quick: Switch = False
+    """Leave out all that needs the agent to be built: effects, and return."""
+    out: Annotated[Path | None, _argument("FILE.npz", "none")] = None
+    """Keep the features."""
+    figure: Annotated[Path | None, _argument("FILE.png", "none")] = None
+    """Draw the steps that activate each feature most (.png, .svg, .pdf); of units, their tuning."""
+    overwrite: Switch = False
+    """Replace what is there."""
+    seed: Annotated[int, conf.arg(metavar="N")] = 0
+    """Of the held-out episodes, and of all that is drawn."""
+    imports: Annotated[tuple[str, ...], _argument("MODULE ...")] = ()
+    """Import these first: code of an agent or an environment that the recording names, which you trust."""
+    trust_pickle: Switch = False
+    """Let the agent's file inside the recording run its own code. Only for recordings of your own agents."""
+    json: Switch = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppOptions:
     """Serve the dashboard on this machine's loopback address."""
 
@@ -359,6 +407,7 @@ Options = (
     | Annotated[InterveneOptions, conf.subcommand("intervene")]
     | Annotated[ProbeOptions, conf.subcommand("probe")]
     | Annotated[AtlasOptions, conf.subcommand("atlas")]
+    | Annotated[FeaturesOptions, conf.subcommand("features")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
 

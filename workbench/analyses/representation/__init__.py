@@ -1,4 +1,4 @@
-"""Representations as maps: what a layer looks like over all steps, and how far to believe each picture."""
+"""Representations: layers as maps, features and units, and how far to believe each picture."""
 
 from workbench.analyses.representation.clusters import Clustering, cluster_layer
 from workbench.analyses.representation.dimension import IntrinsicDimension, intrinsic_dimension
