@@ -51,6 +51,8 @@ class RecordOptions:
     """How many environments are stepped side by side."""
     frames: Switch = False
     """Record the environment's picture at every step."""
+    no_labels: Switch = False
+    """Leave out what is known to be true in known environments (CartPole, MiniGrid, Atari ...), truth/NAME."""
     deterministic: Switch = False
     """Take the most likely action (the default)."""
     stochastic: Switch = False
