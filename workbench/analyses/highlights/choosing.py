@@ -1,16 +1,16 @@
 """Choosing the k most important states in one pass, as HIGHLIGHTS and HIGHLIGHTS-DIV do, with memory for k of them.
 
-HIGHLIGHTS (Amir and Amir 2018) keeps the k most important states met so far. After a state was taken, the next i − 1 of
-its episode are passed over, so that trajectories do not overlap. HIGHLIGHTS-DIV compares a state with the one among the k
-that is most similar to it, and takes that one's place if it is more important; so less important states stay as long as
-they are different from all others.
+HIGHLIGHTS (Amir and Amir 2018) keeps the k most important states met so far. After a state was taken, the next i − 1
+of its episode are passed over, so that trajectories do not overlap. HIGHLIGHTS-DIV compares a state with the one among
+the k that is most similar to it, and takes that one's place if it is more important; so less important states stay as
+long as they are different from all others.
 
 Two things are otherwise here, and both can be told apart from the paper's by `interval_rule`:
 
 - The paper passes over a state that follows one that was taken, however much more important it is, and so may miss the
-  very moment (`published`). Here each episode is cut into stretches of i steps, of which the most important state is the
-  candidate; of two candidates closer than i the less important is dropped (`peak`). So every state that is the most
-  important of those less than i steps away is a candidate, and no two candidates overlap.
+  very moment (`published`). Here each episode is cut into stretches of i steps, of which the most important state is
+  the candidate; of two candidates closer than i the less important is dropped (`peak`). So every state that is the
+  most important of those less than i steps away is a candidate, and no two candidates overlap.
 - While fewer than k were taken, the paper takes every state, also one that was taken already; here (with either rule) a
   state whose distance to one of them is 0 competes with it.
 

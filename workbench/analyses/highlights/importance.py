@@ -1,9 +1,9 @@
 """How important a step is: a table of measures, and any expression over what was recorded.
 
 HIGHLIGHTS (Amir and Amir 2018, "HIGHLIGHTS: Summarizing Agent Behavior to People", AAMAS) takes for it the difference
-between the best and the worst action's expected return, max_a Q(s, a) − min_a Q(s, a) (Torrey and Taylor 2013, "Teaching
-on a Budget", AAMAS): what is lost by the worst choice. An actor-critic has no Q of each action. Of a policy that is a
-softmax of Q ÷ τ, log π(a|s) differs from Q(s, a) ÷ τ by a constant of the state, so that the spread of the
+between the best and the worst action's expected return, max_a Q(s, a) − min_a Q(s, a) (Torrey and Taylor 2013,
+"Teaching on a Budget", AAMAS): what is lost by the worst choice. An actor-critic has no Q of each action. Of a policy
+that is a softmax of Q ÷ τ, log π(a|s) differs from Q(s, a) ÷ τ by a constant of the state, so that the spread of the
 log-probabilities is the same measure in other units; that is taken for an actor whose actions are discrete. Of an actor
 with continuous actions nothing is recorded of the actions that it did not take: there it is the change of the critic's
 estimate from this step to the next.
@@ -52,7 +52,7 @@ class Measure:
 
 
 def _gaps(recording: "Recording", columns: Columns) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """By component `[n, C]`: log-probability of the best option less the worst's, less the second's, and of the best."""
+    """By component `[n, C]`: the best option's log-probability less the worst's, less the second's, and itself."""
     logits = np.asarray(columns["logits"], np.float64)
     logits = logits.reshape(len(logits), -1)
     space = (recording.attributes.get("environment") or {}).get("action_space") or {}
@@ -111,8 +111,8 @@ def _value_change(recording: "Recording", columns: Columns) -> FloatArray:
 def _one_step_error(recording: "Recording", columns: Columns) -> FloatArray:
     if is_normalised(recording):
         raise WorkbenchError(
-            "The critic was trained on rescaled rewards (VecNormalize), so that there is no one-step error in its unit; "
-            "take value_change."
+            "The critic was trained on rescaled rewards (VecNormalize), so that there is no one-step error in its "
+            "unit; take value_change."
         )
     following = columns["reward"] + discount_of(recording) * columns["next_value"]
     return np.asarray(np.abs(following - columns["value"].astype(np.float64)))
@@ -160,8 +160,8 @@ def find_measure(recording: "Recording", asked: str | None) -> Measure:
         if possible:
             return possible[0]
         raise WorkbenchError(
-            f"{recording.path} holds neither Q values, nor logits, nor a critic's values, from which importance could be "
-            f"told; give an expression over what it holds: {', '.join(sorted(recording.steps))}."
+            f"{recording.path} holds neither Q values, nor logits, nor a critic's values, from which importance could "
+            f"be told; give an expression over what it holds: {', '.join(sorted(recording.steps))}."
         )
     row = next((one for one in MEASURES if one.name == asked.strip()), None)
     if row is not None:
@@ -176,8 +176,8 @@ def find_measure(recording: "Recording", asked: str | None) -> Measure:
     values = evaluate(recording, asked)
     if values.shape != (len(recording),) or values.dtype.kind not in "biuf":
         raise WorkbenchError(
-            f"The importance {asked!r} must be one number at each step; it gives {values.dtype} {list(values.shape[1:])}. "
-            f"Take one by its place, or max(…), min(…) and sum(…) of them."
+            f"The importance {asked!r} must be one number at each step; it gives {values.dtype} "
+            f"{list(values.shape[1:])}. Take one by its place, or max(…), min(…) and sum(…) of them."
         )
     return Measure(
         name=asked.strip(), words=asked.strip(), unit="", needs=(),

@@ -61,8 +61,8 @@ class StateSpace:
         if not np.isfinite(made).all():
             where = "" if first is None else f", first at row {first + int(np.argwhere(~np.isfinite(made))[0][0]):,}"
             raise WorkbenchError(
-                f"The {self.features.name} holds numbers that are not finite (NaN or infinite){where}; states cannot be "
-                f"compared by it. Choose a layer that is finite."
+                f"The {self.features.name} holds numbers that are not finite (NaN or infinite){where}; states cannot "
+                f"be compared by it. Choose a layer that is finite."
             )
         return made if self.scale is None else made / self.scale
 

@@ -158,8 +158,8 @@ def _check(recording: Recording, count: int, length: int, after: int, interval: 
         )
     if interval < length:
         raise WorkbenchError(
-            f"Moments that are {interval} steps apart have windows of {length} steps that overlap; take an interval of at "
-            f"least {length}."
+            f"Moments that are {interval} steps apart have windows of {length} steps that overlap; take an interval of "
+            f"at least {length}."
         )
 
 
