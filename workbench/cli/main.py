@@ -35,11 +35,12 @@ RUNNERS: dict[type, str] = {
     commands.SaliencyOptions: "workbench.cli.saliency:run",
     commands.InterveneOptions: "workbench.cli.intervene:run",
     commands.ProbeOptions: "workbench.cli.probe:run",
+    commands.HighlightsOptions: "workbench.cli.highlights:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
 
-COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "probe", "app")
+COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "probe", "highlights", "app")
 
 DESCRIPTION = """Record what goes on inside a reinforcement-learning agent while it acts, and look at it.
 
@@ -130,7 +131,7 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
 
 
 def _names_a_module(chosen: Any) -> bool:
-    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions):
+    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions | commands.HighlightsOptions):
         return bool(chosen.imports)
     return isinstance(chosen, commands.RecordOptions) and ":" in chosen.environment
 
