@@ -137,11 +137,11 @@ def _evidence(found: Highlights) -> None:
 
 
 HOW_TO_READ = """
-- **HIGHLIGHTS** (Amir and Amir 2018) takes the steps at which most hangs on the action: by the agent's own Q values, the
-  best less the worst. Of actors without Q values it is the spread of their log-probabilities, which for a softmax policy
-  is the same in other units; for continuous actions, the change of the critic's estimate.
-- **No two alike** (HIGHLIGHTS-DIV): a moment takes the place of the one most similar to it, if it is more important. So
-  less important ones stay where they are different.
+- **HIGHLIGHTS** (Amir and Amir 2018) takes the steps at which most hangs on the action: by the agent's own Q values,
+  the best less the worst. Of actors without Q values it is the spread of their log-probabilities, which for a softmax
+  policy is the same in other units; for continuous actions, the change of the critic's estimate.
+- **No two alike** (HIGHLIGHTS-DIV): a moment takes the place of the one most similar to it, if it is more important.
+  So less important ones stay where they are different.
 - **The reel** plays a stretch around each moment, and stands still at it.
 - **Beside other reels**: moments drawn at random, the first ones, and the other algorithm. *To the nearest step shown*
   says how far what the agent meets is from what the reel shows: less is more coverage. A reel of important moments need

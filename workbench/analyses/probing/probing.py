@@ -115,6 +115,17 @@ def probe_layers(
     return tuple(found)
 
 
+def tallies(features: Features, concepts: Sequence[Concept], folds: Folds) -> dict[str, Tally]:
+    """What probes of any features decide of the steps that they were not made from, by concept.
+
+    Args:
+        features: What is read.
+        concepts: What is asked of it.
+        folds: How the episodes are dealt out.
+    """
+    return {name: one.tally for name, one in _fit(features, concepts, folds).items()}
+
+
 def _untaught(
     recording: Recording, policy: Policy | None, layer: str, concepts: Sequence[Concept], folds: Folds, seed: int
 ) -> tuple[dict[str, _Fitted] | None, tuple[str, ...]]:

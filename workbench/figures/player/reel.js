@@ -26,7 +26,7 @@ function mountReel(root, reel) {
     button.addEventListener("click", () => { pause(); show(index); });
     return button;
   });
-  const caption = make("p", "rlw-caption", null, root);
+  const caption = make("p", "rlw-reel-caption", null, root);
   caption.setAttribute("aria-live", "polite");
   const stage = make("div", "", null, root);
   const player = mountPlayer(stage, reel.moments[0].payload, { seek: reel.moments[0].payload.window.start });
