@@ -79,7 +79,7 @@ def reel_payload(recording: "Recording", found: Highlights, *, layer: str | None
     """
     shown = layer if layer is not None or not recording.layers else default_layer(recording)
     room = LARGEST_PAGE * window_steps(recording, shown)
-    moments = []
+    moments: list[dict[str, Any]] = []
     for one in found.moments:
         if moments and len(one.rows) > room:
             break

@@ -68,10 +68,11 @@ def _find(path: str, recording: Recording, measure: str | None) -> Highlights | 
         "States compared by", [OBSERVATION, *recording.layers], key=f"highlights.layer.{path}"
     )
     diverse = diverse_place.toggle("No two alike (HIGHLIGHTS-DIV)", value=True, key="highlights.diverse")
+    found: Highlights | None = None
     with errors_in_a_box():
         bar = st.progress(0.0, "reading")
         try:
-            return cached_highlights(
+            found = cached_highlights(
                 path,
                 stamp(path),
                 count=int(count),
@@ -83,7 +84,7 @@ def _find(path: str, recording: Recording, measure: str | None) -> Highlights | 
             )
         finally:
             bar.empty()
-    return None
+    return found
 
 
 def _reel(path: str, found: Highlights) -> None:
