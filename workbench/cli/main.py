@@ -37,11 +37,24 @@ RUNNERS: dict[type, str] = {
     commands.ProbeOptions: "workbench.cli.probe:run",
     commands.AtlasOptions: "workbench.cli.atlas:run",
     commands.FeaturesOptions: "workbench.cli.features:run",
+    commands.HighlightsOptions: "workbench.cli.highlights:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
 
-COMMANDS = ("record", "list", "info", "export", "saliency", "intervene", "probe", "atlas", "features", "app")
+COMMANDS = (
+    "record",
+    "list",
+    "info",
+    "export",
+    "saliency",
+    "intervene",
+    "probe",
+    "atlas",
+    "features",
+    "highlights",
+    "app",
+)
 
 DESCRIPTION = """Record what goes on inside a reinforcement-learning agent while it acts, and look at it.
 

@@ -51,6 +51,8 @@ class RecordOptions:
     """How many environments are stepped side by side."""
     frames: Switch = False
     """Record the environment's picture at every step."""
+    no_labels: Switch = False
+    """Leave out what is known to be true in known environments (CartPole, MiniGrid, Atari ...), truth/NAME."""
     deterministic: Switch = False
     """Take the most likely action (the default)."""
     stochastic: Switch = False
@@ -387,6 +389,54 @@ class FeaturesOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HighlightsOptions:
+    """Find the moments that tell most about an agent, and write them as a reel."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    count: Annotated[int, conf.arg(metavar="K")] = 5
+    """How many moments."""
+    length: Annotated[int, conf.arg(metavar="STEPS")] = 30
+    """How many steps are shown of each."""
+    after: Annotated[int | None, _argument("STEPS", "a third, at most 10")] = None
+    """How many of them come after it."""
+    interval: Annotated[int | None, _argument("STEPS", "as --length")] = None
+    """How many steps of an episode lie between two moments at least."""
+    measure: Annotated[str | None, _argument("MEASURE", "the first of --measures")] = None
+    """How important a step is: q_gap, q_second_gap, log_probability_spread, probability_gap, value_change,
+    one_step_error, or an expression over recorded columns, such as "abs(reward)"."""
+    measures: Switch = False
+    """List the measures that the recording has the columns for, and stop."""
+    diverse: Switch = False
+    """No two moments alike: HIGHLIGHTS-DIV (the default)."""
+    no_diverse: Switch = False
+    """The most important moments, however alike: HIGHLIGHTS."""
+    layer: Annotated[str | None, _argument("NAME", "the observation")] = None
+    """Compare states by this layer."""
+    published: Switch = False
+    """Pass over what follows a moment that was taken, as the paper does, even where that is more important."""
+    seed: Annotated[int, conf.arg(metavar="N")] = 0
+    """Of the reels that it is compared with, and of what is sampled."""
+    out: Annotated[Path | None, _argument("FILE", "none")] = None
+    """Write the reel: a page that plays it (.html), a video (.mp4, .gif), or a sheet of pictures (.png)."""
+    fps: Annotated[float | None, _argument("F", "what the environment says")] = None
+    """Frames a second of a video."""
+    overwrite: Switch = False
+    """Replace what is there."""
+    imports: Annotated[tuple[str, ...], _argument("MODULE ...")] = ()
+    """Import these first: code that the recording names, which you trust."""
+    json: Switch = False
+    """Print JSON."""
+
+    @property
+    def is_diverse(self) -> bool:
+        """Whether no two moments may be alike."""
+        if self.diverse and self.no_diverse:
+            raise UsageError("--diverse and --no-diverse exclude each other; give one of them.")
+        return not self.no_diverse
+
+
+@dataclass(frozen=True, kw_only=True)
 class AppOptions:
     """Serve the dashboard on this machine's loopback address."""
 
@@ -408,6 +458,7 @@ Options = (
     | Annotated[ProbeOptions, conf.subcommand("probe")]
     | Annotated[AtlasOptions, conf.subcommand("atlas")]
     | Annotated[FeaturesOptions, conf.subcommand("features")]
+    | Annotated[HighlightsOptions, conf.subcommand("highlights")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
 

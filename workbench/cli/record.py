@@ -36,6 +36,7 @@ def run(options: RecordOptions) -> None:
                 layers=options.layers or None,
                 environments=options.envs,
                 frames=options.frames,
+                labels=not options.no_labels,
                 env_kwargs=arguments,
                 wrappers=options.wrappers,
                 vec_normalize=options.vec_normalize,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.errors import WorkbenchError
 from workbench.exports.selection import select_episode, select_layers
-from workbench.figures.player import default_layer, episode_payload, player_source, window_steps
+from workbench.figures.player import PlayerSource, default_layer, episode_payload, player_source, window_steps
 from workbench.progress import Progress
 
 if TYPE_CHECKING:
@@ -112,16 +112,20 @@ def write_html(
     progress.update(2, 2, "written")
 
 
-def page(payload: dict[str, Any], facts: dict[str, str]) -> str:
+def page(
+    payload: dict[str, Any], facts: dict[str, str], *, source: PlayerSource | None = None, start: str = _START
+) -> str:
     """The page's text.
 
     Args:
         payload: What the player shows.
         facts: Where it comes from: term → description.
+        source: Script and style; None for the player of one episode.
+        start: The script's last lines, which begin to show what the element `payload` holds.
     """
-    source = player_source()
+    source = source or player_source()
     style = source.style + _PAGE_STYLE
-    script = source.script + _START
+    script = source.script + start
     for name, text, end in (("style", style, "</style"), ("script", script, "</script")):
         if end in text.lower():
             raise AssertionError(f"the player's {name} holds {end!r} and cannot stand in a page")

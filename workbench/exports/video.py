@@ -7,7 +7,7 @@ Axis legend:
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,17 @@ BLOCK_FRAMES = 64
 """How many pictures are read at a time."""
 SMALLEST_IMAGE = 8
 """Side in pixels below which a three-axis observation is not taken for a picture (MiniGrid's 7×7×3 holds codes)."""
+
+
+class PictureSequence(Protocol):
+    """Pictures in order of time, `[T, H, W, 3]` uint8."""
+
+    shape: tuple[int, int]
+    """H and W, both even."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[npt.NDArray[np.uint8]]: ...
 
 
 def write_video(
@@ -52,10 +63,10 @@ def write_video(
         WorkbenchError: There are no pictures, or the encoder refuses them.
         MissingExtraError: The encoder needs a package that is absent.
     """
-    ENCODERS[path.suffix.lower()](Pictures(recording, episode, size), _rate(recording, fps), path, progress)
+    ENCODERS[path.suffix.lower()](Pictures(recording, episode, size), frame_rate(recording, fps), path, progress)
 
 
-def _encode_mp4(pictures: "Pictures", fps: float, path: Path, progress: Progress) -> None:
+def _encode_mp4(pictures: PictureSequence, fps: float, path: Path, progress: Progress) -> None:
     """H.264, as every browser plays it."""
     try:
         import imageio_ffmpeg
@@ -85,7 +96,7 @@ def _encode_mp4(pictures: "Pictures", fps: float, path: Path, progress: Progress
         writer.close()
 
 
-def _encode_gif(pictures: "Pictures", fps: float, path: Path, progress: Progress) -> None:
+def _encode_gif(pictures: PictureSequence, fps: float, path: Path, progress: Progress) -> None:
     """An animated GIF that repeats, of 50 frames a second at most: its clock ticks in hundredths of a second."""
     from PIL import Image
 
@@ -101,7 +112,10 @@ def _encode_gif(pictures: "Pictures", fps: float, path: Path, progress: Progress
     next(every).save(path, save_all=True, append_images=every, duration=10 * hundredths, loop=0, optimize=False)
 
 
-ENCODERS: dict[str, Callable[["Pictures", float, Path, Progress], None]] = {".mp4": _encode_mp4, ".gif": _encode_gif}
+ENCODERS: dict[str, Callable[[PictureSequence, float, Path, Progress], None]] = {
+    ".mp4": _encode_mp4,
+    ".gif": _encode_gif,
+}
 """By a file's suffix, what writes the pictures of an episode at so many frames a second."""
 
 
@@ -204,7 +218,12 @@ def _final_picture(recording: "Recording", episode: int, array_name: str) -> npt
     return recording.final_observation(episode, name.partition("/")[2] or None)
 
 
-def _rate(recording: "Recording", fps: float | None) -> float:
+def frame_rate(recording: "Recording", fps: float | None) -> float:
+    """Frames a second: as asked for, else as the environment says.
+
+    Raises:
+        WorkbenchError: They are not above 0.
+    """
     if fps is not None and not fps > 0:
         raise WorkbenchError(f"The frames a second of a video must be more than 0; they are {fps}.")
     described = (recording.attributes.get("environment") or {}).get("render_fps")

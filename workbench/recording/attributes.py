@@ -141,6 +141,8 @@ _FIELDS: Mapping[str, tuple[_Check, str]] = {
     ),
     "skipped_layers": (_optional(_by_name(_text)), "a reason by name"),
     "skipped_columns": (_optional(_by_name(_text)), "a reason by name"),
+    "labellers": (_optional(_by_name(_by_name(_text))), "words by label by labeller"),
+    "skipped_labellers": (_optional(_by_name(_text)), "a reason by name"),
     "absent": (_optional(_by_name(_count(2**62))), "a count by array"),
     "non_finite": (_optional(_by_name(_count(2**62))), "a count by array"),
     "activation_dtype": (_optional(_text), "text"),

@@ -274,7 +274,7 @@ class _Head:
 def summed_up(facts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The attributes of a whole recording, from those of its parts: counts are added, reasons are put together."""
     whole: dict[str, Any] = {"layers": facts[0].get("layers", {}) if facts else {}}
-    for key in ("skipped_layers", "skipped_columns"):
+    for key in ("skipped_layers", "skipped_columns", "labellers", "skipped_labellers"):
         whole[key] = {name: why for part in reversed(facts) for name, why in part.get(key, {}).items()}
     for key in ("absent", "non_finite"):
         names = {name for part in facts for name in part.get(key, {})}

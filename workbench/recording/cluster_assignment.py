@@ -32,6 +32,7 @@ class Assignment:
     trust_pickle: bool
     device: str
     activation_dtype: str | None
+    labels: bool = True
     fingerprint: str | None = None
     """Of the policy that is meant: a worker that finds another one records nothing."""
     stop: str = ""

@@ -169,6 +169,7 @@ def _record(assignment: Assignment, part: Part) -> RecordedPart:
                 activation_dtype=assignment.activation_dtype,
                 first_episode=part.first_episode,
                 keep_agent=False,
+                labels=assignment.labels,
             )
         )
         rollout = Rollout(
@@ -187,7 +188,7 @@ def _record(assignment: Assignment, part: Part) -> RecordedPart:
     if ended != ENDED_FINISHED:
         return RecordedPart(number=part.number, failure=ended)
     recording = open_recording(out)
-    kept = ("layers", "skipped_layers", "skipped_columns", "absent", "non_finite")
+    kept = ("layers", "skipped_layers", "skipped_columns", "absent", "non_finite", "labellers", "skipped_labellers")
     return RecordedPart(
         number=part.number,
         path=path,

@@ -101,7 +101,7 @@ class Rollout:
         """Act and step once; gives the state after, whose episodes are over, and the rows whose slots are done."""
         observations = batch_observations([self._observations[slot] for slot in active])
         infos = [self._infos[slot] for slot in active]
-        truth = self.recorder.read_truth(infos)
+        truth = self.recorder.read_truth(infos, [self.environments[slot] for slot in active])
         frames = np.stack([self._frame(slot) for slot in active]) if self.frames else None
         masks = (
             np.stack([action_mask(self.environments[slot], self._infos[slot]) for slot in active])

@@ -23,6 +23,7 @@ from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.facts import first_facts, now
 from workbench.recording.hooks import ActivationCapture
 from workbench.recording.interrupts import Interrupts
+from workbench.recording.labelling import Labelling
 from workbench.recording.layout import ACTIVATIONS, ENDED_FINISHED, STATE, STEPS
 from workbench.recording.opening import open_to_write
 from workbench.recording.rows import RowStream
@@ -51,6 +52,7 @@ class Recorder:
         flush_seconds: The longest that a row waits to be committed: what a killed process loses at most.
         first_episode: Number of the first episode, where this is one part of a larger recording.
         keep_agent: Whether the agent is kept in the recording; a part's is kept by the whole.
+        labels: Record what is true in known environments beside the step (`workbench.recording.labellers`).
         asked: What is to be recorded, in plain JSON; kept for the record, and a recording resumed must have the same.
         resume: Go on with the recording that is at `out`, if there is one; `Rollout` brings its episodes back.
 
@@ -76,6 +78,7 @@ class Recorder:
         flush_seconds: float = 5.0,
         first_episode: int = 0,
         keep_agent: bool = True,
+        labels: bool = True,
         asked: Mapping[str, Any] | None = None,
         resume: bool = False,
     ) -> None:
@@ -123,6 +126,7 @@ class Recorder:
         )
         self.uninterrupted = Interrupts()
         """Entered by a loop for what must be done together: Ctrl-C comes when it is left."""
+        self._labelling = Labelling(self._facts) if labels else None
         self._due = False
         self._process = os.getpid()
         self._closed = False
@@ -255,12 +259,19 @@ class Recorder:
             self._due = False
             self._rows.submit(self._slots.take_finished())
 
-    def read_truth(self, infos: Sequence[Mapping[str, Any]]) -> dict[str, npt.NDArray[Any]]:
-        """The labels in `info["truth"]`, copied into one column each; to be read before the environments are stepped.
+    def read_truth(
+        self, infos: Sequence[Mapping[str, Any]], environments: Sequence[Environment] = ()
+    ) -> dict[str, npt.NDArray[Any]]:
+        """The labels in `info["truth"]`, and those of labellers that know the environments, in one column each.
+
+        They are copied; to be read before the environments are stepped.
 
         Args:
             infos: The info that came with each observation, from `reset` or the step before.
+            environments: Those that they came from, in the same order; without them no labeller is asked.
         """
+        if self._labelling is not None and infos and environments:
+            infos = self._labelling.infos(infos, environments)
         return truth_columns(infos, self._facts["skipped_columns"]) if infos and "truth" in infos[0] else {}
 
     def finish_episode(

@@ -38,6 +38,7 @@ ALIKE: Mapping[str, str] = {
     "asked/steps": "how many steps were asked for",
     "asked/layers": "which layers were asked for",
     "asked/frames": "whether pictures were asked for",
+    "asked/labels": "whether labels were asked for",
     "versions": "the versions of the libraries",
 }
 """What a recording that is resumed must have as it was, and in words."""

@@ -33,6 +33,7 @@ def record(
     layers: Sequence[str] | None = None,
     environments: int = 8,
     frames: bool = False,
+    labels: bool = True,
     env_kwargs: Mapping[str, Any] | None = None,
     wrappers: Sequence[str] = (),
     vec_normalize: str | Path | None = None,
@@ -61,6 +62,7 @@ def record(
         layers: Module paths or patterns of the layers to record; None means every leaf module.
         environments: How many environments are stepped side by side, at most one an episode.
         frames: Record the environment's picture at every step.
+        labels: Record what is true in known environments beside the step (`workbench.recording.labellers`).
         env_kwargs: Options for making the environment by name.
         wrappers: What to put around it, innermost first: names of `workbench.recording.environments.WRAPPERS`.
         vec_normalize: Statistics that normalise the observations: a file that VecNormalize saved.
@@ -109,6 +111,7 @@ def record(
                 layers=None if layers is None else tuple(layers),
                 slots=slots,
                 frames=frames,
+                labels=labels,
                 env_kwargs=dict(env_kwargs or {}),
                 wrappers=tuple(wrappers),
                 vec_normalize=None if vec_normalize is None else str(vec_normalize),
@@ -146,11 +149,13 @@ def record(
                 overwrite=overwrite,
                 resume=resume,
                 flush_seconds=flush_seconds,
+                labels=labels,
                 asked={
                     "episodes": episodes,
                     "steps": steps,
                     "layers": None if layers is None else list(layers),
                     "frames": frames,
+                    "labels": labels,
                 },
             )
         )

@@ -35,7 +35,7 @@ class RecordingVecEnv(VecEnvWrapper):
         seeds = [NO_SEED if seed is None else seed for seed in getattr(inner, "_seeds", [None] * self.num_envs)]
         observations = self.venv.reset()
         self._observations = _copy(observations)
-        self._truth = self._recorder.read_truth(list(inner.reset_infos))
+        self._truth = self._recorder.read_truth(list(inner.reset_infos), self._environments())
         for slot in range(self.num_envs):
             self._recorder.start_episode(slot, seeds[slot] if seeds[slot] != NO_SEED else None)
         return observations
@@ -78,7 +78,11 @@ class RecordingVecEnv(VecEnvWrapper):
                 following[slot] = self.venv.unwrapped.reset_infos[slot]
             else:
                 self._recorder.newest[slot] = _row(self._observations, slot)
-        self._truth = self._recorder.read_truth(following)
+        self._truth = self._recorder.read_truth(following, self._environments())
+
+    def _environments(self) -> list[Any]:
+        """Those side by side in this process; of others labellers cannot read anything."""
+        return list(getattr(self.venv.unwrapped, "envs", ()))
 
 
 def _copy(observations: Any) -> Any:

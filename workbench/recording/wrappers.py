@@ -67,7 +67,7 @@ class RecordingEnvironment(gymnasium.Wrapper[Any, Any, Any, Any]):
     def _keep(self, observation: Any, info: dict[str, Any]) -> None:
         """Copy what the next row needs: the environment may change its arrays in place."""
         self._observation = batch_observations([observation])
-        self._truth = self._recorder.read_truth([info])
+        self._truth = self._recorder.read_truth([info], [self.env])
         self._recorder.newest[0] = _row(self._observation)
 
 

@@ -7,8 +7,10 @@ import streamlit as st
 from workbench.recording import Recording
 from workbench.views.addresses import find_recording, resolve
 from workbench.views.atlas_clusters import clusters_part
+from workbench.views.atlas_features import features_part
 from workbench.views.atlas_layers import layers_part
 from workbench.views.atlas_map import map_part
+from workbench.views.atlas_units import units_part
 from workbench.views.caching import cached_listing, cached_recording, stamp
 from workbench.views.choosing import choose_recording
 from workbench.views.errors import errors_in_a_box, plain
@@ -18,6 +20,8 @@ from workbench.views.selection import change_selection, read_selection
 PARTS: dict[str, Callable[[str, Recording, str], None]] = {
     "Map": map_part,
     "Clusters": clusters_part,
+    "Features": features_part,
+    "Units": units_part,
     "Layers": layers_part,
 }
 """What is shown of a layer, from its recording's path, the recording, and the layer."""

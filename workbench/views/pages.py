@@ -31,6 +31,12 @@ def _atlas() -> None:
     atlas.page()
 
 
+def _highlights() -> None:
+    from workbench.views import highlights
+
+    highlights.page()
+
+
 def pages() -> dict[str, StreamlitPage]:
     """All pages by name; `url_path` is explicit, for two functions called `page` would share one."""
     return {
@@ -38,6 +44,7 @@ def pages() -> dict[str, StreamlitPage]:
             recordings.page, title="Recordings", icon=":material/database:", url_path="recordings", default=True
         ),
         "replay": st.Page(replay.page, title="Replay", icon=":material/play_circle:", url_path="replay"),
+        "highlights": st.Page(_highlights, title="Highlights", icon=":material/movie:", url_path="highlights"),
         "saliency": st.Page(_saliency, title="Saliency", icon=":material/center_focus_strong:", url_path="saliency"),
         "what_if": st.Page(_what_if, title="What if", icon=":material/alt_route:", url_path="what-if"),
         "probes": st.Page(_probes, title="Probes", icon=":material/psychology:", url_path="probes"),

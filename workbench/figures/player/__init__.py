@@ -3,7 +3,7 @@
 from workbench.figures.player.contents import last_position
 from workbench.figures.player.layers import default_layer
 from workbench.figures.player.payload import episode_payload, window_steps, with_probes
-from workbench.figures.player.source import PlayerSource, player_source
+from workbench.figures.player.source import PlayerSource, player_source, reel_source
 
 __all__ = [
     "PlayerSource",
@@ -11,6 +11,7 @@ __all__ = [
     "episode_payload",
     "last_position",
     "player_source",
+    "reel_source",
     "window_steps",
     "with_probes",
 ]

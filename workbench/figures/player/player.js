@@ -1,11 +1,12 @@
 /* The episode player: one self-contained ES module without dependencies, and the head of its documentation.
  *
- * The module is pieces.js, controls.js, truth_panels.js, step_panels.js, time_panels.js, layer_panels.js and this file, one after the other:
+ * The module is pieces.js, controls.js, truth_panels.js, step_panels.js, time_panels.js, layer_panels.js, this file and component.js, one after the other
+ * (in a page of highlights reel.js, which plays short excerpts one after another, stands in component.js's place):
  * `workbench.figures.player.player_source()` gives it whole, together with player.css.
  *
  * It is used in two places:
  *   - Streamlit: `st.components.v2.component(..., html='<div class="rlw-player"></div>', css=<its style>, js=<the module>)`;
- *     the default export below is what Streamlit calls, again and again, with
+ *     the default export of component.js is what Streamlit calls, again and again, with
  *     `data = {payload, seek: {step, token, command}}`: the token changes with every wish of the server to have the step
  *     shown, the command only where the step is not the one that this player was last known to be at.
  *   - a static page: player.css in a style element, an empty div, and a script element of type "module" that holds the
@@ -269,36 +270,3 @@ function mountPlayer(root, payload, options = {}) {
 }
 
 globalThis.mountPlayer = mountPlayer;
-
-/* Streamlit calls this on every change of its data and theme; the player of the first call lives on. Streamlit may also
- * take the element away and put a new one in its place: what its reader wished is remembered for the next one, unless a
- * command has come since. */
-const remembered = { command: null, wish: null };
-let reports = 0;
-
-export default function (component) {
-  const { data, parentElement, setStateValue } = component;
-  const root = parentElement.querySelector(".rlw-player");
-  const { step, token, command } = data.seek;
-  // By its command the server knows a report from before.
-  const answer = (reached) => setStateValue("step", { step: reached, count: ++reports, command: root.command });
-  // Where the server names only a step that this reader has been at, the reader may have gone on since.
-  const goal = (obeyed, wish) => (command === obeyed && wish.episode === data.payload.episode_key ? wish.step : step);
-  if (!root.player) {
-    root.command = command;
-    root.player = mountPlayer(root, data.payload, { onStep: answer, seek: step });
-    const wished = goal(remembered.command, remembered.wish);
-    if (wished !== step) root.player.seek(wished);
-  } else {
-    const target = token !== root.token ? goal(root.command, root.player.wish()) : null;
-    root.command = command;
-    root.player.update(data.payload, answer, target, target !== null ? step : null);
-  }
-  root.token = token;
-  return () => {
-    if (!root.player) return;
-    Object.assign(remembered, { command: root.command, wish: root.player.wish() });
-    root.player.destroy();
-    root.player = null;
-  };
-}

@@ -13,7 +13,7 @@ PARTS = (
     "layer_panels.js",
     "player.js",
 )
-"""The files that make up the player's one module, in their order."""
+"""The files that make up the player, in their order; what uses it comes last."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,8 +29,18 @@ class PlayerSource:
 @cache
 def player_source() -> PlayerSource:
     """The player's script and style, which are files beside this module."""
+    return _source((*PARTS, "component.js"), ("player.css",))
+
+
+@cache
+def reel_source() -> PlayerSource:
+    """The same for a reel: `mountReel` plays excerpts of episodes one after another; the head of reel.js says how."""
+    return _source((*PARTS, "reel.js"), ("player.css", "reel.css"))
+
+
+def _source(scripts: tuple[str, ...], styles: tuple[str, ...]) -> PlayerSource:
     here = files("workbench.figures.player")
     return PlayerSource(
-        script="\n".join((here / part).read_text(encoding="utf-8") for part in PARTS),
-        style=(here / "player.css").read_text(encoding="utf-8"),
+        script="\n".join((here / part).read_text(encoding="utf-8") for part in scripts),
+        style="\n".join((here / part).read_text(encoding="utf-8") for part in styles),
     )
