@@ -88,7 +88,7 @@ def map_plot(found: LayerMap, colouring: Colouring, *, path: int | None = None, 
     if path is not None:
         _add_path(objects, figure, found, path)
     figure.update_layout(
-        height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10}, dragmode="pan", clickmode="event",
+        height=height, margin={"l": 10, "r": 10, "t": 34, "b": 10}, dragmode="pan", clickmode="event",
         uirevision="kept", hovermode="closest", template="plotly_white",
         legend={"title": {"text": colouring.words}, "itemsizing": "constant", "font": {"size": 11}},
     )  # fmt: skip

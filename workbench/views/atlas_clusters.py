@@ -61,8 +61,8 @@ def _table(found: Clustering, graph: TransitionGraph) -> dict[str, Any]:
         "steps in a row [95 %]": [_short(one) for one in graph.dwell],
         "stays [%]": np.round(100 * graph.stays, 1),
         "reward [95 %]": [_short(one) for one in found.reward],
-        "episodes begin": graph.starts,
-        "episodes end": graph.ends,
+        "episodes that begin here": graph.starts,
+        "that end here": graph.ends,
         "comes again (Jaccard)": np.round(found.stability_of_cluster, 2),
     }
     if found.value[0] is not None:

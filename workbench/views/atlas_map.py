@@ -74,7 +74,7 @@ def map_part(path: str, recording: Recording, layer: str) -> None:
 
 
 def _choose(path: str, moment: int | str, recording: Recording) -> tuple[MapMethod, int, int, float, str]:
-    how, what, more, count, near, apart = st.columns([1, 1.4, 1.7, 1, 0.9, 0.9], vertical_alignment="bottom")
+    how, what, more, count, near, apart = st.columns([1.25, 1.4, 1.5, 1, 0.95, 0.95], vertical_alignment="bottom")
     method: MapMethod = how.segmented_control(
         "Method", list(METHODS), default="pca", format_func=METHODS.__getitem__, key="atlas.method", required=True
     )
@@ -137,20 +137,28 @@ def _explore(shown: Shown, recording: Recording) -> None:
     with left:
         episode = _choose_path(shown)
         with st.container(key=PLOT):
-            st.plotly_chart(
-                cached_plot(shown.key, shown.found, shown.colouring, episode),
-                key="atlas.plot",
-                config={
-                    "scrollZoom": True,
-                    "displayModeBar": True,
-                    "displaylogo": False,
-                    "modeBarButtonsToAdd": ["select2d", "lasso2d"],
-                    "modeBarButtonsToRemove": ["autoScale2d"],
-                },
-                height=PLOT_HEIGHT,
-            )
+            _plot(shown, episode)
     with right:
         _panel(shown, recording)
+
+
+@st.fragment
+def _plot(shown: Shown, episode: int | None) -> None:
+    """The plot alone, which a circled region draws again, and a click does not."""
+    st.plotly_chart(
+        cached_plot(shown.key, shown.found, shown.colouring, episode),
+        key="atlas.plot",
+        # Without a selection Streamlit takes the two tools away; what they select, the picker reports.
+        on_select=lambda: None,
+        selection_mode=("box", "lasso"),
+        config={
+            "scrollZoom": True,
+            "displayModeBar": True,
+            "displaylogo": False,
+            "modeBarButtonsToRemove": ["autoScale2d"],
+        },
+        height=PLOT_HEIGHT,
+    )
 
 
 def _choose_path(shown: Shown) -> int | None:
