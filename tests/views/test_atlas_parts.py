@@ -8,7 +8,9 @@ from tests.views.conftest import run_page
 
 
 @pytest.fixture
-def pictures(root, shipped):
+def pictures(root, shipped, monkeypatch):
+    monkeypatch.setattr("workbench.views.features_caching.EPISODES", 3)
+    monkeypatch.setattr("workbench.views.atlas_features.SHEET_FEATURES", 3)
     shutil.copytree(shipped / "image.zarr", root / "image.zarr")
     return root
 

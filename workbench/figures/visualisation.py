@@ -51,7 +51,7 @@ def _draw_made(axis: Axes, found: Visualisation, names: Sequence[str]) -> None:
     plain_axes(axis, xlabel="as it enters the network")
     axis.set_title(f"made: {found.reached:.3g}".replace("-", "−"), fontsize=9, loc="left")
     if len(names) == len(values) <= 12:
-        axis.set_yticks(range(len(values)), [literal(name)[:28] for name in names], fontsize=7)
+        axis.set_yticks(range(len(values)), [literal(name)[:36] for name in names], fontsize=7)
     axis.invert_yaxis()
 
 

@@ -85,10 +85,14 @@ def _curves(here: tuple[object, ...], layer: str, tunings: tuple[Tuning, ...]) -
         st.info("Choose at least one unit.", icon=":material/info:")
         return
     st.image(cached_picture((*here, concept, *units), lambda: tuning_figure(tuning, units)))
-    few = ", ".join(f"{name} {count:,}" for name, count in zip(tuning.classes, tuning.class_steps, strict=True))
+    few = (
+        f"about {int(np.median(tuning.class_steps)):,} in each bin"
+        if tuning.is_number
+        else ", ".join(f"{name} {count:,}" for name, count in zip(tuning.classes, tuning.class_steps, strict=True))
+    )
     st.caption(
         plain(
-            f"Mean activation with its 95 % interval over {tuning.episodes} episodes; steps by class: {few}. η²: share "
+            f"Mean activation with its 95 % interval over {tuning.episodes} episodes; steps: {few}. η²: share "
             f"of the unit's variance between the classes; chance: what 95 of 100 shuffles of the episodes stay below "
             f"with any concept."
         )

@@ -42,7 +42,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
 
 @pytest.fixture(scope="module")
 def autoencoder(recording: Recording) -> LayerFeatures:
-    return fit_features(recording, "signed", count=16, active=2, updates=1200)
+    return fit_features(recording, "signed", count=16, active=2, updates=700)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ Axis legend:
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -26,6 +27,7 @@ from workbench.analyses.decisions import Decisions, as_values, channels_first
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.layers import overwritten
 from workbench.analyses.reading_decisions import draw_rows, read_decisions
+from workbench.analyses.representation.ascent import ascend, starts, uniform
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.progress import Progress, SilentProgress
@@ -143,12 +145,12 @@ def visualise_unit(
     generator = torch.Generator().manual_seed(seed)
     spread = float(np.std(recorded)) or 1.0
     with exclusively(policy):
-        drawn = {name: _uniform(low[name], high[name], NOISE, generator) for name in low}
+        drawn = {name: uniform(low[name], high[name], NOISE, generator) for name in low}
         with torch.no_grad():
             noise = measured.of(base, drawn)
-        starts = _starts(mean, low, high, drawn, noise, restarts, generator)
-        images, reached = _ascend(
-            base, measured, starts, mean, low, high, spread, steps=steps, jitter=jitter,
+        begun = starts(mean, low, high, drawn, noise, restarts, generator)
+        images, reached = ascend(
+            partial(measured.of, base), begun, mean, low, high, spread, steps=steps, jitter=jitter,
             total_variation=total_variation, distance=distance, generator=generator, told=told,
         )  # fmt: skip
     best = int(reached.argmax())
@@ -254,110 +256,6 @@ def _bound(space: gymnasium.Space[Any], end: str) -> Any:
         parts = {name: _bound(part, end) for name, part in space.spaces.items()}
         return None if any(part is None for part in parts.values()) else parts
     return None
-
-
-def _uniform(low: Tensor, high: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    return low + (high - low) * torch.rand(count, *low.shape, generator=generator)
-
-
-def _starts(
-    mean: dict[str, Tensor],
-    low: dict[str, Tensor],
-    high: dict[str, Tensor],
-    drawn: dict[str, Tensor],
-    noise: Tensor,
-    restarts: int,
-    generator: torch.Generator,
-) -> dict[str, Tensor]:
-    """Where the restarts begin, `[B, ...]`: about the mean recorded input, every second one at the noise that reaches
-    most: a unit that is silent on usual inputs has no gradient there.
-    """
-    best = noise.argsort(descending=True)[: restarts // 2]
-    found = {}
-    for name, one in mean.items():
-        about = one + 0.1 * (high[name] - low[name]) * torch.randn(restarts, *one.shape, generator=generator)
-        about[restarts - len(best) :] = drawn[name][best]
-        found[name] = about
-    return found
-
-
-def _ascend(
-    base: Decisions,
-    measured: _Measured,
-    starts: dict[str, Tensor],
-    mean: dict[str, Tensor],
-    low: dict[str, Tensor],
-    high: dict[str, Tensor],
-    spread: float,
-    *,
-    steps: int,
-    jitter: int,
-    total_variation: float,
-    distance: float,
-    generator: torch.Generator,
-    told: Progress,
-) -> tuple[dict[str, Tensor], Tensor]:
-    """Adam on shares of the range, 0 to 1. Gives the inputs `[B, ...]` and what they reach `[B]`."""
-    width = {name: (high[name] - low[name]).clamp(min=1e-12) for name in low}
-    centre = {name: (mean[name] - low[name]) / width[name] for name in low}
-    shares = {name: ((one - low[name]) / width[name]).clamp(0, 1) for name, one in starts.items()}
-
-    def inputs(of: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        return {name: low[name] + width[name] * one for name, one in of.items()}
-
-    first = {name: torch.zeros_like(one) for name, one in shares.items()}
-    second = {name: torch.zeros_like(one) for name, one in shares.items()}
-    best = {name: one.clone() for name, one in shares.items()}
-
-    def costs(of: Mapping[str, Tensor]) -> Tensor:
-        found = torch.zeros(len(next(iter(of.values()))))
-        for name, one in of.items():
-            found = found + distance * (one - centre[name]).square().flatten(1).mean(dim=1)
-            if one.ndim == 4:
-                found = found + total_variation * _variation(one)
-        return found
-
-    with torch.no_grad():
-        most = measured.of(base, inputs(best))
-        score = most / spread - costs(best)
-    for step in range(1, steps + 1):
-        if step % 10 == 1:
-            told.update(step - 1, steps, f"{float(most.max()):.3g} reached")
-        leaves = {name: one.clone().requires_grad_() for name, one in shares.items()}
-        shift = [int(n) for n in torch.randint(-jitter, jitter + 1, (2,), generator=generator)] if jitter else [0, 0]
-        moved = {name: torch.roll(one, shift, dims=(-2, -1)) if one.ndim == 4 else one for name, one in leaves.items()}
-        with torch.enable_grad():
-            wanted = measured.of(base, inputs(moved)).sum() / spread
-            if not wanted.requires_grad:
-                raise WorkbenchError(
-                    "The layer does not depend on the observation differentiably; nothing can be made."
-                )
-            wanted = wanted - costs(leaves).sum()
-        gradients: tuple[Tensor | None, ...] = torch.autograd.grad(wanted, list(leaves.values()), allow_unused=True)
-        rate = 0.05 * min(1.0, 4 * (1 - (step - 1) / steps))
-        for name, gradient in zip(leaves, gradients, strict=True):
-            if gradient is None:
-                continue
-            first[name] = 0.9 * first[name] + 0.1 * gradient
-            second[name] = 0.99 * second[name] + 0.01 * gradient**2
-            size = (second[name] / (1 - 0.99**step)).sqrt() + 1e-8
-            shares[name] = (shares[name] + rate * first[name] / (1 - 0.9**step) / size).clamp(0, 1)
-        if step % 10 == 0 or step == steps:
-            with torch.no_grad():
-                now = measured.of(base, inputs(shares))
-                worth = now / spread - costs(shares)
-            better = worth > score
-            most, score = torch.where(better, now, most), torch.where(better, worth, score)
-            for name, one in shares.items():
-                best[name][better] = one[better]
-    return {name: one.detach() for name, one in inputs(best).items()}, most.detach()
-
-
-def _variation(images: Tensor) -> Tensor:
-    """Anisotropic total variation of images `[B, C, H, W]`, as a mean over their numbers, `[B]`."""
-    across = (images[..., :, 1:] - images[..., :, :-1]).abs().flatten(1).sum(dim=1)
-    down = (images[..., 1:, :] - images[..., :-1, :]).abs().flatten(1).sum(dim=1)
-    return (across + down) / images[0].numel()
 
 
 def _shown(images: Mapping[str, Tensor]) -> str:
