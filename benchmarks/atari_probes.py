@@ -6,7 +6,7 @@ by category. Here it is the same of each layer of an agent's network, beside the
 memory, where it has one, is its own), the raw picture, and always saying the most frequent value.
 
 What differs from theirs: probes are made and tested on whole episodes apart, by penalised discriminant analysis with
-equal priors instead of a softmax; layers and pictures wider than 1,024 numbers are read through as many random
+equal priors instead of a softmax; layers and pictures wider than 512 numbers are read through as many random
 projections; a byte that is nearly always the same (entropy below 0.6 nat, their threshold) is left out; intervals are
 by bootstrap over episodes.
 
@@ -20,6 +20,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ import numpy as np
 
 WIDEST = 20_000
 """Numbers of the widest layer that is read: what is wider is near the picture itself."""
+PROJECTED = 512
+"""Of wider layers, and of the picture, so many random projections are read."""
 LEAST_ENTROPY = 0.6
 UNTRAINED = "an untrained NatureCNN"
 
@@ -52,7 +55,6 @@ def measure(
         seed: Of the first episode, of random weights, projections, the split and the bootstrap.
         layers: Names; none takes all that are not wider than `WIDEST`.
     """
-    from workbench.analyses.probing.features import observation_features
     from workbench.analyses.probing.folds import split_episodes
     from workbench.analyses.random_weights import random_weights
     from workbench.recording import make_environment, record
@@ -68,7 +70,7 @@ def measure(
         )  # fmt: skip
         concepts = _labels(recording)
         folds = split_episodes(recording, seed=seed)
-        found: dict[str, Any] = {"the picture": _scores(observation_features(recording, seed=seed), concepts, folds)}
+        found: dict[str, Any] = {"the picture": _scores(_picture(recording, seed), concepts, folds)}
         for trained in (True, False):
             if trained and policy is None:
                 continue
@@ -85,6 +87,14 @@ def measure(
             "labels": {concept.name: len(concept.classes or ()) for concept in concepts},
             "scores": _by_category(found, seed),
         }  # fmt: skip
+
+
+def _picture(recording: Any, seed: int) -> Any:
+    """The observation through as many projections as a layer."""
+    from workbench.analyses.probing.features import observation_features
+
+    features = observation_features(recording, seed=seed)
+    return features if features.projection is None else replace(features, projection=features.projection[:, :PROJECTED])
 
 
 def _untrained(environment: Any, seed: int) -> Any:
@@ -146,8 +156,8 @@ def _run(policy: Any, recording: Any, layers: Sequence[str], seed: int) -> dict[
                     if (layers and name not in layers) or values[0].numel() > WIDEST:
                         continue
                     flat = values.flatten(1)
-                    if flat.shape[1] > 1_024 and name not in projections:
-                        projections[name] = torch.randn(flat.shape[1], 1_024, generator=generator) / 32
+                    if flat.shape[1] > PROJECTED and name not in projections:
+                        projections[name] = torch.randn(flat.shape[1], PROJECTED, generator=generator) / PROJECTED**0.5
                     flat = flat @ projections[name] if name in projections else flat
                     if name not in made:
                         made[name] = np.zeros((len(recording), flat.shape[1]), np.float32)

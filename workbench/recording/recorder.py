@@ -270,9 +270,10 @@ class Recorder:
             infos: The info that came with each observation, from `reset` or the step before.
             environments: Those that they came from, in the same order; without them no labeller is asked.
         """
-        if self._labelling is not None and infos and environments:
-            infos = self._labelling.infos(infos, environments)
-        return truth_columns(infos, self._facts["skipped_columns"]) if infos and "truth" in infos[0] else {}
+        said = truth_columns(infos, self._facts["skipped_columns"]) if infos and "truth" in infos[0] else {}
+        if self._labelling is None or not infos or not environments:
+            return said
+        return self._labelling.columns(infos[0], environments) | said
 
     def finish_episode(
         self,

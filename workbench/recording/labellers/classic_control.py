@@ -10,7 +10,7 @@ def _state(*names: str) -> Read:
     """Reads `environment.state`, one number a name."""
 
     def read(environment: Any) -> Mapping[str, Any]:
-        return dict(zip(names, map(float, environment.state), strict=True))
+        return dict(zip(names, environment.state, strict=True))
 
     return read
 
