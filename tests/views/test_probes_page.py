@@ -51,3 +51,32 @@ def test_what_is_no_concept_is_a_box_that_says_so(pictures):
     app.toggle("probes.run").set_value(True).run(timeout=60)
     assert "'mood' in 'mood > 2' was not recorded" in texts(app)
     assert not app.exception
+
+
+def test_a_kind_for_classes_leaves_numbers_out_and_lists_its_mistakes(pictures):
+    app = run_page("probes", recording="image.zarr")
+    [concepts] = [box for box in app.multiselect if box.label == "Concepts"]
+    [layers] = [box for box in app.multiselect if box.label == "Layers"]
+    concepts.set_value(["phase", "truth.distance"])
+    layers.set_value(["summary.4"]).run()
+    app.button_group("probes.kind").set_value("mass-mean").run()
+    assert "For classes alone; left out: truth.distance." in texts(app)
+    app.toggle("probes.run").set_value(True).run(timeout=120)
+    app.toggle("probes.mistakes").set_value(True).run(timeout=120)
+    assert not app.exception
+    assert not app.error
+    [table] = [element.value for element in app.markdown if "the probe says" in element.value]
+    assert "](replay?recording=image.zarr&episode=" in table
+    # It is kept, and drawn again.
+    app.run()
+    assert any("the probe says" in element.value for element in app.markdown)
+
+
+def test_what_is_switched_off_by_its_button_is_off(root):
+    import streamlit as st
+
+    from workbench.views.stoppable import _off
+
+    st.session_state["probes.run"] = True
+    _off("probes.run")
+    assert st.session_state["probes.run"] is False

@@ -25,7 +25,7 @@ def test_what_two_layers_know_together_alone_is_found(recording: Recording) -> N
     """One holds the product of two numbers, the other a third; the sign of all three is in neither."""
     found = probe_pair(recording, BOTH, Place(layer="product"), Place(layer="other"))
     assert found.verdict == "decodable from the two together, more than from what each of them says"
-    assert found.score.value > 0.9
+    assert found.score.value > 0.8
     assert abs(found.additive.score.value - 0.5) < 0.06
     assert abs(found.first_alone.score.value - 0.5) < 0.06
     assert abs(found.control.score.value - 0.5) < 0.06

@@ -164,7 +164,7 @@ def says(
         product = joined[fold]
         if product is None:
             return [maps[fold][concept.name](values) for concept in concepts]
-        return list((values @ product[0] + product[1]).split(sizes, dim=1))
+        return list(torch.split(values @ product[0] + product[1], sizes, dim=1))
 
     return of
 

@@ -162,7 +162,7 @@ def load_probe(path: str | Path) -> Probe:
             raise WorkbenchError(f"{str(path)!r} is larger than any probe.")
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
             told: dict[str, Any] = json.loads(str(stored["facts"][()]))
-            arrays = {name: np.asarray(stored[name], np.float64) for name in ARRAYS if name in stored}
+            arrays: dict[str, Any] = {name: np.asarray(stored[name], np.float64) for name in ARRAYS if name in stored}
         if told.pop("format") not in (1, FORMAT):
             raise WorkbenchError(f"{str(path)!r} is a probe of a format that this version does not know.")
         classes = told.pop("classes")

@@ -49,8 +49,8 @@ def fit_sparse(group: Group, learn: Sequence[int], choose: int) -> dict[str, Lin
     found = {}
     for concept, place in zip(group.concepts, group.places, strict=True):
         number = best[place.start]
-        weights = second.scale.unsqueeze(1) * torch.as_tensor(paths[number][:, place])
-        found[concept.name] = finish(concept, second, both.of(place), weights, SHARES[number], group.centre)
+        fitted = second.scale.unsqueeze(1) * torch.as_tensor(paths[number][:, place])
+        found[concept.name] = finish(concept, second, both.of(place), fitted, SHARES[number], group.centre)
     return found
 
 
