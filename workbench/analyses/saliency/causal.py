@@ -60,6 +60,8 @@ class CausalCheck:
     donors: int
     regions: int
     """How many regions there are, at the decision that has most."""
+    unit: str
+    """Of the effects."""
 
     @property
     def coverage(self) -> str:
@@ -184,6 +186,7 @@ def causal_check(
         above_plain=over(correlations - plain, 2.0),
         donors=donors,
         regions=int(maps.exists.sum(axis=1).max()),
+        unit=getattr(question.target, "unit", ""),
     )
 
 

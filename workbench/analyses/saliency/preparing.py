@@ -126,5 +126,5 @@ def _target(recording: "Recording", policy: "Policy", decisions: Any, target: st
     with torch.no_grad():
         answer = decisions.run({name: tensor[first] for name, tensor in decisions.inputs.items()}, first)
     if target is None:
-        return default_target(answer, policy.action_space)
+        return default_target(answer, policy.action_space, recording.action_names)
     return find_target(target, answer, policy.action_space, recording.action_names)
