@@ -274,7 +274,7 @@ def _of_actions(row: TargetKind, rest: str, actions: DiscreteActions) -> NamedTa
 
 
 def _quoted(actions: DiscreteActions, place: int) -> str:
-    """An action within a sentence: a name in quotation marks, for "log-odds of name symbol 0" reads as what it is not."""
+    """An action within a sentence: its name stands in quotation marks, as "name symbol 0" would read as a command."""
     return f'"{actions.word(place)}"' if actions.names else actions.word(place)
 
 

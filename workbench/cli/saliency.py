@@ -175,7 +175,7 @@ def _facts(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: 
         "regions": list(maps.region_names),
         "region_kind": maps.region_kind,
         # What did not exist (before an episode's first observation) has none.
-        "attributions": np.where(maps.exists, maps.regions, None).tolist(),
+        "attributions": np.where(maps.exists, maps.regions, np.nan).tolist(),
         "facts": {name: fact.tolist() if hasattr(fact, "tolist") else fact for name, fact in maps.facts.items()},
         "evidence": _evidence_facts(known),
     }

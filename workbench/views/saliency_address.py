@@ -1,4 +1,4 @@
-"""What an address asks the page of saliency for: what there is of it, and a sentence for each part that is not there."""
+"""What an address asks the page of saliency for: what there is of it, and a sentence for what there is not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

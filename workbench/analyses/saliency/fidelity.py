@@ -108,7 +108,7 @@ class Fidelity:
         """
         curves = [getattr(one, name) for one in self.orders]
         heights = [one.mean(axis=0) if place is None else one[place] for one in curves]
-        return np.percentile(heights, [5, 95], axis=0)
+        return np.asarray(np.percentile(heights, [5, 95], axis=0))
 
     def beaten(self, name: str, place: int) -> int:
         """How many of the random orders the map's is better than at one decision, of `len(orders)`.
