@@ -140,6 +140,7 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
     side_by_side = st.container(horizontal=True, horizontal_alignment="left", gap="small")
     # The place of what was seen is kept, and filled when the first explanation has brought it.
     seen = side_by_side.container(width=SEEN_WIDTH)
+    seen.subheader("What it saw", anchor=False)
     for method in question.methods:
         with side_by_side.container(width=CARD_WIDTH), errors_in_a_box():
             st.subheader(find_method(method).title, anchor=False)
@@ -158,7 +159,6 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
     if len(explained) > 1:
         st.caption(_agreement(explained))
     with seen:
-        st.subheader("What it saw", anchor=False)
         if picture is not None:
             st.image(enlarge(picture), width="stretch")
         elif numbers is not None:
