@@ -36,9 +36,9 @@ def test_a_step_is_explained_by_two_methods_with_their_evidence(full_root):
     assert not app.error
     assert [head.value for head in app.subheader][:3] == ["What it saw", "Integrated gradients", "Feature ablation"]
     said = texts(app)
-    assert said.count("causal check (rank correlation; all 4 regions; 64 donors)") == 2
+    assert said.count("causal check (rank correlation; all 4 regions; ") == 2
     assert "undecided: cannot be told from chance" in said
-    assert said.count("better than ") == said.count("of all 24 orders") // 2 == 4
+    assert said.count("better than ") == said.count("of all 24 orders") == 4
     assert "Integrated gradients and Feature ablation " in said
     assert "completeness gap" in said
     assert said.count("n = 1 step") == 3

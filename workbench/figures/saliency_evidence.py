@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure, FigureBase
 
 from workbench.analyses.saliency import SaliencyMaps
-from workbench.analyses.saliency.causal import CausalCheck
+from workbench.analyses.saliency.causal import CausalCheck, in_words
 from workbench.analyses.saliency.evidence import Evidence
 from workbench.analyses.saliency.fidelity import Fidelity
 from workbench.figures.style import REWARD, VALUE, plain_axes
@@ -73,7 +73,7 @@ def draw_causal(axis: Axes, maps: SaliencyMaps, causal: CausalCheck, place: int)
         title = "causal check: undecided"
     else:
         known = f"ρ = {rho:.2f}" if causal.told_from_chance[place] else f"undecided, ρ = {rho:.2f}"
-        title = f"causal check: {known} (p = {causal.chances[place]:.2g})".replace("-", "−")
+        title = f"causal check: {known} ({in_words(causal.chances[place])})".replace("-", "−")
     unit, effect_unit = (f" [{one}]" if one else "" for one in (maps.unit, causal.unit))
     plain_axes(
         axis,

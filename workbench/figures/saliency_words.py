@@ -129,7 +129,8 @@ def _causal(causal: CausalCheck) -> str:
 
 
 def _beside(causal: CausalCheck) -> str:
-    return f"shuffled map: {causal.shuffled.mean:.2g}; plain input: {_words(causal.plain)}"
+    shuffled = f"{causal.shuffled.mean:.2f}" if causal.shuffled.steps else "undecided"
+    return f"shuffled map: {shuffled}; plain input: {_words(causal.plain)}"
 
 
 def _with_unit(name: str, fidelity: Fidelity) -> str:

@@ -31,6 +31,7 @@ from workbench.views.saliency_caching import (
     SAMPLE_STEPS,
     STRIP_CHUNK,
     Asked,
+    Explanation,
     Strip,
     cached_explanation,
     cached_film,
@@ -134,7 +135,6 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
     if not question.methods:
         st.info("Choose at least one method.", icon=":material/info:")
         return
-    picture = numbers = None
     explained: list[SaliencyMaps] = []
     # What has no room beside the others goes to the next row: nothing is made smaller than it can be read.
     side_by_side = st.container(horizontal=True, horizontal_alignment="left", gap="small")
@@ -145,7 +145,9 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
         with side_by_side.container(width=CARD_WIDTH), errors_in_a_box():
             st.subheader(find_method(method).title, anchor=False)
             found = cached_explanation(question.for_method(method))
-            maps, known, picture, numbers = found.maps, found.evidence, found.picture, found.numbers
+            maps, known, picture = found.maps, found.evidence, found.picture
+            if not explained:
+                _seen(seen, found)
             if picture is not None and maps.layer is None:
                 heat = maps.picture()[0]
                 shown = overlay(picture, heat, signed=maps.signed, blend=blend, threshold=threshold)
@@ -158,16 +160,18 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
             explained.append(maps)
     if len(explained) > 1:
         st.caption(_agreement(explained))
-    with seen:
-        if picture is not None:
-            st.image(enlarge(picture), width="stretch")
-        elif numbers is not None:
-            st.table(
-                {
-                    "number": [plain(name) for name in numbers],
-                    "value": [f"{value:.4g}".replace("-", "−") for value in numbers.values()],
-                }
-            )
+
+
+def _seen(place: Any, found: Explanation) -> None:
+    if found.picture is not None:
+        place.image(enlarge(found.picture), width="stretch")
+    elif found.numbers is not None:
+        place.table(
+            {
+                "number": [plain(name) for name in found.numbers],
+                "value": [f"{value:.4g}".replace("-", "−") for value in found.numbers.values()],
+            }
+        )
 
 
 def _agreement(explained: Sequence[SaliencyMaps]) -> str:

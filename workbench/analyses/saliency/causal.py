@@ -29,6 +29,8 @@ SHUFFLES = 20
 REDRAWN = 100
 """How often the donors are drawn anew to say how much a rank correlation depends on them."""
 LARGEST_CHANCE = 0.05
+SMALLEST_CHANCE = 0.001
+"""p values below are not told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +102,15 @@ class CausalCheck:
             count = int((self.weights[place] > 0).sum())
             least = smallest_chance(count)
             why = f"; of {count} regions it cannot be below {least:.2g}" if least > LARGEST_CHANCE else ""
-            return f"undecided: cannot be told from chance (p = {chance:.2g}{why})"
+            return f"undecided: cannot be told from chance ({in_words(chance)}{why})"
         if found < 0:
-            return f"the map says the opposite of what intervening does (p = {chance:.2g})"
-        return f"what the map says goes {_strength(found)} with what intervening does (p = {chance:.2g})"
+            return f"the map says the opposite of what intervening does ({in_words(chance)})"
+        return f"what the map says goes {_strength(found)} with what intervening does ({in_words(chance)})"
+
+
+def in_words(chance: float) -> str:
+    """A p value, no finer than it can be trusted: regions beside each other are alike, and it takes none for so."""
+    return "p < 0.001" if chance < SMALLEST_CHANCE else f"p = {chance:.2g}"
 
 
 def _strength(correlation: float) -> str:
