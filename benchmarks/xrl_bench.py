@@ -89,7 +89,7 @@ def measure(*, episodes: int = EPISODES, steps: int = STEPS, seed: int = 0) -> d
 def _measured(case: Any) -> dict[str, dict[str, Any]]:
     from workbench.analyses.intervals import estimate
     from workbench.analyses.saliency import saliency
-    from workbench.analyses.saliency.fidelity import same_decisions
+    from workbench.analyses.saliency.masking import same_decisions
 
     groups = case.question.decisions.episodes
     kept = {

@@ -1,6 +1,7 @@
 """`workbench saliency`: what it prints, writes and refuses."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,10 @@ def test_one_step_in_words(made: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert status == 0
     assert out.startswith("integrated_gradients of log-odds of the action taken, at step 7 of episode 1\n")
     assert "pole angle (rad)" in out
-    assert "causal check (rank correlation)" in out
+    assert "causal check (rank correlation; all 4 regions; 64 donors)" in out
+    assert "undecided: cannot be told from chance" in out
+    assert "of all 24 orders" in out
+    assert "AIM" not in out
     assert "random weights" not in out
 
 
@@ -71,6 +75,44 @@ def test_arrays_and_pictures_are_written(made: Path, tmp_path: Path, capsys: pyt
     assert "exists already" in err
 
 
+def test_the_map_does_not_depend_on_the_seed_and_is_that_of_python(
+    made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [
+        json.loads(call(capsys, made, "--episode", 0, "--step", 3, "--quick", "--seed", seed, "--json")[1])
+        for seed in (0, 1)
+    ]
+    np.testing.assert_array_equal(found[0]["attributions"], found[1]["attributions"])
+    maps = saliency(prepare(workbench.open_recording(made), found[0]["rows"], seed=7, background_steps=64))
+    np.testing.assert_allclose(found[0]["attributions"], maps.regions, rtol=1e-6)
+
+
+def test_regions_that_are_not_listed_are_counted(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = call(capsys, made, "--layer", "mlp_extractor.policy_net.0", "--quick", "--method", "gradient")
+    count = workbench.open_recording(made).activations["mlp_extractor.policy_net.0"].shape[1]
+    assert f"… and {count - 10} more" in out
+
+
+def test_of_the_value_there_is_no_aim(made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "AIM" not in call(capsys, made, "--sample", 8, "--target", "value", "--quick")[1]
+    assert "AIM" in call(capsys, made, "--sample", 8, "--quick")[1]
+
+
+def test_an_agent_is_built_where_its_environment_is_not(
+    made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that it needs of it are the spaces, and those are recorded."""
+    copy = tmp_path / "elsewhere.zarr"
+    shutil.copytree(made, copy)
+    metadata = copy / "zarr.json"
+    metadata.write_text(metadata.read_text().replace('"id": "CartPole-v1"', '"id": "far_away:CartPole-v1"'))
+    with pytest.raises(workbench.WorkbenchError, match="far_away"):
+        workbench.open_recording(copy).make_environment()
+    status, out, err = call(capsys, copy, "--quick", "--episode", 0)
+    assert status == 0, err
+    assert "pole angle (rad)" in out
+
+
 @pytest.mark.parametrize(
     ("words", "status", "expected"),
     [
@@ -86,6 +128,9 @@ def test_arrays_and_pictures_are_written(made: Path, tmp_path: Path, capsys: pyt
         (["--baseline", "blurred"], 1, "is for images"),
         (["--imports", "nowhere_at_all"], 1, "cannot be imported"),
         (["--out", "x.txt"], 2, "ends in .png"),
+        (["--out", "no/such/folder/x.png"], 2, "There is no folder no/such/folder; make it first."),
+        (["--seed", -1], 2, "--seed must be at least 0; it is -1."),
+        (["--window", 4], 1, "for agents with a memory"),
     ],
 )
 def test_what_is_wrong_is_said_in_a_line(

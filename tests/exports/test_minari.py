@@ -10,8 +10,7 @@ from gymnasium import spaces
 
 from workbench.errors import WorkbenchError
 from workbench.exports import export, import_minari
-from workbench.exports.spaces import read_space
-from workbench.recording.space_descriptions import describe_space
+from workbench.recording.space_descriptions import describe_space, read_space
 
 minari = pytest.importorskip("minari")
 pytest.importorskip("h5py")

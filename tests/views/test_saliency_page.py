@@ -23,7 +23,8 @@ def pictures(shipped, full_root):
 
 def texts(app) -> str:
     shown = [*app.caption, *app.markdown, *app.info, *app.warning, *app.error, *app.subheader]
-    return " ".join(str(element.value) for element in shown).replace("\\", "")
+    tables = [" ".join(map(str, table.value.to_numpy().ravel())) for table in app.table]
+    return " ".join([*(str(element.value) for element in shown), *tables]).replace("\\", "")
 
 
 def test_an_empty_folder_says_what_to_do(root):
@@ -35,13 +36,18 @@ def test_a_step_is_explained_by_two_methods_with_their_evidence(full_root):
     assert not app.error
     assert [head.value for head in app.subheader][:3] == ["What it saw", "Integrated gradients", "Feature ablation"]
     said = texts(app)
-    assert said.count("rank correlation with patching") == 2
+    assert said.count("causal check (rank correlation; all 4 regions; ") == 2
+    assert "undecided: cannot be told from chance" in said
+    assert said.count("better than ") == said.count("of all 24 orders") == 4
     assert "Integrated gradients and Feature ablation " in said
     assert "completeness gap" in said
-    assert "(n = 1 step)" in said
+    assert said.count("n = 1 step") == 3
+    assert "AIM" not in said
     assert app.selectbox("saliency.target").options[0] == "log-odds of the action taken"
-    assert "the action taken rather than push right" in " ".join(app.selectbox("saliency.target").options)
-    assert app.table[0].value["number"].tolist()[0].replace("\\", "") == "cart position (m)"
+    # Not the action that was taken here: it rather than itself is nothing.
+    assert sum("the action taken rather than" in one for one in app.selectbox("saliency.target").options) == 1
+    [seen] = [table for table in app.table if "number" in table.value]
+    assert seen.value["number"].tolist()[0].replace("\\", "") == "cart position (m)"
 
 
 def test_choices_stand_in_the_address(full_root):
@@ -86,14 +92,14 @@ def test_the_evidence_over_many_steps_has_intervals(pictures):
     assert not app.exception
     assert not app.error
     assert "episodes)" in texts(app)
-    table = app.table[0].value
+    table = app.table[-1].value
     assert any("AIM" in what for what in table["evidence"])
     assert any("random weights" in what for what in table["evidence"])
     assert "[" in " ".join(table["this map"])
     app.slider("saliency.blend").set_value(50).run(timeout=60)
     assert not app.exception
     assert not app.error
-    assert len(app.table) == 1
+    assert len(app.table) == 2
 
 
 def test_a_film_strip_goes_through_the_episode(pictures):
@@ -115,15 +121,55 @@ def test_a_memory_is_followed_back_in_time(root, checkout):
     assert not app.error
     assert "*now* the decision's own" in texts(app)
     # This one's and that of the map above.
-    assert texts(app).count("(n = 1 step)") == 2
+    assert texts(app).count("n = 1 step:") == 2
+    # Of the six observations that are asked for all exist at step 5; with more, the others are left out.
+    assert "all 36 regions" in texts(app)
+    app.number_input("saliency.window").set_value(8).run(timeout=60)
+    assert "all 36 regions" in texts(app)
 
 
 def test_what_an_address_asks_for_in_vain_is_said(full_root):
     app = run_page("saliency", recording="cartpole.zarr", episode="99", step="x", method="astrology", target="taste")
     assert "asks for episode 99" in texts(app)
+    assert "asks for method 'astrology', which there is not" in texts(app)
+    assert "asks for target 'taste'. There is no target 'taste'" in texts(app)
     assert not app.error
+    app = run_page("saliency", recording="cartpole.zarr", method="grad_cam", baseline="dust", site="attic")
+    assert "Grad-CAM cannot be used here" in texts(app)
+    assert "asks for baseline 'dust'" in texts(app)
+    assert "asks for layer to attribute to 'attic'" in texts(app)
+    assert not app.error
+    app = run_page("saliency", recording="cartpole.zarr", target="probe:/etc/passwd.npz")
+    assert "on the command line only" in texts(app)
     app = run_page("saliency", recording="../secret.zarr")
     assert "not below the folder" in texts(app)
+
+
+def test_an_action_is_found_by_its_name(full_root):
+    app = run_page("saliency", recording="cartpole.zarr", target="log_odds:push left", method="gradient")
+    assert app.selectbox("saliency.target").value == "log_odds:0"
+    assert not app.warning
+    app = run_page("saliency", recording="cartpole.zarr", target="probability:push left", method="gradient")
+    assert app.selectbox("saliency.target").value == "probability:push left"
+    assert not app.warning
+    assert not app.error
+
+
+def test_captions_have_the_targets_unit(pictures):
+    """Deletion is in the target's unit, whatever the map's own is."""
+    app = run_page("saliency", recording="image.zarr", method="grad_cam,sarfa")
+    what = [str(one) for table in app.table for one in table.value.get("evidence", [])]
+    assert sum("deletion" in one for one in what) == 2
+    assert not any("smoothed" in one or "score" in one for one in what)
+
+
+def test_numbers_have_no_sliders_for_pictures_and_a_strip_of_their_own(full_root):
+    app = run_page("saliency", recording="cartpole.zarr", episode="0", step="3", method="gradient")
+    assert not app.slider
+    app.toggle("saliency.strip").set_value(True).run(timeout=60)
+    assert not app.exception
+    assert not app.error
+    assert "One colour scale" in texts(app)
 
 
 def test_an_agent_that_cannot_be_built_is_a_box_that_says_so(full_root):

@@ -12,7 +12,7 @@ Axis legend:
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -84,23 +84,27 @@ TARGET_KINDS: tuple[TargetKind, ...] = (
                instead="value-based agents have `q`"),
     TargetKind(name="entropy", takes="", words="entropy of the action", needs=("logits", "log_std"),
                instead="deterministic agents have `q` or `mean`"),
-    TargetKind(name="mean", takes="component", words="mean of {}", needs=("mean",),
+    TargetKind(name="mean", takes="component", words="mean of {}, before clipping or squashing", needs=("mean",),
                instead="agents with discrete actions have `logit`, or `q`"),
 )  # fmt: skip
 """Every target by name."""
 
 
-def default_target(policy_output: PolicyOutput, action_space: gymnasium.Space[Any]) -> NamedTarget:
+def default_target(
+    policy_output: PolicyOutput, action_space: gymnasium.Space[Any], action_names: Sequence[str] | None = None
+) -> NamedTarget:
     """What is explained where nobody said: the action taken; of a continuous one, its first component.
 
     Args:
         policy_output: Any answer of the policy: it shows what the policy has.
         action_space: Its actions.
+        action_names: Names of the actions, or of a continuous action's components.
     """
     if policy_output.logits is not None:
         # A log-probability hardly moves where the agent is sure, whatever is done to the observation; log-odds do.
         return find_target("log_odds", policy_output, action_space)
-    return find_target("q" if policy_output.q_values is not None else "mean:0", policy_output, action_space)
+    kind = "q" if policy_output.q_values is not None else "mean:0"
+    return find_target(kind, policy_output, action_space, action_names)
 
 
 def possible_targets(policy_output: PolicyOutput) -> tuple[TargetKind, ...]:
@@ -244,7 +248,7 @@ def _of_actions(row: TargetKind, rest: str, actions: DiscreteActions) -> NamedTa
                 raise WorkbenchError(
                     "An action of several components cannot stand against one option; name two options."
                 )
-            words = row.words.format("the action taken", actions.word(minus))
+            words = row.words.format("the action taken", _quoted(actions, minus))
             return _row(
                 row,
                 f":{rest}",
@@ -252,7 +256,7 @@ def _of_actions(row: TargetKind, rest: str, actions: DiscreteActions) -> NamedTa
                 lambda output, taken: actions.taken(scores(actions, output), taken) - scores(actions, output)[:, minus],
             )
         plus = actions.place(first)
-        words = row.words.format(actions.word(plus), actions.word(minus))
+        words = row.words.format(_quoted(actions, plus), _quoted(actions, minus))
         return _row(
             row,
             f":{rest}",
@@ -265,8 +269,13 @@ def _of_actions(row: TargetKind, rest: str, actions: DiscreteActions) -> NamedTa
         words = row.words.format("the action taken")
         return _row(row, "", words, lambda output, taken: finish(actions.taken(scores(actions, output), taken)))
     place = actions.place(rest)
-    words = row.words.format(actions.word(place))
+    words = row.words.format(_quoted(actions, place))
     return _row(row, f":{rest}", words, lambda output, taken: finish(scores(actions, output)[:, place]), place)
+
+
+def _quoted(actions: DiscreteActions, place: int) -> str:
+    """An action within a sentence: its name stands in quotation marks, as "name symbol 0" would read as a command."""
+    return f'"{actions.word(place)}"' if actions.names else actions.word(place)
 
 
 def _split_pair(rest: str, actions: DiscreteActions) -> tuple[str, str]:
@@ -315,7 +324,14 @@ def _component(row: TargetKind, rest: str, output: PolicyOutput, names: Sequence
         there = ", ".join(known) if known else f"0 to {width - 1}"
         raise WorkbenchError(f"There is no component {text!r} of the action; there are {there}.")
     words = row.words.format(known[place] if known else f"component {place} of the action")
-    return _row(row, f":{text}", words, lambda output, taken: _present(output.mean)[:, place], place)
+    found = _row(row, f":{text}", words, lambda output, taken: _present(output.mean)[:, place], place)
+    return replace(found, unit=_unit_of(known[place]) or found.unit) if known else found
+
+
+def _unit_of(name: str) -> str:
+    """The unit that a name ends in: `N·m` of `torque (N·m)`; none where it ends in none."""
+    before, bracket, rest = name.rpartition(" (")
+    return rest.removesuffix(")") if before and bracket and rest.endswith(")") else ""
 
 
 def _whole(row: TargetKind, space: gymnasium.Space[Any]) -> NamedTarget:

@@ -15,6 +15,7 @@ from typing import Any
 import tyro
 
 from workbench.cli import options as commands
+from workbench.cli.checks import check_options
 from workbench.errors import WorkbenchError
 from workbench.printable import printable
 
@@ -82,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debugging = bool(os.environ.get("WORKBENCH_DEBUG"))
     _prepare_process(quiet=not debugging, modules=_names_a_module(chosen))
     try:
+        check_options(chosen)
         _runner(chosen)(chosen)
         sys.stdout.flush()
     except KeyboardInterrupt as error:

@@ -3,6 +3,8 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from workbench.cli.options import SaliencyOptions, UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import chosen_rows, import_modules
@@ -11,6 +13,8 @@ from workbench.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import numpy.typing as npt
 
     from workbench.analyses.saliency import Case, SaliencyMaps
     from workbench.analyses.saliency.evidence import Evidence
@@ -32,6 +36,7 @@ def run(options: SaliencyOptions) -> None:
     from workbench.analyses.saliency import prepare, saliency
     from workbench.analyses.saliency.evidence import evidence
     from workbench.recording import open_recording
+    from workbench.recording.spaces_only import environment_or_spaces
 
     recording = open_recording(options.recording)
     progress = TerminalProgress("explaining", "rows")
@@ -39,7 +44,7 @@ def run(options: SaliencyOptions) -> None:
         case = prepare(
             recording,
             chosen_rows(recording, options.episode, options.step, options.sample, options.seed),
-            policy=recording.policy(trust_pickle=options.trust_pickle),
+            policy=recording.policy(environment_or_spaces(recording), trust_pickle=options.trust_pickle),
             target=options.target,
             layer=options.layer,
             baseline=options.baseline,
@@ -71,9 +76,7 @@ def run(options: SaliencyOptions) -> None:
 
 
 def _describe(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> str:
-    import numpy as np
-
-    from workbench.figures.saliency import evidence_rows
+    from workbench.figures.saliency_words import evidence_rows
 
     count = len(maps.rows)
     where = (
@@ -87,16 +90,20 @@ def _describe(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> str:
         f"attributed to {printable(site)}, against the baseline {maps.baseline}",
         _numbers_in_words(maps),
     ]
-    scores = maps.regions[0] if count == 1 else np.abs(maps.regions).mean(axis=0)
-    order = np.argsort(-np.abs(scores), kind="stable")[:STRONGEST]
+    scores, there = _mean_magnitudes(maps) if count > 1 else (maps.regions[0], np.flatnonzero(maps.exists[0]))
+    order = there[np.argsort(-np.abs(scores[there]), kind="stable")]
     title = f"attribution [{maps.unit}]" if maps.unit else "attribution"
-    rows = [(printable(maps.region_names[place]), f"{scores[place]:.4g}".replace("-", "−")) for place in order]
+    rows = [
+        (printable(maps.region_names[place]), f"{scores[place]:.4g}".replace("-", "−")) for place in order[:STRONGEST]
+    ]
+    left = len(order) - len(rows)
+    more = f"… and {left:,} more of smaller attribution" if left else ""
     header = (f"region ({maps.region_kind})", title if count == 1 else f"mean |{title}|")
     evidence = [(row.what, row.value, row.control, row.says) for row in evidence_rows(known)]
     told = "evidence" if count == 1 else f"evidence [95 % interval over {len(np.unique(maps.episodes)):,} episodes]"
     blocks = [
         "\n".join(filter(None, lines)),
-        format_table(header, rows, right=(1,)),
+        "\n".join(filter(None, [format_table(header, rows, right=(1,)), more])),
         format_table((told, "this map", "beside", "what it says"), evidence),
     ]
     disagreement = case.question.decisions.largest_disagreement()
@@ -105,6 +112,12 @@ def _describe(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> str:
             f"The policy's answers differ from the recorded ones by up to {disagreement:.3g}: is it the one that acted?"
         )
     return "\n\n".join(blocks)
+
+
+def _mean_magnitudes(maps: "SaliencyMaps") -> "tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]":
+    """Mean |attribution| of each region over the decisions at which it existed, and which existed at any."""
+    counts = maps.exists.sum(axis=0)
+    return np.where(maps.exists, np.abs(maps.regions), 0).sum(axis=0) / np.maximum(counts, 1), np.flatnonzero(counts)
 
 
 def _agreement(maps: "Sequence[SaliencyMaps]") -> list[dict[str, float]]:
@@ -133,9 +146,11 @@ def _numbers_in_words(maps: "SaliencyMaps") -> str:
     if len(maps.rows) == 1:
         parts.append(f"target: {maps.target_values[0]:.4g}")
     if "completeness_gap" in maps.facts:
-        parts.append(f"completeness gap: {100 * maps.facts['completeness_gap'].max():.2g} % at most")
+        most = "" if len(maps.rows) == 1 else " at most"
+        parts.append(f"completeness gap: {100 * maps.facts['completeness_gap'].max():.2g} %{most}")
     if "points" in maps.facts:
-        parts.append(f"{int(maps.facts['points'].min())} to {int(maps.facts['points'].max())} points a path")
+        few, many = int(maps.facts["points"].min()), int(maps.facts["points"].max())
+        parts.append(f"{few} points a path" if few == many else f"{few} to {many} points a path")
     for name in ("perturbations", "masks", "coalitions", "layer"):
         if name in maps.facts:
             parts.append(f"{name}: {maps.facts[name]}")
@@ -159,7 +174,8 @@ def _facts(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: 
         "target_values": maps.target_values.tolist(),
         "regions": list(maps.region_names),
         "region_kind": maps.region_kind,
-        "attributions": maps.regions.tolist(),
+        # What did not exist (before an episode's first observation) has none.
+        "attributions": np.where(maps.exists, maps.regions, np.nan).tolist(),
         "facts": {name: fact.tolist() if hasattr(fact, "tolist") else fact for name, fact in maps.facts.items()},
         "evidence": _evidence_facts(known),
     }
@@ -174,8 +190,22 @@ def _evidence_facts(known: "Evidence") -> dict[str, Any]:
         return {name: asdict(value) for name, value in vars(part).items() if isinstance(value, Estimate)}
 
     facts: dict[str, Any] = {
-        "fidelity": {**estimates(known.fidelity), "k": known.fidelity.k, "verdict": known.fidelity.verdict},
-        "causal": {**estimates(known.causal), "donors": known.causal.donors, "verdict": known.causal.verdict},
+        "fidelity": {
+            **estimates(known.fidelity),
+            "k": known.fidelity.k,
+            "random_orders": len(known.fidelity.orders),
+            "every_order": known.fidelity.every_order,
+            "verdict": known.fidelity.verdict,
+        },
+        "causal": {
+            **estimates(known.causal),
+            "donors": known.causal.donors,
+            "regions": known.causal.regions,
+            "regions_patched": known.causal.patched.shape[1],
+            "chances": known.causal.chances.tolist(),
+            "spread_over_donors": known.causal.spread.tolist(),
+            "verdict": known.causal.verdict,
+        },
         "sanity": None,
         "stability": None,
     }
@@ -192,8 +222,6 @@ def _evidence_facts(known: "Evidence") -> dict[str, Any]:
 
 
 def _write(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: "Evidence") -> None:
-    import numpy as np
-
     from workbench.exports.output import writing
 
     assert options.out is not None
@@ -205,6 +233,7 @@ def _write(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: 
                 "episodes": maps.episodes,
                 "steps": maps.times,
                 "regions": maps.regions,
+                "exists": maps.exists,
                 "region_names": np.array(maps.region_names),
                 "target_values": maps.target_values,
                 **{f"values/{name}" if name else "values": array for name, array in maps.values.items()},

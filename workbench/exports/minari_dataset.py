@@ -16,8 +16,8 @@ import gymnasium
 import numpy as np
 
 from workbench.errors import MissingExtraError, WorkbenchError
-from workbench.exports.spaces import read_space
 from workbench.progress import Progress
+from workbench.recording.space_descriptions import read_space
 
 if TYPE_CHECKING:
     from workbench.recording import Episode, Recording

@@ -18,18 +18,16 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from workbench.analyses.intervals import Estimate
 from workbench.analyses.saliency import SaliencyMaps
-from workbench.analyses.saliency.causal import CausalCheck
 from workbench.analyses.saliency.evidence import Evidence
-from workbench.analyses.saliency.fidelity import Fidelity
-from workbench.figures.style import DIVERGING, REWARD, SEQUENTIAL, VALUE, literal, plain_axes
+from workbench.figures.saliency_evidence import draw_causal, draw_curves, legend_outside
+from workbench.figures.style import AGAINST, DIVERGING, FOR, MAGNITUDE, SEQUENTIAL, literal, plain_axes
 
 SMALLEST_SIDE = 360
 """Pixels of an overlay's longer side, at least."""
 MOST_BARS = 24
-ORDER_COLOURS = {"map": VALUE, "random": "#7a7a7a", "input": REWARD}
-ORDER_WORDS = {"map": "this map", "random": "random order", "input": "the plain input"}
+CARD_WIDTH = 5.2
+"""Inches of a figure that stands beside another one: at 100 pixels an inch its text is read as it is drawn."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,54 +118,23 @@ def colour_bar(largest: float, unit: str, *, signed: bool) -> str:
 
 
 def draw_bars(axis: Axes, maps: SaliencyMaps, place: int, *, most: int = MOST_BARS) -> None:
-    """Attribution of each region at one step, the strongest first."""
-    scores = maps.regions[place]
+    """Attribution of each region at one step, the strongest first; those that did not exist are left out."""
+    there = np.flatnonzero(maps.exists[place])
+    scores = maps.regions[place][there]
     order = np.argsort(-np.abs(scores), kind="stable")[:most]
     shown = scores[order]
-    colours = [VALUE if score >= 0 else REWARD for score in shown]
-    axis.barh(np.arange(len(order)), shown, color=colours)
+    axis.barh(np.arange(len(order)), shown, color=bar_colours(shown, signed=maps.signed))
     axis.axvline(0, color="black", linewidth=0.6)
-    axis.set_yticks(np.arange(len(order)), [literal(maps.region_names[index]) for index in order], fontsize=8)
+    axis.set_yticks(np.arange(len(order)), [literal(maps.region_names[there[one]]) for one in order], fontsize=8)
     axis.invert_yaxis()
-    more = "" if len(order) == len(scores) else f" ({len(order)} strongest of {len(scores)})"
-    plain_axes(axis, xlabel=_unit("attribution", maps.unit), title=f"attribution{more}")
+    more = "" if len(order) == len(scores) else f", {len(order)} strongest of {len(scores)}"
+    colours = " (red: for, blue: against)" if maps.signed else ""
+    plain_axes(axis, xlabel=_unit("attribution", maps.unit), title=f"attribution{colours}{more}")
 
 
-def draw_curves(axes: Sequence[Axes], fidelity: Fidelity, place: int | None = None) -> None:
-    """Deletion and insertion curves of the map and of its controls.
-
-    Args:
-        axes: Two.
-        fidelity: What is drawn.
-        place: Of one decision; None draws the mean over all of them.
-    """
-    for axis, name in zip(axes, ("deletion", "insertion"), strict=True):
-        for order, curves in fidelity.curves.items():
-            heights = getattr(curves, name)
-            line = heights.mean(axis=0) if place is None else heights[place]
-            axis.plot(100 * fidelity.shares, line, color=ORDER_COLOURS[order], label=ORDER_WORDS[order], linewidth=1.8,
-                      linestyle="-" if order == "map" else "--")  # fmt: skip
-        what = "removed" if name == "deletion" else "present"
-        better = "lower is better" if name == "deletion" else "higher is better"
-        plain_axes(
-            axis,
-            xlabel=f"first regions {what} [%]",
-            ylabel=_unit("change of the target", fidelity.unit),
-            title=f"{name} ({better})",
-        )
-        axis.axhline(0, color="black", linewidth=0.5)
-    axes[0].legend(fontsize=8, frameon=False)
-
-
-def draw_causal(axis: Axes, maps: SaliencyMaps, causal: CausalCheck, place: int) -> None:
-    """What the map says of each patched region of one decision, against what patching it does."""
-    said = np.abs(np.take_along_axis(maps.regions, causal.patched, axis=1))[place]
-    axis.scatter(said, causal.effects[place], s=14, color=VALUE, alpha=0.7, linewidths=0)
-    rho = causal.correlations[place]
-    title = (
-        "causal check: undecided" if np.isnan(rho) else f"causal check: rank correlation {rho:.2f}".replace("-", "−")
-    )
-    plain_axes(axis, xlabel="|attribution| of a region", ylabel="|effect| of patching it", title=title)
+def bar_colours(numbers: npt.ArrayLike, *, signed: bool) -> list[str]:
+    """The colours of a map, for bars: red for, blue against; one colour for magnitudes."""
+    return [(FOR if one >= 0 else AGAINST) if signed else MAGNITUDE for one in np.asarray(numbers).tolist()]
 
 
 def saliency_figure(seen: SeenStep, maps: SaliencyMaps, evidence: Evidence, place: int = 0) -> Figure:
@@ -179,7 +146,7 @@ def saliency_figure(seen: SeenStep, maps: SaliencyMaps, evidence: Evidence, plac
         evidence: For them.
         place: Which decision of `maps`.
     """
-    figure = Figure(figsize=(12.5, 6.6), layout="constrained")
+    figure = Figure(figsize=(12.5, 7.0), layout="constrained")
     figure.suptitle(literal(seen.title), fontsize=11)
     upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=(1.15, 1)), dtype=object)
     if seen.picture is not None and maps.layer is None:
@@ -204,106 +171,16 @@ def saliency_figure(seen: SeenStep, maps: SaliencyMaps, evidence: Evidence, plac
     axes = lower.subplots(1, 3)
     draw_curves(axes[:2], evidence.fidelity, place)
     draw_causal(axes[2], maps, evidence.causal, place)
-    return figure
-
-
-def curves_figure(fidelity: Fidelity, place: int | None = None) -> Figure:
-    """Deletion and insertion curves as a figure of their own."""
-    figure = Figure(figsize=(8.5, 2.9), layout="constrained")
-    draw_curves(list(figure.subplots(1, 2)), fidelity, place)
-    return figure
-
-
-def evidence_figure(maps: SaliencyMaps, evidence: Evidence, place: int) -> Figure:
-    """Curves and causal check of one decision, for a narrow column."""
-    figure = Figure(figsize=(6.6, 5.2), layout="constrained")
-    axes = figure.subplot_mosaic([["deletion", "insertion"], ["causal", "causal"]])
-    draw_curves([axes["deletion"], axes["insertion"]], evidence.fidelity, place)
-    draw_causal(axes["causal"], maps, evidence.causal, place)
+    legend_outside(lower, axes[0])
     return figure
 
 
 def bars_figure(maps: SaliencyMaps, place: int) -> Figure:
     """Attributions of the regions at one step as a figure of their own."""
-    count = min(MOST_BARS, maps.regions.shape[1])
-    figure = Figure(figsize=(6.5, 1.1 + 0.24 * count), layout="constrained")
+    count = min(MOST_BARS, int(maps.exists[place].sum()))
+    figure = Figure(figsize=(CARD_WIDTH, 1.0 + 0.24 * count), layout="constrained")
     draw_bars(figure.subplots(), maps, place)
     return figure
-
-
-@dataclass(frozen=True, kw_only=True)
-class EvidenceRow:
-    """One line of the evidence, in words."""
-
-    what: str
-    value: str
-    """With its 95 % interval, where there is one."""
-    control: str
-    """What it is compared with."""
-    says: str
-
-
-def evidence_rows(evidence: Evidence) -> list[EvidenceRow]:
-    """The evidence in words: what was measured, how much, beside which control, and what it says."""
-    fidelity, causal = evidence.fidelity, evidence.causal
-    unit = f" [{fidelity.unit}]" if fidelity.unit else ""
-    deletion, insertion = (
-        (fidelity.deletion, fidelity.deletion_below_random),
-        (fidelity.insertion, fidelity.insertion_above_random),
-    )
-    rows = [
-        ("deletion" + unit, _words(deletion[0]), f"random order: better by {_words(deletion[1])}", fidelity.verdict),
-        ("insertion" + unit, _words(insertion[0]), f"random order: better by {_words(insertion[1])}", ""),
-        (
-            f"AIM: decision kept without the first {fidelity.k}",
-            _words(fidelity.aim),
-            f"random: {_words(fidelity.aim_random)}",
-            "the lower, the better",
-        ),
-        (
-            f"AUM: decision kept by the first {fidelity.k} alone",
-            _words(fidelity.aum),
-            f"random: {_words(fidelity.aum_random)}",
-            "the higher, the better",
-        ),
-        (
-            "causal check (rank correlation)",
-            _words(causal.correlation),
-            f"shuffled map: {causal.shuffled.mean:.2g}; plain input: {_words(causal.plain)}",
-            causal.verdict,
-        ),
-    ]
-    if evidence.sanity is not None:
-        signed = evidence.sanity.signed_similarity
-        rows.append(
-            (
-                "likeness after random weights",
-                _words(evidence.sanity.similarity),
-                "" if signed is None else f"with signs: {_words(signed)}",
-                evidence.sanity.verdict,
-            )
-        )
-    if evidence.stability is not None:
-        rows.append(
-            (
-                f"likeness under noise of {evidence.stability.noise:g} σ",
-                _words(evidence.stability.similarity),
-                "",
-                "the higher, the steadier",
-            )
-        )
-    return [
-        EvidenceRow(what=what, value=value.replace("-", "−"), control=control.replace("-", "−"), says=says)
-        for what, value, control, says in rows
-    ]
-
-
-def _words(number: Estimate) -> str:
-    if not number.steps:
-        return "undecided"
-    if number.low is None or number.high is None:
-        return f"{number.mean:.3g}"
-    return f"{number.mean:.3g} [{number.low:.3g}, {number.high:.3g}]"
 
 
 def _unit(text: str, unit: str) -> str:

@@ -7,6 +7,8 @@ from matplotlib.axes import Axes
 VALUE, REWARD, ENTROPY, TAKEN, OTHER = "#0072b2", "#c25400", "#00805c", "#c25400", "#8fb8d6"
 """Okabe and Ito's palette (2008), darkened where it serves as a line on white."""
 SEQUENTIAL, DIVERGING = "viridis", "RdBu_r"
+FOR, AGAINST, MAGNITUDE = "#b2182b", "#2166ac", "#31688e"
+"""For bars: the colours that the two maps give to what speaks for a number, against it, and to magnitudes."""
 
 
 def literal(text: str) -> str:

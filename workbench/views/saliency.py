@@ -3,51 +3,54 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import streamlit as st
 from matplotlib.figure import Figure
 
-from workbench.analyses.saliency import BASELINES, METHODS, SaliencyMaps
+from workbench.analyses.saliency import METHODS, SaliencyMaps
+from workbench.analyses.saliency.evidence import Evidence
 from workbench.analyses.saliency.methods import find_method
 from workbench.analyses.saliency.sanity import agreement
-from workbench.errors import WorkbenchError
 from workbench.figures.png import png_bytes
 from workbench.figures.saliency import (
     bars_figure,
     colour_bar,
-    curves_figure,
     enlarge,
-    evidence_figure,
-    evidence_rows,
     overlay,
 )
-from workbench.figures.saliency_film import film_figure
+from workbench.figures.saliency_evidence import curves_figure, evidence_figure
+from workbench.figures.saliency_film import film_figure, strip_figure
+from workbench.figures.saliency_words import EvidenceRow, evidence_rows, step_rows
 from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.choosing import choose_place
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.progress_bar import ProgressBar
+from workbench.views.saliency_address import MOST_METHODS, resolve_choice
 from workbench.views.saliency_caching import (
     SAMPLE_STEPS,
     STRIP_CHUNK,
     Asked,
+    Explanation,
+    Strip,
     cached_explanation,
     cached_film,
     cached_offer,
     cached_sample,
     cached_strip,
+    cached_target,
     recording_names,
 )
+from workbench.views.saliency_reading import HOW_TO_READ
 from workbench.views.selection import change_selection, read_selection
 
-MOST_METHODS = 4
-WIDE_METHODS = 2
-"""Up to so many, the evidence of each stands in one row."""
+SEEN_WIDTH, CARD_WIDTH = 270, 520
+"""Pixels of what was seen, and of one method beside it: two methods on a wide screen, below 1000 pixels one."""
 PICTURE_WIDTH = 360
 """Pixels."""
 STRIP_STEPS = 24
 WINDOW, MOST_WINDOW = 8, 32
 """Observations that are explained together."""
-DEFAULT_METHODS = ("integrated_gradients", "feature_ablation")
 
 
 def page() -> None:
@@ -57,7 +60,8 @@ def page() -> None:
         if chosen is None:
             return
         question = _choose_question(chosen.path, chosen.recording, chosen.row)
-        blend, threshold = _choose_look()
+        offer = cached_offer(question.path, question.stamp)
+        blend, threshold = _choose_look() if offer.sees_images and question.layer is None else (0.0, 0.0)
         _maps(question, blend, threshold)
         _sample(question)
         _back_in_time(question)
@@ -69,42 +73,47 @@ def page() -> None:
 def _choose_question(path: str, recording: Recording, row: int) -> Asked:
     moment = stamp(path)
     offer = cached_offer(path, moment)
-    asked = read_selection()
+    taken = recording.steps["action"][row]
+    choice = resolve_choice(
+        read_selection(),
+        targets=offer.targets,
+        methods=offer.methods,
+        layers=list(recording.layers),
+        sees_images=offer.sees_images,
+        pointless=f"difference:-{int(taken.item())}" if taken.size == 1 and taken.dtype.kind in "iu" else None,
+        find=lambda text: cached_target(path, moment, text),
+    )
+    if choice.notices:
+        st.warning("\n\n".join(map(plain, choice.notices)), icon=":material/link_off:")
     what, how, against, where = st.columns([1.6, 2, 1.1, 1.3])
-    targets = [name for name, _ in offer.targets]
-    words = dict(offer.targets)
-    target = _select("target", what, "What is explained", targets, asked.target, lambda name: words[name])
-    possible = [row.name for row in METHODS if offer.methods[row.name] is None]
-    chosen = [name for name in (asked.method or "").split(",") if name in possible]
-    st.session_state["saliency.method"] = chosen or [name for name in DEFAULT_METHODS if name in possible]
+    words = dict(choice.targets)
+    target = _select("target", what, "What is explained", list(words), choice.target, words.__getitem__)
+    st.session_state["saliency.method"] = list(choice.methods)
 
     def methods_changed() -> None:
         change_selection(method=",".join(st.session_state["saliency.method"]) or None)
 
     methods = how.multiselect(
         "How (side by side)",
-        possible,
+        [row.name for row in METHODS if offer.methods[row.name] is None],
         format_func=lambda name: find_method(name).title,
         key="saliency.method",
         on_change=methods_changed,
         max_selections=MOST_METHODS,
     )
-    baselines = [row.name for row in BASELINES if row.name != "blurred" or offer.sees_images]
     baseline = _select(
-        "baseline", against, "Against", baselines, asked.baseline or "mean", lambda name: name.replace("_", " ")
+        "baseline", against, "Against", list(choice.baselines), choice.baseline, lambda name: name.replace("_", " ")
     )
     sites = ["", *recording.layers]
-    site = _select("site", where, "Attributed to", sites, asked.site or "", lambda name: name or "the observation")
+    site = _select("site", where, "Attributed to", sites, choice.site, lambda name: name or "the observation")
     return Asked(
         path=path, stamp=moment, row=row, target=target, methods=tuple(methods), baseline=baseline, layer=site or None
     )
 
 
-def _select(
-    name: str, place: Any, title: str, options: list[str], shown: str | None, words: Callable[[str], str]
-) -> str:
+def _select(name: str, place: Any, title: str, options: list[str], shown: str, words: Callable[[str], str]) -> str:
     key = f"saliency.{name}"
-    st.session_state[key] = shown if shown in options else options[0]
+    st.session_state[key] = shown
 
     def changed() -> None:
         change_selection(**{name: st.session_state[key] or None})
@@ -126,39 +135,43 @@ def _maps(question: Asked, blend: float, threshold: float) -> None:
     if not question.methods:
         st.info("Choose at least one method.", icon=":material/info:")
         return
-    wide = len(question.methods) <= WIDE_METHODS
-    picture = numbers = None
     explained: list[SaliencyMaps] = []
+    # What has no room beside the others goes to the next row: nothing is made smaller than it can be read.
+    side_by_side = st.container(horizontal=True, horizontal_alignment="left", gap="small")
     # The place of what was seen is kept, and filled when the first explanation has brought it.
-    seen, *columns = st.columns([0.8 if wide else 0.6, *(1.4 if wide else 1,) * len(question.methods)])
-    for column, method in zip(columns, question.methods, strict=True):
-        with column, errors_in_a_box():
+    seen = side_by_side.container(width=SEEN_WIDTH)
+    seen.subheader("What it saw", anchor=False)
+    for method in question.methods:
+        with side_by_side.container(width=CARD_WIDTH), errors_in_a_box():
             st.subheader(find_method(method).title, anchor=False)
             found = cached_explanation(question.for_method(method))
-            maps, known, picture, numbers = found.maps, found.evidence, found.picture, found.numbers
+            maps, known, picture = found.maps, found.evidence, found.picture
+            if not explained:
+                _seen(seen, found)
             if picture is not None and maps.layer is None:
                 heat = maps.picture()[0]
                 shown = overlay(picture, heat, signed=maps.signed, blend=blend, threshold=threshold)
-                st.image(shown, width=PICTURE_WIDTH if wide else "stretch")
+                st.image(shown, width=PICTURE_WIDTH)
                 st.html(colour_bar(float(abs(heat).max()), maps.unit, signed=maps.signed))
             else:
-                st.image(_png(bars_figure(maps, 0)))
+                st.image(_png(bars_figure(maps, 0)), width=CARD_WIDTH)
             _numbers(maps, known)
-            st.image(_png(evidence_figure(maps, known, 0)))
+            st.image(_png(evidence_figure(maps, known, 0)), width=CARD_WIDTH)
             explained.append(maps)
     if len(explained) > 1:
         st.caption(_agreement(explained))
-    with seen:
-        st.subheader("What it saw", anchor=False)
-        if picture is not None:
-            st.image(enlarge(picture), width="stretch")
-        elif numbers is not None:
-            st.table(
-                {
-                    "number": [plain(name) for name in numbers],
-                    "value": [f"{value:.4g}".replace("-", "−") for value in numbers.values()],
-                }
-            )
+
+
+def _seen(place: Any, found: Explanation) -> None:
+    if found.picture is not None:
+        place.image(enlarge(found.picture), width="stretch")
+    elif found.numbers is not None:
+        place.table(
+            {
+                "number": [plain(name) for name in found.numbers],
+                "value": [f"{value:.4g}".replace("-", "−") for value in found.numbers.values()],
+            }
+        )
 
 
 def _agreement(explained: Sequence[SaliencyMaps]) -> str:
@@ -172,26 +185,25 @@ def _agreement(explained: Sequence[SaliencyMaps]) -> str:
     return plain(f"Agreement (rank correlation of |attribution|): {said} (n = {count} step{'s' * (count != 1)}).")
 
 
-def _numbers(maps: SaliencyMaps, known: Any) -> None:
-    fidelity, causal = known.fidelity, known.causal
-    unit = f" {maps.unit}" if maps.unit else ""
-    better = fidelity.deletion_below_random.mean
-    facts = [
-        f"target {maps.target_values[0]:.4g}",
-        f"deletion {fidelity.deletion.mean:.3g}{unit}, random order {fidelity.deletion.mean + better:.3g}",
-        f"insertion {fidelity.insertion.mean:.3g}{unit}, random order "
-        f"{fidelity.insertion.mean - fidelity.insertion_above_random.mean:.3g}",
-        "rank correlation with patching "
-        + (f"{causal.correlation.mean:.2f}" if causal.correlation.steps else "undecided")
-        + f", shuffled {causal.shuffled.mean:.2f}",
-    ]
-    if "completeness_gap" in maps.facts:
-        facts.append(f"completeness gap {100 * maps.facts['completeness_gap'][0]:.2g} %")
-    st.caption(" · ".join(plain(fact.replace("-", "−")) for fact in facts) + " (n = 1 step)")
+def _numbers(maps: SaliencyMaps, known: Evidence) -> None:
+    """What one step says, as a table: it is one step, so that nothing in it has an interval."""
+    _evidence_table(step_rows(maps, known))
+    st.caption("n = 1 step: it is compared with chance at this step, and says nothing of others.")
+
+
+def _evidence_table(rows: Sequence[EvidenceRow]) -> None:
+    st.table(
+        {
+            "evidence": [plain(row.what) for row in rows],
+            "this map": [row.value for row in rows],
+            "beside": [row.control for row in rows],
+            "what it says": [row.says for row in rows],
+        }
+    )
 
 
 def _png(figure: Figure) -> bytes:
-    return png_bytes(figure, dots_per_inch=110)
+    return png_bytes(figure, dots_per_inch=200)
 
 
 @st.fragment
@@ -213,15 +225,8 @@ def _sample(question: Asked) -> None:
             explained.append(maps)
             count = found.fidelity.deletion
             st.markdown(f"**{plain(title)}** ({count.steps} steps of {count.episodes} episodes)")
-            st.table(
-                {
-                    "evidence": [row.what for row in evidence_rows(found)],
-                    "this map": [row.value for row in evidence_rows(found)],
-                    "beside": [row.control for row in evidence_rows(found)],
-                    "what it says": [row.says for row in evidence_rows(found)],
-                }
-            )
-            st.image(_png(curves_figure(found.fidelity)))
+            _evidence_table(evidence_rows(found))
+            st.image(_png(curves_figure(found.fidelity)), width=850)
         if len(explained) > 1:
             st.caption(_agreement(explained))
 
@@ -239,19 +244,22 @@ def _strip(recording: Recording, episode: int, step: int, question: Asked, blend
         first = min(max(0, step - STRIP_STEPS // 2), max(0, len(rows) - STRIP_STEPS))
         wanted = rows[first : first + STRIP_STEPS]
         bar = st.progress(0.0, "explaining")
-        pictures: list[Any] = []
+        parts: list[Strip] = []
         for start in range(0, len(wanted), STRIP_CHUNK):
             some = tuple(int(row) for row in wanted[start : start + STRIP_CHUNK])
-            pictures += cached_strip(question.for_method(method), some)
+            parts.append(cached_strip(question.for_method(method), some))
             bar.progress(min(1.0, (start + len(some)) / len(wanted)), f"{start + len(some)} of {len(wanted)} steps")
         bar.empty()
-        if pictures[0][0] is None:
-            raise WorkbenchError("A film strip is of pictures, and this agent sees none; the bars above are per step.")
-        largest = max(float(abs(heat).max()) for _, heat in pictures)
-        signed = find_method(method).signed
-        columns = st.columns(8)
-        for place, (picture, heat) in enumerate(pictures):
-            shown = overlay(picture, heat, signed=signed, blend=blend, threshold=threshold, largest=largest)
+        heat, signed = np.concatenate([part.heat for part in parts]), find_method(method).signed
+        pictures = [picture for part in parts for picture in part.pictures or ()]
+        if not pictures:
+            figure = strip_figure(heat, first=first, here=step, signed=signed, unit=parts[0].unit, names=parts[0].names)
+            st.image(_png(figure), width=1100)
+        columns = st.columns(8) if pictures else []
+        for place, picture in enumerate(pictures):
+            shown = overlay(
+                picture, heat[place], signed=signed, blend=blend, threshold=threshold, largest=float(abs(heat).max())
+            )
             mark = " (here)" if first + place == step else ""
             columns[place % 8].image(shown, caption=f"step {first + place}{mark}")
         st.caption("One colour scale over all of these steps.")
@@ -275,35 +283,18 @@ def _back_in_time(question: Asked) -> None:
         found = cached_film(question.for_method(method), window, offer.frames)
         names = recording_names(question)
         figure = film_figure(
-            found.film, signed=found.maps.signed, unit=found.maps.unit, pictures=found.pictures, names=names
+            found.film,
+            signed=found.maps.signed,
+            unit=found.maps.unit,
+            pictures=found.pictures,
+            names=names,
+            exists=found.exists,
         )
-        st.image(_png(figure))
+        # It is as wide as its observations make it.
+        st.image(_png(figure), width=int(100 * figure.get_size_inches()[0]))
         _numbers(found.maps, found.evidence)
         st.caption(
             "Each column is one observation, *now* the decision's own; what came before the first of them stays in the "
             "memory as it was. The bars add a column up. The numbers are of this map: its regions are those of all the "
-            "observations together."
+            "observations together, but for those from before the episode, which do not exist."
         )
-
-
-HOW_TO_READ = """
-- A map says how much each part of the observation (or of a layer) contributed to **one number**: the *target*. By
-  default that is the log-odds of the action taken, ln p/(1 − p), or its Q value. *A rather than B* explains a
-  difference.
-- Over a picture, **red speaks for the target, blue against it**; methods that give magnitudes only go from dark to
-  yellow. The picture is shown in grey, so that no colour of its own is taken for the map's.
-- Every attribution is relative to a **baseline**, what stands for "nothing there".
-- **Deletion**: the target's change while the map's first regions are replaced by the baseline, the most important
-  first. A good map falls early. **Insertion** puts them back, and should rise early. Beside each stand a random order
-  (the mean of five) and the plain input (its edges, or its distance from the baseline), which know nothing of the
-  agent.
-- **Causal check**: each region is replaced by what stood there in other steps of the recording. The rank correlation
-  compares what the map says with what that does to the target; 1 is full agreement, 0 is what a shuffled map gets.
-- **Random weights** (Adebayo et al. 2018): how alike the map is when the network has learned nothing. Near 1 means
-  that the map shows the input and not this agent.
-- **AIM, AUM** (XRL-Bench): how often the decision stays when the first regions are set to zero, and when only they
-  are left.
-- One step has no interval. Those of the table are 95 % bootstrap intervals over episodes, as steps of one episode are
-  alike.
-- None of this says that the agent *understands* what is marked; it says what its answer depends on, here.
-"""

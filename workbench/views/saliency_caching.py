@@ -1,7 +1,6 @@
 """What the page of saliency keeps between reruns: live policies as resources, explanations as bounded data."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +12,14 @@ from workbench.analyses.reading_decisions import draw_rows
 from workbench.analyses.saliency import Case, SaliencyMaps, possible_methods, prepare, saliency
 from workbench.analyses.saliency.evidence import Evidence, evidence
 from workbench.analyses.saliency.question import split_key
+from workbench.analyses.saliency.recorded_mean import RecordedMean
 from workbench.analyses.saliency.seen import seen_at, seen_before
-from workbench.analyses.targets import offered_targets
+from workbench.analyses.targets import NamedTarget, offered_targets
+from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.progress import Progress
 from workbench.recording import Recording
+from workbench.recording.spaces_only import environment_or_spaces
 from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
 
@@ -25,8 +27,6 @@ SAMPLE_STEPS = 24
 STRIP_CHUNK = 8
 """Steps that are explained at a time, so that the page tells how far it is."""
 MOST_NUMBERS = 40
-FEW_STEPS = 64
-"""Recorded steps that stand for all of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,14 @@ class Explanation:
 @st.cache_resource(max_entries=4, show_spinner="Building the agent")
 def cached_policy(path: str, stamp: int | str) -> Policy:
     """The agent that is kept in a recording; nothing in its file is run."""
-    return cached_recording(path, stamp).policy()
+    recording = cached_recording(path, stamp)
+    return recording.policy(environment_or_spaces(recording))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _cached_mean(path: str, stamp: int | str) -> RecordedMean:
+    """The mean of a recording, which is read once for all that is explained of it."""
+    return RecordedMean(cached_recording(path, stamp), cached_policy(path, stamp))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -95,6 +102,21 @@ def cached_offer(path: str, stamp: int | str) -> Offer:
         remembers=case.question.decisions.state is not None,
         frames=_frames(recording, case),
     )
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def cached_target(path: str, stamp: int | str, text: str) -> tuple[str, str] | str:
+    """The name and the words of a target that an address names; else why there is none."""
+    # What lies in a file is read where the command line names it; an address may come from a stranger.
+    if text.startswith("probe:"):
+        return "What a probe in a file says can be explained on the command line only."
+    try:
+        policy = cached_policy(path, stamp)
+        found = prepare(cached_recording(path, stamp), 0, policy=policy, target=text, background_steps=2)
+    except WorkbenchError as error:
+        return str(error)
+    assert isinstance(found.question.target, NamedTarget), "it was found by its name"
+    return found.question.target.name, found.question.target.words
 
 
 def _frames(recording: Recording, case: Case) -> int:
@@ -145,17 +167,34 @@ def cached_sample(asked: Asked, progress: Progress) -> tuple[SaliencyMaps, Evide
     return once(("sample", of_all), compute)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Strip:
+    """One method's maps of some steps in a row."""
+
+    pictures: tuple[npt.NDArray[np.uint8], ...] | None
+    """What was seen at each; None where that were no images."""
+    heat: npt.NDArray[np.float64]
+    """`[T, H, W]` over pictures, else the regions' attributions `[T, G]`."""
+    names: tuple[str, ...]
+    """`[G]`."""
+    unit: str
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
-def _cached_strip(asked: Asked, rows: tuple[int, ...]) -> list[tuple[Any, Any]]:
+def _cached_strip(asked: Asked, rows: tuple[int, ...]) -> Strip:
     case = _case(asked, np.array(rows))
     maps = saliency(case, asked.methods[0])
     seen = [seen_at(case.question.decisions, place).picture for place in range(len(rows))]
-    if seen[0] is None:
-        return [(None, None)]
-    return list(zip(seen, maps.picture(), strict=True))
+    pictures = tuple(picture for picture in seen if picture is not None)
+    return Strip(
+        pictures=pictures or None,
+        heat=maps.picture().astype(np.float64) if pictures else maps.regions,
+        names=maps.region_names,
+        unit=maps.unit,
+    )
 
 
-def cached_strip(asked: Asked, rows: tuple[int, ...]) -> list[tuple[Any, Any]]:
+def cached_strip(asked: Asked, rows: tuple[int, ...]) -> Strip:
     """Pictures and maps of some steps."""
     return _cached_strip(replace(asked, row=0), rows)
 
@@ -167,6 +206,8 @@ class Film:
     maps: SaliencyMaps
     film: npt.NDArray[np.float32]
     """`[P, H, W]` or `[P, n]`."""
+    exists: npt.NDArray[np.bool_]
+    """`[P]`, whether the episode had begun."""
     pictures: list[npt.NDArray[np.uint8]] | None
     evidence: Evidence
 
@@ -177,9 +218,12 @@ def cached_film(asked: Asked, window: int, stack: int) -> Film:
     case = _case(asked, np.array([asked.row]), window=window)
     maps = saliency(case, asked.methods[0])
     key = next(split_key(name)[0] for name, tensor in case.question.values.items() if stack == 1 or tensor.ndim == 4)
+    film, history = maps.film(key, stack=stack)[0], case.question.decisions.history
+    before = [] if history is None else history.exists[0].tolist()
     return Film(
         maps=maps,
-        film=maps.film(key, stack=stack)[0],
+        film=film,
+        exists=np.repeat(np.array([*before, True]), stack),
         pictures=seen_before(case.question, 0, stack=stack),
         evidence=evidence(case, maps, thorough=False),
     )
@@ -193,6 +237,6 @@ def _case(asked: Asked, rows: npt.NDArray[np.int64], window: int = 1) -> Case:
         target=asked.target,
         layer=asked.layer,
         baseline=asked.baseline,
-        background_steps=FEW_STEPS,
+        mean=_cached_mean(asked.path, asked.stamp),
         window=window,
     )

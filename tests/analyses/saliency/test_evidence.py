@@ -16,7 +16,8 @@ from workbench.analyses.saliency import Case, SaliencyMaps, prepare, saliency
 from workbench.analyses.saliency.baselines import baseline_values
 from workbench.analyses.saliency.causal import causal_check
 from workbench.analyses.saliency.evidence import evidence
-from workbench.analyses.saliency.fidelity import fidelity, order_of
+from workbench.analyses.saliency.fidelity import default_k, fidelity
+from workbench.analyses.saliency.orders import order_of
 from workbench.analyses.saliency.sanity import agreement, parametric_layers, sanity_check, stability
 from workbench.errors import WorkbenchError
 from workbench.policies import ModulePolicy, PolicyOutput
@@ -61,7 +62,7 @@ def test_fidelity_of_the_right_map_is_the_best_there_is(case: Case, right: Salie
 def test_fidelity_of_a_wrong_map_is_that_of_chance(case: Case, right: SaliencyMaps) -> None:
     found = fidelity(case, shuffled(right))
     assert not found.deletion_below_random.above(0)
-    assert found.verdict == "no better than chance"
+    assert found.verdict == "not shown to be better than chance"
 
 
 def test_fidelity_of_magnitudes_asks_for_change_either_way(case: Case) -> None:
@@ -262,3 +263,58 @@ def test_the_background_of_a_random_network_is_its_own(tmp_path: Path) -> None:
     fresh = prepare(recording, [0, 7], policy=policy, layer="q_net.q_net.1")
     sanity_check(fresh, saliency(fresh, "integrated_gradients"))
     np.testing.assert_array_equal(saliency(fresh, "integrated_gradients").regions, before)
+
+
+def test_aim_and_aum_are_left_out_where_they_say_nothing(case: Case) -> None:
+    one = prepare_some_one(case)
+    assert fidelity(one, saliency(one, "gradient")).aim is None
+    value = dataclasses.replace(case, question=dataclasses.replace(case.question, target=lambda output: output.value))
+    found = fidelity(value, saliency(value, "gradient"))
+    assert (found.aim, found.aum, found.aim_random, found.aum_random) == (None, None, None, None)
+    asked = fidelity(value, saliency(value, "gradient"), k=2)
+    assert asked.aim is not None
+
+
+def prepare_some_one(case: Case) -> Case:
+    from workbench.analyses.saliency.maps import some_of
+
+    return some_of(case, 1)[0]
+
+
+def test_k_is_a_share_of_few_numbers_and_xrl_benchs_three_of_eight() -> None:
+    assert [default_k(count) for count in (1, 2, 4, 8, 20, 100, 169)] == [1, 1, 1, 3, 3, 10, 17]
+
+
+def test_of_four_regions_the_control_is_every_order(tmp_path: Path) -> None:
+    """Of independent contributions the mean curve over all orders is a straight line: nothing in it is drawn."""
+    weights = torch.tensor([5.0, -1.0, 0.5, 2.0])
+    policy = planted(
+        spaces.Box(-1.0, 1.0, (4,), np.float32), lambda x: torch.stack([x @ weights, 0 * x[:, 0], 0 * x[:, 0]], dim=1)
+    )
+    case = prepare(record_policy(policy, tmp_path / "x.zarr"), [2, 9], policy=policy, target="logit:0")
+    maps = saliency(case, "integrated_gradients")
+    found = fidelity(case, maps)
+    assert found.every_order
+    assert len(found.orders) == 24
+    assert found.orders_in_words == "all 24 orders"
+    straight = -maps.regions.sum(axis=1, keepdims=True) * found.shares
+    np.testing.assert_allclose(found.curves["random"].deletion, straight, atol=1e-4)
+    for place in range(2):
+        low, high = found.random_band("deletion", place)
+        assert (low <= found.curves["random"].deletion[place] + 1e-4).all()
+        assert (high >= found.curves["random"].deletion[place] - 1e-4).all()
+        # The order of the contributions is the best of all, and shared with none.
+        assert found.beaten("deletion", place) == 23
+    few = fidelity(case, maps, random_orders=3)
+    assert not few.every_order
+    assert len(few.orders) == 3
+
+
+def test_intervals_stay_where_their_numbers_can_be(case: Case, right: SaliencyMaps) -> None:
+    found = fidelity(case, right, k=1)
+    for share in (found.aim, found.aum, found.aim_random, found.aum_random):
+        assert share is not None
+        assert share.low is None or (share.low >= 0 and share.high is not None and share.high <= 1)
+    correlation = causal_check(case, right).correlation
+    assert correlation.high is not None
+    assert correlation.high <= 1

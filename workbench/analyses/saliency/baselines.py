@@ -8,7 +8,7 @@ Axis legend:
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +16,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from workbench.analyses.decisions import Decisions, Values, as_values, channels_first
+from workbench.analyses.decisions import Decisions, History, Values, as_values, channels_first
 from workbench.analyses.reading_decisions import read_decisions
 from workbench.analyses.saliency.blurring import gaussian_blur
 from workbench.analyses.saliency.question import Question, split_key
+from workbench.analyses.saliency.recorded_mean import MOST_STEPS, RecordedMean
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ BLUR_SIGMA = 3.0
 
 @dataclass(frozen=True)
 class Background:
-    """Other steps of the same recording, drawn at random: what the agent usually sees."""
+    """What the agent usually sees: other steps of the same recording, drawn at random, and the mean of all of it."""
 
     decisions: Decisions
     """R of them."""
     seed: int
+    mean: RecordedMean
+    """Of the whole recording: it does not depend on what was drawn."""
     sites: dict[str | None, Values] = field(default_factory=dict, repr=False)
 
     def values(self, question: Question) -> Values:
@@ -49,7 +52,7 @@ class Background:
 
     def read_again(self) -> "Background":
         """The same steps, with nothing kept of what a network made of them: its weights are others now."""
-        return Background(self.decisions, self.seed)
+        return Background(self.decisions, self.seed, self.mean.read_again())
 
     @cached_property
     def deviation(self) -> dict[str, Tensor]:
@@ -78,9 +81,18 @@ class Background:
 
 
 def read_background(
-    recording: "Recording", policy: "Policy", *, steps: int = BACKGROUND_STEPS, window: int = 1, seed: int = 0
+    recording: "Recording",
+    policy: "Policy",
+    *,
+    steps: int = BACKGROUND_STEPS,
+    window: int = 1,
+    seed: int = 0,
+    mean: RecordedMean | None = None,
 ) -> Background:
     """Draw steps of a recording at random, without replacement.
+
+    Of a window, what came before an episode's first observation does not exist; there the first one stands, which the
+    agent does see, and not zeros, which it does not.
 
     Args:
         recording: Where from.
@@ -88,11 +100,28 @@ def read_background(
         steps: How many at most.
         window: How many observations are read of each, its own the last.
         seed: Of the draw.
+        mean: Of the whole recording, where somebody has it already; None takes it where it is needed.
     """
     generator = np.random.default_rng(seed)
     count = min(steps, len(recording))
     rows = np.sort(generator.choice(len(recording), count, replace=False))
-    return Background(read_decisions(recording, policy, rows, window=window), seed)
+    decisions = read_decisions(recording, policy, rows, window=window)
+    if decisions.history is not None:
+        decisions = replace(decisions, history=_filled(decisions.history, decisions.inputs))
+    return Background(decisions, seed, mean or RecordedMean(recording, policy))
+
+
+def _filled(history: History, inputs: Values) -> History:
+    """A history in which the first observation of an episode stands for those before it."""
+    following, filled = inputs, list[Values]()
+    for place in range(len(history.inputs) - 1, -1, -1):
+        there = history.exists[:, place]
+        following = {
+            name: torch.where(there.view(-1, *(1,) * (tensor.ndim - 1)), tensor, following[name])
+            for name, tensor in history.inputs[place].items()
+        }
+        filled.append(following)
+    return replace(history, inputs=tuple(filled[::-1]))
 
 
 BaselineFunction = Callable[[Question, Background, int], Values]
@@ -129,8 +158,11 @@ def _zeros_like(observations: Any) -> Any:
 
 
 def _mean(question: Question, background: Background, seed: int) -> Values:
-    means = {name: tensor.mean(dim=0) for name, tensor in background.values(question).items()}
-    return {name: means[name].expand_as(tensor) for name, tensor in question.values.items()}
+    means = background.mean.at(question)
+    return {
+        key: means[key if question.layer is not None else split_key(key)[0]].expand_as(tensor)
+        for key, tensor in question.values.items()
+    }
 
 
 def _blurred(question: Question, background: Background, seed: int) -> Values:
@@ -159,7 +191,11 @@ BASELINES: tuple[Baseline, ...] = (
     Baseline(
         name="black", words="an observation of zeros, preprocessed like any other", function=_black, inputs_only=True
     ),
-    Baseline(name="mean", words="the mean over steps of this recording, drawn at random", function=_mean),
+    Baseline(
+        name="mean",
+        words=f"the mean over this recording (of more than {MOST_STEPS:,} steps so many, evenly spread)",
+        function=_mean,
+    ),
     Baseline(
         name="blurred",
         words=f"the image itself, blurred (Gaussian, σ = {BLUR_SIGMA:g} pixels)",

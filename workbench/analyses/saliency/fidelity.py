@@ -7,6 +7,7 @@ Axis legend:
     S  decisions that are explained
     G  regions
     K  points of a curve, from nothing taken away to everything
+    R  random orders
 """
 
 from collections.abc import Mapping
@@ -15,24 +16,33 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
 
 from workbench.analyses.decisions import Values
 from workbench.analyses.exclusive import exclusively
-from workbench.analyses.intervals import Estimate, estimate
-from workbench.analyses.saliency.baselines import baseline_values
+from workbench.analyses.intervals import ALIKE, Estimate, estimate
 from workbench.analyses.saliency.maps import Case, SaliencyMaps
-from workbench.analyses.saliency.perturbation_methods import answers
-from workbench.analyses.targets import modes_of
-
-FloatArray = npt.NDArray[np.float64]
-Order = npt.NDArray[np.int64]
-"""`[S, G]`, regions from the most to the least important."""
+from workbench.analyses.saliency.masking import masked_decisions, replaced, zero_of
+from workbench.analyses.saliency.orders import (
+    BoolArray,
+    FloatArray,
+    Order,
+    every_orders,
+    first_of,
+    order_by,
+    order_of,
+    plain_map,
+    random_order,
+)
+from workbench.analyses.targets import AnyTarget, NamedTarget
 
 CURVE_POINTS = 21
-RANDOM_ORDERS = 5
-SAME_ACTION = 0.1
-"""Continuous actions count as the same when no component moves by more than so many standard deviations of it."""
+FEWEST_ORDERS, MOST_ORDERS = 5, 24
+RANDOM_POINTS = 160
+"""Points on one decision's random curves: the fewer a curve has, the more random orders there are."""
+EVERY_ORDER = 4
+"""Up to so many regions the control is not drawn: it is all of their orders, 4! = 24."""
+ABOUT_ACTIONS = ("log_odds", "log_probability", "probability", "logit", "difference", "q", "advantage", "mean")
+"""Targets that say something of what is decided."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +73,10 @@ class Fidelity:
     """`[K]`, share of the regions that are taken away (or are there)."""
     curves: Mapping[str, Curves]
     """By order: `map`, `random` (the mean over several), `input`."""
+    orders: tuple[Curves, ...]
+    """`[R]`, the random ones each by itself."""
+    every_order: bool
+    """Whether these are all that there are, so that the control has no chance in it."""
     unit: str
     """Of the target's change."""
     deletion: Estimate
@@ -75,18 +89,46 @@ class Fidelity:
     """Paired difference, map − random."""
     deletion_below_input: Estimate
     insertion_above_input: Estimate
-    aim: Estimate
+    aim: Estimate | None
     """Accuracy on Important Masked (Xiong et al. 2024, XRL-Bench): share of decisions that stay the same when the `k`
-    most important regions are set to zero; the lower, the better."""
-    aum: Estimate
+    most important regions are set to zero; the lower, the better. None where the target is not about the action, or
+    there is one decision only: then it would say nothing."""
+    aum: Estimate | None
     """Accuracy on Unimportant Masked: the same when all *but* these k are; the higher, the better."""
-    aim_random: Estimate
-    aum_random: Estimate
+    aim_random: Estimate | None
+    aum_random: Estimate | None
     k: int
+
+    def random_band(self, name: str, place: int | None = None) -> FloatArray:
+        """Where the random orders lie, `[2, K]`: the middle 90 % of them.
+
+        Args:
+            name: `deletion` or `insertion`.
+            place: Of one decision; None takes each order's mean over all of them.
+        """
+        curves = [getattr(one, name) for one in self.orders]
+        heights = [one.mean(axis=0) if place is None else one[place] for one in curves]
+        return np.asarray(np.percentile(heights, [5, 95], axis=0))
+
+    def beaten(self, name: str, place: int) -> int:
+        """How many of the random orders the map's is better than at one decision, of `len(orders)`.
+
+        Args:
+            name: `deletion` or `insertion`.
+            place: Which decision.
+        """
+        own, sign = getattr(self.curves["map"], f"{name}_area")[place], -1 if name == "deletion" else 1
+        others = np.array([getattr(one, f"{name}_area")[place] for one in self.orders])
+        return int((sign * (own - others) > ALIKE * max(np.abs(others).max(), abs(own))).sum())
 
     @property
     def verdict(self) -> str:
         """In words."""
+        if len(self.curves["map"].deletion) == 1:
+            return (
+                f"one step has no interval; better than {self.beaten('deletion', 0)} of {self.orders_in_words} by "
+                f"deletion, than {self.beaten('insertion', 0)} by insertion"
+            )
         if self.deletion_below_random.low is None:
             return "too few episodes, or all alike: no interval"
         better = self.deletion_below_random.above(0), self.insertion_above_random.above(0)
@@ -95,10 +137,18 @@ class Fidelity:
             return "finds what matters, better than chance" + (" and than the plain input" if beyond else "")
         if any(better):
             return f"better than chance by {'deletion' if better[0] else 'insertion'} only"
-        return "no better than chance"
+        return "not shown to be better than chance"
+
+    @property
+    def orders_in_words(self) -> str:
+        """`all 24 orders`, `7 random orders`."""
+        count = len(self.orders)
+        if self.every_order:
+            return f"all {count} orders" if count > 1 else "the one order"
+        return f"{count} random order{'s' * (count != 1)}"
 
 
-def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_orders: int = RANDOM_ORDERS) -> Fidelity:
+def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_orders: int | None = None) -> Fidelity:
     """Take regions away in a map's order, and put them back, and see what becomes of the target.
 
     The deletion curve starts at the decision and sets more and more regions to the baseline, the most important first;
@@ -109,38 +159,48 @@ def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_ord
     Args:
         case: What was explained.
         maps: How.
-        k: Regions that AIM and AUM mask or keep; by default 3 of up to 8 numbers (as XRL-Bench's LunarLander), else a
-            tenth of the regions.
-        random_orders: How many random orders the control is the mean of.
+        k: Regions that AIM and AUM mask or keep; by default 3 of 8 (as XRL-Bench's LunarLander), the same share of
+            fewer, and a tenth of many. Where it is given, AIM and AUM are taken whatever the target is.
+        random_orders: How many random orders the control is the mean of; None takes 5 to 24, the more the fewer
+            regions there are, and of up to 4 regions every order once.
     """
     question, setting = case.question, case.setting
+    exists = maps.exists
+    counts = exists.sum(axis=1)
+    most = int(counts.max())
+    whole = np.unique(np.linspace(0, most, min(CURVE_POINTS, most + 1)).round().astype(np.int64))
+    shares = whole / most
+    places = np.rint(shares[None] * counts[:, None]).astype(np.int64)
     with exclusively(case.policy), torch.no_grad():
         baseline = setting.baseline_values(question)
-        count = len(setting.regions)
-        places = np.unique(np.linspace(0, count, min(CURVE_POINTS, count + 1)).round().astype(np.int64))
+        every = random_orders is None and most <= EVERY_ORDER and bool((counts == most).all())
+        drawn = random_orders or int(np.clip(RANDOM_POINTS // len(whole), FEWEST_ORDERS, MOST_ORDERS))
         generator = np.random.default_rng(setting.seed + 1)
-        own = order_of(maps)
-        randoms = [_random_order(own.shape, generator) for _ in range(random_orders)]
-        plain = np.argsort(-plain_map(case, baseline), axis=1, kind="stable")
-        drawn = [_curves(case, order, places, baseline, signed=maps.signed) for order in [own, plain, *randoms]]
-        k = k if k is not None else (min(3, max(1, count - 1)) if count <= 8 else max(1, round(count / 10)))
-        masked = [_same_decisions(case, order, k, _zero(case)) for order in [own, *randoms]]
-    curves = {
-        "map": drawn[0],
-        "random": Curves(
-            deletion=np.mean([one.deletion for one in drawn[2:]], axis=0),
-            insertion=np.mean([one.insertion for one in drawn[2:]], axis=0),
-        ),
-        "input": drawn[1],
-    }
+        randoms = every_orders(exists) if every else [random_order(exists, generator) for _ in range(drawn)]
+        own, plain = order_of(maps), order_by(plain_map(case, baseline), exists)
+        own_curves, input_, *others = (
+            _curves(case, order, exists, places, baseline, signed=maps.signed) for order in [own, plain, *randoms]
+        )
+        asked = k is not None or (len(question) > 1 and about_action(question.target))
+        k = k if k is not None else default_k(most)
+        masked = [masked_decisions(case, order, exists, k, zero_of(case)) for order in [own, *randoms]] if asked else []
+    random = Curves(
+        deletion=np.mean([one.deletion for one in others], axis=0),
+        insertion=np.mean([one.insertion for one in others], axis=0),
+    )
 
     def over(numbers: FloatArray) -> Estimate:
         return estimate(numbers, maps.episodes)
 
-    own_curves, random, input_ = curves["map"], curves["random"], curves["input"]
+    def share(which: int, orders: slice) -> Estimate | None:
+        kept = [one[which] for one in masked[orders]]
+        return estimate(np.mean(kept, axis=0), maps.episodes, lowest=0.0, highest=1.0) if kept else None
+
     return Fidelity(
-        shares=places / count,
-        curves=curves,
+        shares=shares,
+        curves={"map": own_curves, "random": random, "input": input_},
+        orders=tuple(others),
+        every_order=every,
         unit=getattr(question.target, "unit", ""),
         deletion=over(own_curves.deletion_area),
         insertion=over(own_curves.insertion_area),
@@ -148,91 +208,40 @@ def fidelity(case: Case, maps: SaliencyMaps, *, k: int | None = None, random_ord
         insertion_above_random=over(own_curves.insertion_area - random.insertion_area),
         deletion_below_input=over(input_.deletion_area - own_curves.deletion_area),
         insertion_above_input=over(own_curves.insertion_area - input_.insertion_area),
-        aim=over(masked[0][0]),
-        aum=over(masked[0][1]),
-        aim_random=over(np.mean([one[0] for one in masked[1:]], axis=0)),
-        aum_random=over(np.mean([one[1] for one in masked[1:]], axis=0)),
+        aim=share(0, slice(1)),
+        aum=share(1, slice(1)),
+        aim_random=share(0, slice(1, None)),
+        aum_random=share(1, slice(1, None)),
         k=k,
     )
 
 
-def same_decisions(case: Case, maps: SaliencyMaps | None, *, k: int) -> tuple[FloatArray, FloatArray]:
-    """AIM's and AUM's ones and zeros (XRL-Bench): does the policy decide the same, where some regions are zero?
-
-    Args:
-        case: What was explained.
-        maps: How; None takes the regions in a random order.
-        k: How many regions are masked, or kept.
-
-    Returns:
-        `[S]` with the first k regions set to zero, and `[S]` with all others set to zero.
-    """
-    shape = (len(case.question), len(case.setting.regions))
-    with exclusively(case.policy), torch.no_grad():
-        order = _random_order(shape, np.random.default_rng(case.setting.seed + 1)) if maps is None else order_of(maps)
-        return _same_decisions(case, order, k, _zero(case))
+def default_k(count: int) -> int:
+    """How many of so many regions AIM and AUM mask or keep: 3 of 8 and more, that share of fewer, a tenth of many."""
+    return max(1, min(3, 3 * count // 8), round(count / 10))
 
 
-def _zero(case: Case) -> Values:
-    question = case.question
-    return baseline_values("zero" if question.layer else "black", question, case.setting.background)
+def about_action(target: AnyTarget) -> bool:
+    """Whether a target says something of what is decided, as far as is known: of a function of one's own nothing is."""
+    return isinstance(target, NamedTarget) and target.name.partition(":")[0] in ABOUT_ACTIONS
 
 
-def order_of(maps: SaliencyMaps) -> Order:
-    """Regions by importance: the most positive first, of a map of magnitudes the largest; ties in random order."""
-    scores = maps.regions if maps.signed else np.abs(maps.regions)
-    ties = np.random.default_rng(maps.seed).random(scores.shape)
-    return np.lexsort((ties, -scores), axis=1)
-
-
-def plain_map(case: Case, baseline: Values) -> FloatArray:
-    """A map that knows nothing of the agent, `[S, G]`: an image's edges (Sobel), else |x − baseline|."""
-    plain = {}
-    for name, tensor in case.question.values.items():
-        if tensor.ndim == 4 and case.question.layer is None:
-            plain[name] = _edges(tensor)
-        else:
-            plain[name] = (tensor - baseline[name]).abs()
-    return case.setting.regions.sums(plain).double().cpu().numpy()
-
-
-def _edges(images: Tensor) -> Tensor:
-    kernel = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]], device=images.device)
-    flat = torch.nn.functional.pad(images.flatten(0, 1).unsqueeze(1), (1, 1, 1, 1), mode="replicate")
-    across = torch.nn.functional.conv2d(flat, kernel.view(1, 1, 3, 3))
-    down = torch.nn.functional.conv2d(flat, kernel.T.reshape(1, 1, 3, 3))
-    return torch.sqrt(across**2 + down**2).reshape(images.shape)
-
-
-def _random_order(shape: tuple[int, ...], generator: np.random.Generator) -> Order:
-    return np.argsort(generator.random(shape), axis=1)
-
-
-def _masks(order: Order, count: int) -> Tensor:
-    """The first `count` regions of each decision's order, `[S, G]` bool."""
-    taken = np.zeros(order.shape, bool)
-    np.put_along_axis(taken, order[:, :count], True, axis=1)
-    return torch.as_tensor(taken)
-
-
-def _replaced(case: Case, taken: Tensor, index: Tensor, baseline: Values) -> Values:
-    others = {name: tensor[index] for name, tensor in baseline.items()}
-    return case.setting.regions.replace(case.question.at(index), others, taken, index)
-
-
-def _curves(case: Case, order: Order, places: npt.NDArray[np.int64], baseline: Values, *, signed: bool) -> Curves:
-    question, count = case.question, len(order)
-    masks = torch.stack([_masks(order, int(place)) for place in places], dim=1)
-    flat, numbers = count * len(places), []
+def _curves(
+    case: Case, order: Order, exists: BoolArray, places: npt.NDArray[np.int64], baseline: Values, *, signed: bool
+) -> Curves:
+    """`places`: `[S, K]`, how many regions are taken away at each point."""
+    question, count, points = case.question, len(order), places.shape[1]
+    masks, there = first_of(order, places), torch.tensor(exists)
+    flat, numbers = count * points, []
     for inserting in (False, True):
         heights = []
         for part in question.batches(flat):
             rows = torch.arange(part.start, part.stop)
-            index, place = rows // len(places), rows % len(places)
+            index, place = rows // points, rows % points
             taken = masks[index, place]
-            values = _replaced(case, ~taken if inserting else taken, index, baseline)
+            values = replaced(case, ~taken & there[index] if inserting else taken, index, baseline)
             heights.append(question(values, index))
-        numbers.append(torch.cat(heights).double().cpu().numpy().reshape(count, len(places)))
+        numbers.append(torch.cat(heights).double().cpu().numpy().reshape(count, points))
     deletion, insertion = (heights - numbers[0][:, :1] for heights in numbers)
     if not signed:
         deletion, insertion = -np.abs(deletion), -np.abs(insertion)
@@ -242,31 +251,3 @@ def _curves(case: Case, order: Order, places: npt.NDArray[np.int64], baseline: V
 def _area(heights: FloatArray) -> FloatArray:
     """Mean height by the trapezoidal rule; points are equally far apart but for rounding."""
     return np.asarray(((heights[:, 1:] + heights[:, :-1]) / 2).mean(axis=1))
-
-
-def _same_decisions(case: Case, order: Order, k: int, zero: Values) -> tuple[FloatArray, FloatArray]:
-    """AIM's and AUM's ones and zeros, `[S]` each."""
-    question = case.question
-    space = question.decisions.policy.action_space
-    decided = modes_of(answers(question), space)
-    spread = _action_spread(case)
-    found = []
-    for keep in (False, True):
-        parts = []
-        for part in question.batches(len(question)):
-            index = torch.arange(part.start, part.stop)
-            taken = _masks(order, k)[index]
-            output = question.output(_replaced(case, ~taken if keep else taken, index, zero), index)
-            parts.append(modes_of(output, space))
-        after = torch.cat(parts)
-        if spread is None:
-            same = (after == decided).all(dim=1)
-        else:
-            same = ((after - decided).abs() <= SAME_ACTION * spread).all(dim=1)
-        found.append(same.double().cpu().numpy())
-    return found[0], found[1]
-
-
-def _action_spread(case: Case) -> Tensor | None:
-    background = answers(case.question.of(case.setting.background.decisions))
-    return None if background.mean is None else background.mean.std(dim=0, unbiased=False)

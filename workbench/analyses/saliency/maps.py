@@ -19,6 +19,7 @@ from workbench.analyses.exclusive import exclusively
 from workbench.analyses.saliency.attribution import Attribution, Setting
 from workbench.analyses.saliency.methods import METHODS, Method, find_method
 from workbench.analyses.saliency.question import Question, split_key
+from workbench.analyses.saliency.regions import existing_regions
 from workbench.analyses.targets import NamedTarget, words_of
 from workbench.errors import WorkbenchError
 
@@ -73,6 +74,9 @@ class SaliencyMaps:
     region_kind: str
     regions: FloatArray
     """`[S, G]`, the attribution of each region: the sum over its numbers (of magnitudes, where it is unsigned)."""
+    exists: npt.NDArray[np.bool_]
+    """`[S, G]`, whether the region was there: of a window, what came before the episode was not. Its attribution is 0,
+    and no statistic counts it."""
     target_values: FloatArray
     """`[S]`, the number that is explained."""
     seed: int
@@ -266,6 +270,7 @@ def _as_maps(row: Method, question: Question, setting: Setting, attribution: Att
         .double()
         .numpy()
         .copy(),
+        exists=existing_regions(question, setting.regions).numpy().copy(),
         target_values=numbers.cpu().double().numpy().copy(),
         seed=setting.seed,
         options={name: value for name, value in setting.options.items() if name in row.options},

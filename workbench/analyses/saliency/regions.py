@@ -76,6 +76,20 @@ class Regions:
         return replaced
 
 
+def existing_regions(question: Question, regions: Regions) -> Tensor:
+    """Which regions are there at all, `[S, G]` bool: not those of a window's observations from before the episode."""
+    exists = torch.ones(len(question), len(regions), dtype=torch.bool)
+    history = question.decisions.history
+    if question.window == 1 or history is None:
+        return exists
+    for key, labels in regions.labels.items():
+        lag = split_key(key)[1]
+        if lag:
+            within = torch.unique(labels)
+            exists[:, within[within >= 0]] &= history.exists[:, -lag].unsqueeze(1)
+    return exists
+
+
 def default_regions(question: Question, names: Sequence[str] | None = None) -> Regions:
     """Numbers of vectors, patches of images, channels of convolutional layers.
 

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from workbench.analyses.exclusive import exclusively
-from workbench.analyses.intervals import Estimate, estimate, rank_correlation
+from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.random_weights import randomise, restored
 from workbench.analyses.saliency.maps import Case, SaliencyMaps, saliency, some_of
 from workbench.analyses.saliency.question import Question
+from workbench.analyses.weighted_ranks import weighted_rank_correlation
 from workbench.errors import WorkbenchError
 
 FloatArray = npt.NDArray[np.float64]
@@ -78,7 +79,7 @@ def sanity_check(
     """
     policy = case.policy
     some, places = some_of(case, most_decisions)
-    before = maps.regions[places]
+    before, exists = maps.regions[places], maps.exists[places]
     with exclusively(policy):
         order = parametric_layers(case.question)
         stages = [list(part) for part in np.array_split(np.array(order, dtype=object), min(most_stages, len(order)))]
@@ -100,13 +101,13 @@ def sanity_check(
                     setting=replace(some.setting, background=some.setting.background.read_again()),
                 )
                 after = _regions_or_none(changed, maps, before)
-                similarities.append(rank_correlation(np.abs(before), np.abs(after)))
+                similarities.append(weighted_rank_correlation(np.abs(before), np.abs(after), exists))
     episodes = maps.episodes[places]
-    signed = estimate(rank_correlation(before, after), episodes) if maps.signed else None
+    signed = _estimate(weighted_rank_correlation(before, after, exists), episodes) if maps.signed else None
     return Sanity(
         stages=tuple(str(stage[-1]) for stage in stages),
         similarities=np.stack(similarities),
-        similarity=estimate(similarities[-1], episodes),
+        similarity=_estimate(similarities[-1], episodes),
         signed_similarity=signed,
     )
 
@@ -187,14 +188,19 @@ def stability(
             moved = replace(question.decisions, inputs=inputs)
             noisy = replace(some, question=question.of(moved))
             moved_maps = saliency(noisy, maps.method, **maps.options)
-            found.append(rank_correlation(np.abs(maps.regions[places]), np.abs(moved_maps.regions)))
+            pair = np.abs(maps.regions[places]), np.abs(moved_maps.regions)
+            found.append(weighted_rank_correlation(*pair, maps.exists[places]))
     similarities = np.mean(found, axis=0)
     return Stability(
         similarities=similarities,
-        similarity=estimate(similarities, maps.episodes[places]),
+        similarity=_estimate(similarities, maps.episodes[places]),
         noise=noise,
         draws=draws,
     )
+
+
+def _estimate(correlations: FloatArray, episodes: npt.NDArray[np.int64]) -> Estimate:
+    return estimate(correlations, episodes, lowest=-1.0, highest=1.0)
 
 
 def _noise(like: Tensor, generator: torch.Generator) -> Tensor:
@@ -222,7 +228,7 @@ def agreement(maps: Sequence[SaliencyMaps]) -> Agreement:
     table = np.full((len(maps), len(maps)), np.nan)
     for i, first in enumerate(maps):
         for j, second in enumerate(maps):
-            found = rank_correlation(np.abs(first.regions), np.abs(second.regions))
+            found = weighted_rank_correlation(np.abs(first.regions), np.abs(second.regions), first.exists)
             if np.isfinite(found).any():
                 table[i, j] = float(np.nanmean(found))
     return Agreement(methods=tuple(one.method for one in maps), correlations=table)
