@@ -18,6 +18,8 @@ FEWEST_EPISODES = 5
 """Of fewer, nothing can be said of others."""
 ALIKE = 1e-9
 """Numbers that differ by less than this share of the largest are the same but for rounding."""
+STUDENT = "Student's t"
+CLIPPED = "Student's t, cut off where no mean can lie"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class Estimate:
     """n: numbers that the mean is taken over; those that are not defined (NaN) are left out."""
     episodes: int
     """Episodes that they come from."""
+    method: str = STUDENT
+    """Of the interval."""
 
     def above(self, level: float) -> bool:
         """Whether the whole interval lies above a level; False where there is no interval."""
@@ -48,16 +52,21 @@ class Estimate:
         return f"{self.mean:.3g} (95 % interval {self.low:.3g} to {self.high:.3g}; {counts})".replace("-", "−")
 
 
-def estimate(numbers: npt.ArrayLike, episodes: npt.ArrayLike) -> Estimate:
+def estimate(
+    numbers: npt.ArrayLike, episodes: npt.ArrayLike, *, lowest: float = -np.inf, highest: float = np.inf
+) -> Estimate:
     """The mean of `[S]` numbers with a 95 % interval by Student's t over episodes.
 
     The mean is the ratio of two sums over E episodes, of their numbers and of how many these are; its standard error is
     √(E/(E − 1) · Σ (sum − mean · count)²) ÷ S (the ratio estimator of cluster samples; Cochran 1977, chapter 11), and
-    the interval is mean ± t(E − 1) times that.
+    the interval is mean ± t(E − 1) times that. Where numbers have bounds (absolute values 0, shares 0 and 1), the
+    interval is cut off there: no mean lies beyond, so that it covers no less often.
 
     Args:
         numbers: `[S]`; NaN where a number is not defined.
         episodes: `[S]`, which episode each is of.
+        lowest: What no such number can be below.
+        highest: What none can be above.
     """
     values, groups = np.asarray(numbers, np.float64), np.asarray(episodes)
     defined = np.isfinite(values)
@@ -71,7 +80,15 @@ def estimate(numbers: npt.ArrayLike, episodes: npt.ArrayLike) -> Estimate:
         return Estimate(mean=mean, low=None, high=None, steps=len(values), episodes=count)
     error = float(np.sqrt(count / (count - 1) * ((sums - mean * counts) ** 2).sum()) / len(values))
     half = student_quantile(0.95, count - 1) * error
-    return Estimate(mean=mean, low=mean - half, high=mean + half, steps=len(values), episodes=count)
+    low, high = mean - half, mean + half
+    return Estimate(
+        mean=mean,
+        low=max(low, lowest),
+        high=min(high, highest),
+        steps=len(values),
+        episodes=count,
+        method=CLIPPED if low < lowest or high > highest else STUDENT,
+    )
 
 
 def ranks(values: npt.ArrayLike) -> FloatArray:

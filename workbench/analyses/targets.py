@@ -90,17 +90,21 @@ TARGET_KINDS: tuple[TargetKind, ...] = (
 """Every target by name."""
 
 
-def default_target(policy_output: PolicyOutput, action_space: gymnasium.Space[Any]) -> NamedTarget:
+def default_target(
+    policy_output: PolicyOutput, action_space: gymnasium.Space[Any], action_names: Sequence[str] | None = None
+) -> NamedTarget:
     """What is explained where nobody said: the action taken; of a continuous one, its first component.
 
     Args:
         policy_output: Any answer of the policy: it shows what the policy has.
         action_space: Its actions.
+        action_names: Names of the actions, or of a continuous action's components.
     """
     if policy_output.logits is not None:
         # A log-probability hardly moves where the agent is sure, whatever is done to the observation; log-odds do.
         return find_target("log_odds", policy_output, action_space)
-    return find_target("q" if policy_output.q_values is not None else "mean:0", policy_output, action_space)
+    kind = "q" if policy_output.q_values is not None else "mean:0"
+    return find_target(kind, policy_output, action_space, action_names)
 
 
 def possible_targets(policy_output: PolicyOutput) -> tuple[TargetKind, ...]:
@@ -188,6 +192,24 @@ def account_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> tupl
     if output.q_values is not None:
         return "q", output.q_values
     return "probability", DiscreteActions(action_space, None).log_probabilities(output).exp()
+
+
+def options_in_words(
+    action_space: gymnasium.Space[Any], action_names: Sequence[str] | None, count: int
+) -> tuple[str, ...]:
+    """What the numbers of an account are of: actions, options or components.
+
+    Args:
+        action_space: The policy's actions.
+        action_names: Their names, where they are known.
+        count: How many numbers an account has.
+    """
+    if action_names is not None and len(action_names) == count:
+        return tuple(action_names)
+    if isinstance(action_space, gymnasium.spaces.Box):
+        return tuple(f"component {place}" for place in range(count))
+    actions = DiscreteActions(action_space, action_names)
+    return tuple(actions.word(place) for place in range(count))
 
 
 def modes_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> Tensor:
