@@ -22,18 +22,22 @@ NORMAL_95 = 1.959963984540054
 """97.5 % of a standard normal variable lie below it."""
 
 
-def paired_estimates(without: npt.ArrayLike, with_change: npt.ArrayLike) -> tuple[Estimate, Estimate, Estimate]:
+def paired_estimates(
+    without: npt.ArrayLike, with_change: npt.ArrayLike, *, lowest: float = -math.inf
+) -> tuple[Estimate, Estimate, Estimate]:
     """Mean without, mean with, and mean difference with − without, each with a 95 % interval over episodes.
 
     Args:
         without: `[E]`, one number an episode.
         with_change: `[E]`, of the same episodes.
+        lowest: What no such number can be below; Student's intervals of the two means are cut off there.
     """
     first, second = np.asarray(without, np.float64), np.asarray(with_change, np.float64)
     groups = np.arange(len(first))
     values = _two_values(first, second)
     if values is None:
-        return estimate(first, groups), estimate(second, groups), estimate(second - first, groups)
+        means = [estimate(numbers, groups, lowest=lowest) for numbers in (first, second)]
+        return means[0], means[1], estimate(second - first, groups)
     low, high = values
     higher = [numbers > (low + high) / 2 for numbers in (first, second)]
     shares = [_share(numbers, is_high, low, high) for numbers, is_high in zip((first, second), higher, strict=True)]

@@ -15,7 +15,7 @@ from typing import Any
 import tyro
 
 from workbench.cli import options as commands
-from workbench.errors import WorkbenchError
+from workbench.errors import NotImportedError, UnnamedEnvironmentError, WorkbenchError
 from workbench.printable import printable
 
 EXIT_FAILED = 1
@@ -76,6 +76,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`workbench list | head`): there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except (NotImportedError, UnnamedEnvironmentError) as error:
+        if debugging:
+            raise
+        _complain(_in_words_of_the_command_line(error, chosen))
+        return EXIT_FAILED
     except WorkbenchError as error:
         if debugging:
             raise
@@ -123,6 +128,21 @@ def _condense(box: str) -> str:
     return text if text.lower().startswith((title.lower(), "missing from")) else f"{title}: {text}"
 
 
+def _in_words_of_the_command_line(error: WorkbenchError, chosen: Any) -> str:
+    """What to add to the command, where the library says what to do in Python."""
+    recording, imports = getattr(chosen, "recording", None), getattr(chosen, "imports", None)
+    if recording is None or imports is None:
+        return str(error)
+    from workbench.cli.steps import how_to_import
+
+    if isinstance(error, UnnamedEnvironmentError):
+        return (
+            "This recording's environment was handed over as an object and is not known by name, so that no command "
+            "can make it; use Python: open_recording(…).policy(environment)."
+        )
+    return how_to_import(recording, imports) or str(error)
+
+
 def _runner(chosen: Any) -> Callable[[Any], None]:
     module, _, function = RUNNERS[type(chosen)].partition(":")
     runner: Callable[[Any], None] = getattr(importlib.import_module(module), function)
@@ -130,7 +150,7 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
 
 
 def _names_a_module(chosen: Any) -> bool:
-    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions):
+    if isinstance(chosen, commands.SaliencyOptions | commands.InterveneOptions | commands.ProbeOptions):
         return bool(chosen.imports)
     return isinstance(chosen, commands.RecordOptions) and ":" in chosen.environment
 

@@ -311,8 +311,8 @@ def test_what_is_not_finite_is_refused_and_passes_no_comparison(planted: tuple[R
                 make(number)
     with pytest.raises(WorkbenchError, match="more than speed can hold"):
         effect_of(planted, set_number(2, 1e39, "speed"))
-    # Seven times as long as float32 goes: the logit is infinite.
-    found = effect_of(planted, steer("hidden", torch.tensor([0.0, 0, 3e38, 0]), 1.0))
+    # Further than float32 goes: the logit is infinite.
+    found = effect_of(planted, steer("hidden", torch.tensor([0.0, 0, 1e18, 0]), 1e21))
     assert (found.undefined, found.chance, found.larger) == (60, None, False)
     assert found.verdict == "undecided: the target is not finite at 60 of 60 steps"
 

@@ -37,6 +37,9 @@ MEASURES: Mapping[str, Measure] = {
     "terminated": lambda episode: float(episode.terminated),
 }
 
+LOWEST: Mapping[str, float] = {"length": 1.0}
+"""What a measure cannot be below: an episode has a step."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Visits:
@@ -137,7 +140,10 @@ def behaviour_effect(
         seeds=seeds,
         without=without,
         with_change=with_change,
-        estimates={name: paired_estimates(without[name], with_change[name]) for name in chosen},
+        estimates={
+            name: paired_estimates(without[name], with_change[name], lowest=LOWEST.get(name, -np.inf))
+            for name in chosen
+        },
         visits=None if visits is None else _compared(visits, *grids, walls),
     )
 
