@@ -57,6 +57,12 @@ def test_what_has_more_values_is_students() -> None:
         paired_estimates(without, with_change), (without, with_change, with_change - without), strict=True
     ):
         assert one == estimate(numbers, np.arange(20))
+    # Where nothing came about either time, a share still has its intervals.
+    never = paired_estimates(np.zeros(50), np.zeros(50), share=True)
+    np.testing.assert_allclose([(one.low, one.high) for one in never[:2]], [(0, 0.0711)] * 2, atol=5e-5)
+    np.testing.assert_allclose((never[2].low, never[2].high), (-0.0713, 0.0713), atol=5e-5)
+    low = paired_estimates(np.array([1.0, 1, 1, 1, 1, 90]), np.arange(6.0) + 1, lowest=1)
+    assert low[0].low == 1
     # Two constants are no shares.
     same = paired_estimates(np.full(12, 500.0), np.full(12, 9.0))
     assert [one.low for one in same] == [None, None, None]

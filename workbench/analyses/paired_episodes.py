@@ -23,18 +23,19 @@ NORMAL_95 = 1.959963984540054
 
 
 def paired_estimates(
-    without: npt.ArrayLike, with_change: npt.ArrayLike, *, lowest: float = -math.inf
+    without: npt.ArrayLike, with_change: npt.ArrayLike, *, share: bool = False, lowest: float = -math.inf
 ) -> tuple[Estimate, Estimate, Estimate]:
     """Mean without, mean with, and mean difference with − without, each with a 95 % interval over episodes.
 
     Args:
         without: `[E]`, one number an episode.
         with_change: `[E]`, of the same episodes.
+        share: Each is 1 or 0, whether something came about; else that is read off them.
         lowest: What no such number can be below; Student's intervals of the two means are cut off there.
     """
     first, second = np.asarray(without, np.float64), np.asarray(with_change, np.float64)
     groups = np.arange(len(first))
-    values = _two_values(first, second)
+    values = (0.0, 1.0) if share and len(first) else _two_values(first, second)
     if values is None:
         means = [estimate(numbers, groups, lowest=lowest) for numbers in (first, second)]
         return means[0], means[1], estimate(second - first, groups)
@@ -90,9 +91,9 @@ def paired_share_interval(first: npt.NDArray[np.bool_], second: npt.NDArray[np.b
     shares = (both + only_first) / count, (both + only_second) / count
     (low_1, high_1), (low_2, high_2) = (_wilson(share, count) for share in shares)
     product = math.prod((both + only_first, neither + only_second, both + only_second, neither + only_first))
-    surplus = both * neither - only_first * only_second
+    surplus = float(both * neither - only_first * only_second)
     if surplus > 0:
-        surplus = max(surplus - count / 2, 0)
+        surplus = max(surplus - count / 2, 0.0)
     phi = surplus / math.sqrt(product) if product else 0.0
     difference = shares[1] - shares[0]
     a, b, c, e = shares[1] - low_2, high_1 - shares[0], high_2 - shares[1], shares[0] - low_1

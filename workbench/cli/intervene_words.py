@@ -67,7 +67,13 @@ def describe_behaviour(effect: "BehaviourEffect") -> str:
 
 def _methods(effect: "BehaviourEffect") -> str:
     """How the intervals were had."""
-    told = {name: (found[0].method, found[2].method) for name, found in effect.estimates.items()}
+    told = {}
+    for name, found in effect.estimates.items():
+        methods = [one.method for one in found if one.low is not None]
+        if methods:
+            told[name] = (methods[0], methods[-1])
+    if not told:
+        return "no intervals: all episodes are alike, or fewer than 5"
     parts = [
         f"{printable(name)}: {means}" + (f", of the difference {difference}" if difference != means else "")
         for name, (means, difference) in told.items()

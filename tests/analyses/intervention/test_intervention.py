@@ -28,6 +28,7 @@ from workbench.analyses.intervention import (
     set_number,
     steer,
     sweep_scales,
+    target_toward,
 )
 from workbench.analyses.targets import find_target
 from workbench.errors import WorkbenchError
@@ -366,6 +367,7 @@ def test_a_direction_is_found_by_expressions_and_steers(planted: tuple[Recording
     assert float(found.vector[2]) == pytest.approx(2 * (x2[x2 > 0].mean() - x2[x2 < 0].mean()), rel=1e-4)
     assert found.steps == (int((x2 > 0).sum()), int((x2 < 0).sum()))
     assert "where observation[2] > 0" in found.words
+    assert "a sample of" not in found.words
     others = direction_between(recording, policy, "hidden", "observation[2] > 0")
     np.testing.assert_allclose(others.vector, found.vector, atol=1e-6)
     scales = (-2.0, 0.0, 1.0)
@@ -451,3 +453,65 @@ def test_controls_move_the_layer_as_far_as_what_they_stand_beside() -> None:
         assert change.control is not None
         control = change.control(generator)
         assert float((control.edit(like) - like).norm(dim=1).mean()) == pytest.approx(moved, rel=1e-4)
+
+
+def test_a_sample_of_steps_is_called_one(planted: tuple[Recording, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    recording, policy = planted
+    monkeypatch.setattr("workbench.analyses.intervention.directions.MOST_STEPS", 5)
+    found = direction_between(recording, policy, "hidden", "observation[2] > 0")
+    count = int((recording.steps["observation"][:, 2] > 0).sum())
+    assert found.there[0] == count
+    assert f"(a sample of 5 of {count} steps, of " in found.words
+
+
+def test_steering_toward_an_action_is_measured_by_that_action(planted: tuple[Recording, Any], tmp_path: Path) -> None:
+    recording, policy = planted
+    found = target_toward(recording, policy, " action == 2 ")
+    assert found is not None
+    assert found.name == "log_odds:2"
+    for other in ("action == 7", "action != 2", "action == 2 and t > 3", "observation[2] == 1"):
+        assert target_toward(recording, policy, other) is None
+    parts = record_kind("multi-discrete actions", tmp_path)
+    one = target_toward(*parts, "action[1] == 1")
+    assert one is not None
+    assert one.name == "log_odds:1.1"
+    assert target_toward(*record_kind("gaussian", tmp_path / "c"), "action == 1") is None
+
+
+class HandsOn(nn.Module):
+    """Flattens, and has an activation behind its layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.hidden, self.bent, self.head = nn.Flatten(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)
+
+
+def test_a_search_names_units_once_and_leaves_out_the_observation(tmp_path: Path) -> None:
+    def forward(module: Any, inputs: Any, state: Any, starts: Any) -> PolicyOutput:
+        logits = module.head(module.bent(module.hidden(module.flat(inputs))))
+        return PolicyOutput(logits=logits, value=logits[:, 0])
+
+    torch.manual_seed(0)
+    policy = ModulePolicy(HandsOn(), spaces.Box(-1.0, 1.0, (5,), np.float32), spaces.Discrete(3), forward=forward)
+    recording = record_policy(policy, tmp_path / "x.zarr", episodes=3)
+    found = search_patches(recording, policy, 1, 9)
+    assert [one.layer for one in found.layers] == ["hidden", "bent", "head"]
+    assert "hands the observation on" in found.skipped["flat"]
+    assert found.same == {"hidden": ("bent",), "head": ()}
+    strongest = found.strongest(20)
+    assert len(strongest) == 4 + 3
+    assert {layer for layer, _, _ in strongest} == {"hidden and bent", "head"}
+    assert [one.layer for one in search_patches(recording, policy, 1, 9, layers=["flat"]).layers] == ["flat"]
+
+
+def test_what_a_continuous_agent_does_is_told(tmp_path: Path) -> None:
+    recording, policy = record_kind("gaussian", tmp_path)
+    found = decision_effect(recording, policy, [2, 5], [set_number(0, 0.7)])
+    assert found.account == "mean"
+    assert found.actions_before is not None
+    assert found.actions_after is not None
+    low, high = policy.action_space.low, policy.action_space.high
+    np.testing.assert_allclose(found.actions_before, np.clip(recording.steps["mean"][[2, 5]], low, high), atol=1e-5)
+    assert ((found.actions_after >= low) & (found.actions_after <= high)).all()
+    assert found.log_odds_before is None
+    assert found.options == tuple(f"component {place}" for place in range(found.account_before.shape[1]))

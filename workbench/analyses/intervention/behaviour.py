@@ -37,6 +37,8 @@ MEASURES: Mapping[str, Measure] = {
     "terminated": lambda episode: float(episode.terminated),
 }
 
+SHARES = ("terminated",)
+"""Measures that are 1 or 0 of each episode."""
 LOWEST: Mapping[str, float] = {"length": 1.0}
 """What a measure cannot be below: an episode has a step."""
 
@@ -141,10 +143,12 @@ def behaviour_effect(
         without=without,
         with_change=with_change,
         estimates={
-            name: paired_estimates(without[name], with_change[name], lowest=LOWEST.get(name, -np.inf))
+            name: paired_estimates(
+                without[name], with_change[name], share=name in SHARES, lowest=LOWEST.get(name, -np.inf)
+            )
             for name in chosen
         },
-        visits=None if visits is None else _compared(visits, *grids, walls),
+        visits=None if visits is None else _compared(visits, grids[0], grids[1], walls),
     )
 
 
@@ -170,7 +174,7 @@ def _walls(recording: Recording) -> npt.NDArray[np.bool_] | None:
         return None
     first = [int(recording.episode(number).rows[0]) for number in range(recording.number_of_episodes)]
     walls: npt.NDArray[np.bool_] = np.asarray(recording.steps["truth/walls"][np.array(first)]).astype(bool)
-    return walls.all(axis=0)
+    return np.asarray(walls.all(axis=0))
 
 
 def _compared(label: str, without: FloatArray, with_change: FloatArray, walls: npt.NDArray[np.bool_] | None) -> Visits:
