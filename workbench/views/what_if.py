@@ -134,8 +134,8 @@ def _decision(path: str, recording: Recording, row: int, planned: tuple[Planned,
         with left:
             seen_before_and_after(*cached_seen(path, stamp(path), row, planned))
     with right:
-        unit = f" {effect.unit}" if effect.unit not in ("", "action") else ""
-        facts = [f"{effect.target}: {_number(effect.before[0])} before, {_number(effect.after[0])} after{unit}"]
+        unit = f" [{effect.unit}]" if effect.unit not in ("", "action") else ""
+        facts = [f"{effect.target}{unit}: {_number(effect.before[0])} before, {_number(effect.after[0])} after"]
         if effect.value_before is not None and effect.value_after is not None:
             facts.append(f"value: {_number(effect.value_before[0])} before, {_number(effect.value_after[0])} after")
         facts.append(_what_is_done(effect))
@@ -172,8 +172,8 @@ def _sweep(path: str, steering: Planned, target: str) -> None:
 
 
 def _beside_controls(effect: DecisionEffect) -> None:
-    unit = f" {effect.unit}" if effect.unit else ""
-    lines = [f"{effect.target}, over {len(effect.rows)} steps drawn from the recording: |change|{unit} {effect.size}."]
+    unit, shown = (f" {effect.unit}", f" [{effect.unit}]") if effect.unit else ("", "")
+    lines = [f"{effect.target}, over {len(effect.rows)} steps drawn from the recording: |change|{shown} {effect.size}."]
     if len(effect.controls):
         reached = (
             "" if effect.chance is None else f"; as large in {100 * effect.chance:.3g} % of them, this one counted"
