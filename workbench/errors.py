@@ -15,6 +15,14 @@ class WorkbenchError(Exception):
         return "\n".join(printable(line) for line in super().__str__().split("\n"))
 
 
+class NotImportedError(WorkbenchError):
+    """A recording names a module that nobody imported: its code is not run for that."""
+
+
+class UnnamedEnvironmentError(WorkbenchError):
+    """A recording's environment was handed over as an object, and cannot be made by name."""
+
+
 class MissingExtraError(WorkbenchError, ImportError):
     """An optional dependency is not installed; the message holds the exact install line."""
 

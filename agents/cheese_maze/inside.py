@@ -168,7 +168,7 @@ def page(channels: list[str], behaviour: list[str]) -> str:
             f"{MOST_STEPS} contested steps (where the",
             "ways to cheese and corner part) of 120 mazes with the cheese elsewhere, and tried on "
             f"{EPISODES} other mazes. Intervals are",
-            "95 %, by Student's t over episodes.",
+            "95 % over episodes: of channels Student's t, of the shares' differences Newcombe's for pairs.",
             "",
             f"## Which of the 8 channels of `{CHANNELS}` carry the cheese",
             "",

@@ -13,7 +13,7 @@ from workbench.figures.png import png_bytes
 from workbench.figures.saliency_film import film_figure
 from workbench.figures.step import step_figure
 from workbench.figures.style import colour_scale
-from workbench.figures.what_if import sweep_figure, visits_figure
+from workbench.figures.what_if import before_and_after, sweep_figure, visits_figure
 from workbench.views.step_view import step_view
 
 
@@ -91,8 +91,24 @@ def test_several_scales_stand_beside_random_vectors():
 
 def test_visits_share_a_scale_and_their_difference_is_centred():
     without, with_change = np.array([[0.5, 0.0], [0.5, 0.0]]), np.array([[0.0, 0.9], [0.1, 0.0]])
-    figure = visits_figure(Visits(label="mouse", without=without, with_change=with_change))
+    walls = np.array([[False, False], [False, True]])
+    figure = visits_figure(Visits(label="mouse", without=without, with_change=with_change, walls=walls))
     images = [axis.images[0] for axis in figure.axes if axis.images and axis.get_label() != "<colorbar>"]
     assert images[0].get_clim() == images[1].get_clim() == (0, 90)
     assert images[2].get_clim() == (-90, 90)
     np.testing.assert_allclose(images[2].get_array(), 100 * (with_change - without))
+    # Colours go by the square root; a quarter of the largest share is half way.
+    np.testing.assert_allclose(images[0].norm([0, 22.5, 90]), [0, 0.5, 1])
+    np.testing.assert_allclose(images[2].norm([-90, -22.5, 0, 90]), [0, 0.25, 0.5, 1])
+    drawn = figure.axes[0].images[1].get_array()
+    np.testing.assert_array_equal(np.ma.getmaskarray(drawn), ~walls)
+
+
+def test_a_decision_stands_beside_its_log_odds():
+    figure = before_and_after(
+        [1.0, 0.0], [0.999, 0.001], names=["a", "b"], account="probability", beside=([9.0, -9.0], [7.0, -7.0])
+    )
+    assert [axis.get_xlabel() for axis in figure.axes] == ["probability", "log-odds [nats]"]
+    assert [bar.get_width() for bar in figure.axes[1].patches] == [9, -9, 7, -7]
+    done = before_and_after([3.6], [1.0], names=["torque"], account="mean", beside=([2.0], [1.0]))
+    assert [axis.get_xlabel() for axis in done.axes] == ["mean, before squashing or clipping", "as it is done"]

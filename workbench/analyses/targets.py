@@ -194,6 +194,24 @@ def account_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> tupl
     return "probability", DiscreteActions(action_space, None).log_probabilities(output).exp()
 
 
+def options_in_words(
+    action_space: gymnasium.Space[Any], action_names: Sequence[str] | None, count: int
+) -> tuple[str, ...]:
+    """What the numbers of an account are of: actions, options or components.
+
+    Args:
+        action_space: The policy's actions.
+        action_names: Their names, where they are known.
+        count: How many numbers an account has.
+    """
+    if action_names is not None and len(action_names) == count:
+        return tuple(action_names)
+    if isinstance(action_space, gymnasium.spaces.Box):
+        return tuple(f"component {place}" for place in range(count))
+    actions = DiscreteActions(action_space, action_names)
+    return tuple(actions.word(place) for place in range(count))
+
+
 def modes_of(output: PolicyOutput, action_space: gymnasium.Space[Any]) -> Tensor:
     """The likeliest (or best) option of each component, `[n, C]`; the means `[n, D]` of continuous actions."""
     if output.mean is not None:

@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli.intervene_checks import check, named_edit
 from workbench.cli.intervene_words import (
     behaviour_facts,
     describe_behaviour,
@@ -14,11 +15,12 @@ from workbench.cli.intervene_words import (
     search_facts,
     state_facts,
 )
-from workbench.cli.options import InterveneOptions, UsageError
-from workbench.cli.planned_changes import named_edit, planned_changes, steering_vector
+from workbench.cli.options import InterveneOptions
+from workbench.cli.planned_changes import planned_changes, steering_vector
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import chosen_rows, import_modules, named_row
 from workbench.cli.table import to_json
+from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:
     from workbench.analyses.intervention import BehaviourEffect, Change, PatchSearch, StateEffect
@@ -32,20 +34,23 @@ def run(options: InterveneOptions) -> None:
     Raises:
         WorkbenchError: What `decision_effect`, `behaviour_effect`, `search_patches` and `state_effect` raise.
     """
+    # What is wrong with the command itself is said before anything is loaded.
+    check(options)
     import_modules(options.imports)
     from workbench.recording import open_recording
 
-    _check(options)
     recording = open_recording(options.recording)
     rows = chosen_rows(recording, options.episode, options.step, options.sample, options.seed)
     policy = recording.policy(trust_pickle=options.trust_pickle)
+    if options.edit or options.field is not None:
+        _check_editable(recording)
     facts: dict[str, Any] = {"recording": options.recording}
     if options.search_from is not None:
         found = _search(options, recording, policy, rows)
         text, facts = describe_search(found), facts | search_facts(found)
     elif options.edit:
         edited = _edit(options, recording, policy, rows)
-        text, facts["state"] = describe_state(edited, recording.action_names or []), state_facts(edited)
+        text, facts["state"] = describe_state(edited), state_facts(edited)
     elif len(options.scale) > 1:
         text, facts["sweep"] = _sweep(options, recording, policy, rows)
     else:
@@ -53,31 +58,17 @@ def run(options: InterveneOptions) -> None:
     sys.stdout.write(f"{to_json(facts) if options.json else text}\n")
 
 
-def _check(options: InterveneOptions) -> None:
-    one_step = {"--search-from": options.search_from is not None, "--edit": bool(options.edit)}
-    one_step["--field"] = options.field is not None
-    for name, given in one_step.items():
-        if given and options.sample is not None:
-            raise UsageError(f"{name} is about one step; give --episode and --step instead of --sample.")
-    if options.search_from is not None and options.edit:
-        raise UsageError("--search-from and --edit exclude each other; give one of them.")
-    if options.visits is not None and options.rollouts is None:
-        raise UsageError("--visits needs --rollouts: it counts where the agent is while it acts.")
-    if options.rollouts is not None and options.rollouts < 1:
-        raise UsageError(f"--rollouts must be at least 1; it is {options.rollouts}.")
-    instead = [name for name, given in one_step.items() if given and name != "--field"]
-    ignored = {
-        "--ablate": options.ablate, "--clamp": options.clamp, "--patch-from": options.patch_from,
-        "--steer": options.steer, "--steer-toward": options.steer_toward, "--set": options.set or None,
-        "--cover": options.cover or None, "--rollouts": options.rollouts, "--field": options.field,
-    }  # fmt: skip
-    if instead and any(given is not None for given in ignored.values()):
-        names = ", ".join(name for name, given in ignored.items() if given is not None)
-        raise UsageError(f"{instead[0]} does something else instead of a change; leave out {names}.")
-    if len(options.scale) > 1 and (options.set or options.cover):
-        raise UsageError("Several values of --scale compare one vector alone; leave out --set and --cover.")
-    if not options.scale:
-        raise UsageError("--scale takes at least one number.")
+def _check_editable(recording: "Recording") -> None:
+    from workbench.analyses.intervention.state_edits import NotEditableError, find_editor
+
+    try:
+        find_editor(recording.make_environment())
+    except NotEditableError:
+        name = (recording.attributes.get("environment") or {}).get("id")
+        raise WorkbenchError(
+            f"The environment {name} cannot be edited, which --edit and --field need (docs/interventions.md says what "
+            f"it must have); --set and --cover change what the agent is shown instead."
+        ) from None
 
 
 def _change(
@@ -112,8 +103,6 @@ def _sweep(
 ) -> tuple[str, list[dict[str, Any]]]:
     from workbench.analyses.intervention import sweep_scales
 
-    if options.rollouts is not None or options.field is not None:
-        raise UsageError("--rollouts and --field are of one change; give one --scale.")
     vector, words = steering_vector(options, recording, policy)
     assert options.layer is not None, "checked with the vector"
     effects = sweep_scales(
@@ -148,8 +137,6 @@ def _field(
     from workbench.figures.policy_field import fields_figure
 
     assert options.field is not None
-    if options.field.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise UsageError(f"--field writes .png, .svg or .pdf; came {str(options.field)!r}.")
     environment = replay_exactly(recording, row).environment
     fields = [policy_field(acting, environment) for acting in (policy, ChangedPolicy(policy, changes))]
     with writing(options.field, overwrite=options.overwrite) as partial:
@@ -167,7 +154,11 @@ def _field(
 
 def _target(options: InterveneOptions, recording: "Recording", policy: "Policy", rows: Any) -> Any:
     if options.target is None:
-        return None
+        if options.steer_toward is None:
+            return None
+        from workbench.analyses.intervention import target_toward
+
+        return target_toward(recording, policy, options.steer_toward)
     from workbench.analyses.saliency import prepare
 
     return prepare(recording, rows[:1], policy=policy, target=options.target, background_steps=1).question.target

@@ -22,23 +22,38 @@ def describe_effect(effect: "DecisionEffect") -> str:
         ("|change|" + unit, str(effect.size), effect.verdict),
     ]
     if effect.above_controls is not None and effect.chance is not None:
-        controls = f"{len(effect.controls)} random changes of the same size, {effect.controls.mean():.3g} on average"
+        count = len(effect.controls)
+        controls = f"{count} different random change{'s' * (count != 1)} of the same size, "
+        controls += f"{effect.controls.mean():.3g} on average"
         more = f"as large or larger in {effect.chance:.2g} of them (with this one counted)"
         rows.append(("|change| less theirs" + unit, str(effect.above_controls), f"{controls}; {more}"))
     if effect.account != "mean":
         rows.append(("most likely action changed", f"{int(effect.flipped.sum())} of {len(effect.flipped)}", ""))
-    before, after = effect.account_before.mean(axis=0), effect.account_after.mean(axis=0)
-    accounts = [
-        (f"{effect.account} {place}", _number_in_words(old), _number_in_words(new))
-        for place, (old, new) in enumerate(zip(before, after, strict=True))
+    blocks = [
+        f"{printable(effect.words)}; measured: {printable(effect.target)}, {_steps(len(effect.rows))}",
+        format_table(("decision", "how much", "beside"), rows),
+        format_table(("mean over the steps", "before", "after"), _accounts(effect), right=(1, 2)),
     ]
-    return "\n\n".join(
-        (
-            f"{printable(effect.words)}; measured: {printable(effect.target)}, {_steps(len(effect.rows))}",
-            format_table(("decision", "how much", "beside"), rows),
-            format_table(("mean over the steps", "before", "after"), accounts, right=(1, 2)),
-        )
-    )
+    return "\n\n".join(blocks)
+
+
+def _accounts(effect: "DecisionEffect") -> list[tuple[str, str, str]]:
+    """What the policy says of each option, mean over the steps, and what is done of it where that is a number."""
+    words = {
+        "probability": "probability of {}",
+        "q": "Q of {} [return]",
+        "mean": "mean of {}, before squashing or clipping",
+    }
+    told = [(words[effect.account], effect.account_before, effect.account_after)]
+    if effect.log_odds_before is not None and effect.log_odds_after is not None:
+        told.append(("log-odds of {} [nats]", effect.log_odds_before, effect.log_odds_after))
+    if effect.actions_before is not None and effect.actions_after is not None:
+        told.append(("{}, as it is done", effect.actions_before, effect.actions_after))
+    return [
+        (title.format(printable(name)), _number_in_words(float(old)), _number_in_words(float(new)))
+        for title, before, after in told
+        for name, old, new in zip(effect.options, before.mean(axis=0), after.mean(axis=0), strict=True)
+    ]
 
 
 def describe_behaviour(effect: "BehaviourEffect") -> str:
@@ -46,7 +61,24 @@ def describe_behaviour(effect: "BehaviourEffect") -> str:
     rows = [(name, *(_short(part) for part in found)) for name, found in effect.estimates.items()]
     title = f"behaviour, {len(effect.seeds):,} episodes of the same seeds"
     table = format_table((title, "without", "with", "with − without [95 % interval]"), rows)
+    table += f"\n{_methods(effect)}"
     return table if effect.visits is None else f"{table}\n\n{_describe_visits(effect)}"
+
+
+def _methods(effect: "BehaviourEffect") -> str:
+    """How the intervals were had."""
+    told = {}
+    for name, found in effect.estimates.items():
+        methods = [one.method for one in found if one.low is not None]
+        if methods:
+            told[name] = (methods[0], methods[-1])
+    if not told:
+        return "no intervals: all episodes are alike, or fewer than 5"
+    parts = [
+        f"{printable(name)}: {means}" + (f", of the difference {difference}" if difference != means else "")
+        for name, (means, difference) in told.items()
+    ]
+    return f"intervals over episodes, {'; '.join(parts)}; none where all episodes are alike, or fewer than 5"
 
 
 def _describe_visits(effect: "BehaviourEffect") -> str:
@@ -61,9 +93,17 @@ def _describe_visits(effect: "BehaviourEffect") -> str:
         for side, columns in (("left", slice(None, left)), ("right", slice(left, None))):
             shares = [float(np.sum(grid[rows_of, columns])) for grid in (visits.without, visits.with_change)]
             change = f"{100 * (shares[1] - shares[0]):+.1f}".replace("-", "−")
-            rows.append((f"{name} {side}", *(f"{100 * share:.1f}" for share in shares), change))
+            borders = (
+                f"rows {_range(rows_of, visits.without.shape[0])}, columns {_range(columns, visits.without.shape[1])}"
+            )
+            rows.append((f"{name} {side} ({borders})", *(f"{100 * share:.1f}" for share in shares), change))
     title = f"where {printable(visits.label)} is [% of steps]"
     return format_table((title, "without", "with", "with − without"), rows, right=(1, 2, 3))
+
+
+def _range(part: slice, size: int) -> str:
+    start, stop, _ = part.indices(size)
+    return f"{start} to {stop - 1}"
 
 
 def describe_sweep(effects: "Sequence[DecisionEffect]", scales: "Sequence[float]") -> str:
@@ -93,25 +133,35 @@ def describe_sweep(effects: "Sequence[DecisionEffect]", scales: "Sequence[float]
     return f"{title}\n\n{format_table(header, rows, right=(0,))}"
 
 
-def describe_state(effect: "StateEffect", names: "Sequence[str]") -> str:
+def describe_state(effect: "StateEffect") -> str:
     """What an edit of the environment's state did."""
-    known = list(names) if len(names) == len(effect.before) else [str(place) for place in range(len(effect.before))]
+    words = {
+        "probability": "probability of {}",
+        "q": "Q of {} [return]",
+        "mean": "mean of {}, before squashing or clipping",
+    }
+    told = [(words[effect.account], effect.before, effect.after)]
+    if effect.log_odds_before is not None and effect.log_odds_after is not None:
+        told.append(("log-odds of {} [nats]", effect.log_odds_before, effect.log_odds_after))
     rows = [
-        (f"{effect.account} of {printable(name)}", _number_in_words(old), _number_in_words(new))
-        for name, old, new in zip(known, effect.before, effect.after, strict=True)
+        (title.format(printable(name)), _number_in_words(float(old)), _number_in_words(float(new)))
+        for title, before, after in told
+        for name, old, new in zip(effect.options, before, after, strict=True)
     ]
     if effect.value_before is not None and effect.value_after is not None:
         rows.append(("value", _number_in_words(effect.value_before), _number_in_words(effect.value_after)))
     shifted = "total variation" if effect.account == "probability" else "largest difference"
     beside = "no control: only edits by whole numbers have random ones"
+    if not effect.controls_asked:
+        beside = "no control was asked for"
     if effect.chance is not None:
         beside = (
-            f"{len(effect.controls)} random edits of the same kind: {effect.controls.mean():.3g} on average, as large "
-            f"or larger in {effect.chance:.2g} of them (with this one counted)"
+            f"{len(effect.controls)} different random edits of the same kind: {effect.controls.mean():.3g} on average, "
+            f"as large or larger in {effect.chance:.2g} of them (with this one counted)"
         )
     return "\n\n".join(
         (
-            f"{printable(effect.words)}, at row {effect.row}",
+            f"{printable(effect.words)}, at episode {effect.episode}, step {effect.step}",
             format_table(("the decision", "before", "after"), rows, right=(1, 2)),
             f"shift ({shifted}): {effect.shift:.3g}; {beside}",
         )
@@ -120,9 +170,22 @@ def describe_state(effect: "StateEffect", names: "Sequence[str]") -> str:
 
 def state_facts(effect: "StateEffect") -> dict[str, Any]:
     """Everything but the observations in plain JSON."""
-    plain = ("words", "row", "account", "value_before", "value_after", "shift", "chance")
+    plain = (
+        "words",
+        "row",
+        "episode",
+        "step",
+        "account",
+        "options",
+        "controls_asked",
+        "value_before",
+        "value_after",
+        "shift",
+        "chance",
+    )
     facts = {name: getattr(effect, name) for name in plain}
-    return facts | {name: getattr(effect, name).tolist() for name in ("before", "after", "controls")}
+    arrays = ("before", "after", "log_odds_before", "log_odds_after", "controls")
+    return facts | {name: _listed(getattr(effect, name)) for name in arrays}
 
 
 def _short(number: Any) -> str:
@@ -134,7 +197,9 @@ def _short(number: Any) -> str:
 def describe_search(found: "PatchSearch") -> str:
     """What patching each unit did."""
     unit = f" [{found.unit}]" if found.unit else ""
-    strongest = [(layer, name, _number_in_words(effect)) for layer, name, effect in found.strongest(STRONGEST)]
+    strongest = [
+        (printable(layer), name, _number_in_words(effect)) for layer, name, effect in found.strongest(STRONGEST)
+    ]
     layers = [
         (
             printable(layer.layer),
@@ -159,13 +224,14 @@ def describe_search(found: "PatchSearch") -> str:
 
 def effect_facts(effect: "DecisionEffect") -> dict[str, Any]:
     """Everything in plain JSON."""
-    facts = {
-        name: getattr(effect, name) for name in ("words", "target", "unit", "account", "chance", "verdict", "seed")
-    }
-    arrays = ("rows", "episodes", "before", "after", "account_before", "account_after", "flipped", "controls")
+    plain = ("words", "target", "unit", "account", "options", "chance", "verdict", "larger", "controls_asked", "seed")
+    arrays = (
+        "rows", "episodes", "before", "after", "account_before", "account_after", "log_odds_before", "log_odds_after",
+        "actions_before", "actions_after", "flipped", "controls",
+    )  # fmt: skip
     return {
-        **facts,
-        **{name: getattr(effect, name).tolist() for name in arrays},
+        **{name: getattr(effect, name) for name in plain},
+        **{name: _listed(getattr(effect, name)) for name in arrays},
         "effect": asdict(effect.effect),
         "size": asdict(effect.size),
         "above_controls": None if effect.above_controls is None else asdict(effect.above_controls),
@@ -216,11 +282,16 @@ def search_facts(found: "PatchSearch") -> dict[str, Any]:
                 "effects": layer.effects.tolist(),
                 "estimates": layer.estimates.tolist(),
                 "correlation": layer.correlation,
+                "same": list(found.same.get(layer.layer, ())),
             }
             for layer in found.layers
         ],
         "skipped": found.skipped,
     }
+
+
+def _listed(array: Any) -> list[Any] | None:
+    return None if array is None else array.tolist()
 
 
 def _number_in_words(number: float) -> str:

@@ -16,7 +16,7 @@ import tyro
 
 from workbench.cli import options as commands
 from workbench.cli.checks import check_options
-from workbench.errors import WorkbenchError
+from workbench.errors import NotImportedError, UnnamedEnvironmentError, WorkbenchError
 from workbench.printable import printable
 
 EXIT_FAILED = 1
@@ -93,6 +93,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone (`workbench list | head`): there is nobody left to tell.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_FAILED
+    except (NotImportedError, UnnamedEnvironmentError) as error:
+        if debugging:
+            raise
+        _complain(_in_words_of_the_command_line(error, chosen))
+        return EXIT_FAILED
     except WorkbenchError as error:
         if debugging:
             raise
@@ -138,6 +143,21 @@ def _condense(box: str) -> str:
     if suggestion := re.search(r"Perhaps you meant:.*?(--[\w-]+)", box, re.DOTALL):
         text += f". Perhaps you meant {suggestion[1]}?"
     return text if text.lower().startswith((title.lower(), "missing from")) else f"{title}: {text}"
+
+
+def _in_words_of_the_command_line(error: WorkbenchError, chosen: Any) -> str:
+    """What to add to the command, where the library says what to do in Python."""
+    recording, imports = getattr(chosen, "recording", None), getattr(chosen, "imports", None)
+    if recording is None or imports is None:
+        return str(error)
+    from workbench.cli.steps import how_to_import
+
+    if isinstance(error, UnnamedEnvironmentError):
+        return (
+            "This recording's environment was handed over as an object and is not known by name, so that no command "
+            "can make it; use Python: open_recording(…).policy(environment)."
+        )
+    return how_to_import(recording, imports) or str(error)
 
 
 def _runner(chosen: Any) -> Callable[[Any], None]:

@@ -24,6 +24,47 @@ def import_modules(names: Sequence[str]) -> None:
             raise WorkbenchError(f"The module {name!r} cannot be imported: {error}.") from error
 
 
+def how_to_import(path: str, given: Sequence[str]) -> str | None:
+    """What to add to a command about a recording whose code nobody has imported; None where there is no such code.
+
+    Args:
+        path: Of the recording.
+        given: What `--imports` names already.
+    """
+    from workbench.policies.kinds import KIND_NAMES
+    from workbench.recording import open_recording
+    from workbench.recording.named_modules import may_use
+
+    attributes = open_recording(path).attributes
+    agent = str((attributes.get("policy") or {}).get("spec") or "")
+    environment = str((attributes.get("environment") or {}).get("id") or "")
+    named = {
+        text.partition(":")[0]: what
+        for text, what in ((environment, "environment"), (agent, "agent"))
+        if ":" in text and text.partition(":")[0] not in KIND_NAMES
+    }
+    missing = {module: what for module, what in named.items() if not may_use(module)}
+    if not missing:
+        return None
+    listed = " and ".join(f"{module} (its {what})" for module, what in missing.items())
+    return (
+        f"The recording names {listed}, which is not imported for that: it would run that code, wherever it comes "
+        f"from. If you trust it, add --imports {' '.join([*given, *missing])}."
+    )
+
+
+def parse_step(text: str, option: str) -> tuple[int, int]:
+    """Episode and step from `K:T`.
+
+    Raises:
+        UsageError: It is not of that form.
+    """
+    number, colon, step = text.partition(":")
+    if not colon or not number.isdecimal() or not step.isdecimal():
+        raise UsageError(f"{option} takes EPISODE:STEP, such as 3:17; came {text!r}.")
+    return int(number), int(step)
+
+
 def chosen_rows(recording: "Recording", episode: int | None, step: int | None, sample: int | None, seed: int) -> Any:
     """Rows of the recording's steps, `[S]`: one step, or a sample of all of them.
 
@@ -68,7 +109,4 @@ def named_row(recording: "Recording", text: str, option: str) -> int:
     Raises:
         WorkbenchError: It is not of that form, or there is no such step.
     """
-    number, colon, step = text.partition(":")
-    if not colon or not number.isdecimal() or not step.isdecimal():
-        raise UsageError(f"{option} takes EPISODE:STEP, such as 3:17; came {text!r}.")
-    return row_of(recording, int(number), int(step))
+    return row_of(recording, *parse_step(text, option))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import zarr
 
-from workbench.errors import WorkbenchError
+from workbench.errors import NotImportedError, WorkbenchError
 from workbench.policies.kinds import KIND_NAMES, kind_of_algorithm
 from workbench.policies.types import Policy
 from workbench.recording.layout import AGENT, compressors
@@ -109,7 +109,7 @@ def read_agent_policy(
         module, colon, _ = spec.partition(":")
         by_factory = bool(colon) and module not in KIND_NAMES
         if by_factory and not may_use(module):
-            raise WorkbenchError(
+            raise NotImportedError(
                 f"This recording's agent was made by {spec!r}. {how_to_allow(module)} "
                 f"(its parameters can be had without: agent/parameters in the recording)."
             )

@@ -15,7 +15,7 @@ from typing import Any
 
 import gymnasium
 
-from workbench.errors import MissingExtraError, WorkbenchError
+from workbench.errors import MissingExtraError, NotImportedError, UnnamedEnvironmentError, WorkbenchError
 from workbench.recording.component_names import component_names
 from workbench.recording.environment_wrappers import WRAPPERS, Environment
 from workbench.recording.named_modules import how_to_allow, may_use
@@ -56,14 +56,14 @@ class EnvironmentSpecification:
             WorkbenchError: It is not known by name, or its module may not be imported, or it cannot be made.
         """
         if self.id is None:
-            raise WorkbenchError(
+            raise UnnamedEnvironmentError(
                 "This recording's environment was handed over as an object and is not known by name; "
                 "pass it: recording.replay(row, environment=...)."
             )
         if trusted_only:
             for module in _modules_of(self.id):
                 if not may_use(module):
-                    raise WorkbenchError(
+                    raise NotImportedError(
                         f"The recording names the environment {self.id!r}. {how_to_allow(module)} "
                         f"(or pass environment=...)."
                     )

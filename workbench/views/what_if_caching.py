@@ -1,6 +1,5 @@
-"""Changes as plain data, so that they can be kept, taken back and cached; and what they do."""
+"""What the page "What if" keeps between reruns: what planned changes do."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -12,6 +11,7 @@ from workbench.analyses.intervention import (
     ChangedPolicy,
     DecisionEffect,
     Direction,
+    PatchSearch,
     PolicyField,
     Rectangle,
     StateEffect,
@@ -25,13 +25,17 @@ from workbench.analyses.intervention import (
     layer_values,
     patch,
     policy_field,
+    search_patches,
     set_number,
     state_effect,
     steer,
     sweep_scales,
+    target_toward,
 )
 from workbench.analyses.intervention.state_edits import find_editor, replay_exactly
-from workbench.analyses.reading_decisions import draw_rows
+from workbench.analyses.reading_decisions import draw_rows, read_decisions
+from workbench.analyses.saliency.seen import seen_at
+from workbench.analyses.targets import NamedTarget, find_target
 from workbench.errors import WorkbenchError
 from workbench.progress import Progress
 from workbench.recording import Recording
@@ -39,44 +43,12 @@ from workbench.views.caching import cached_recording
 from workbench.views.caching import stamp as stamp_of
 from workbench.views.kept_results import once
 from workbench.views.saliency_caching import cached_policy
+from workbench.views.what_if_plans import Planned
 
 BACKGROUND_STEPS = 128
 EPISODES = 50
 SAMPLE_STEPS = 24
 SCALES = (-4.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 4.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Planned:
-    """One change that somebody has put together."""
-
-    kind: str
-    """A key of `KINDS` of the page: `ablate`, `clamp`, `cover`, `patch`, `show` or `steer`."""
-    words: str
-    layer: str | None = None
-    units: tuple[int, ...] = ()
-    """Empty for all."""
-    how: str = "mean"
-    name: str = ""
-    """Of `show`: what that number is called."""
-    place: int = 0
-    """Of `show`: which number of the observation."""
-    value: float = 0.0
-    """Of `clamp` and `show` what is held or shown, of `steer` how much of the direction."""
-    row: int | None = None
-    """Of `patch` and `cover`: the row of the step that is taken from."""
-    donor: str | None = None
-    donor_stamp: int | str = 0
-    """Of that recording: what was made from it as it was is not of it as it is."""
-    """Of `patch`: the recording that holds that step, and the agent that is patched from; None for this one."""
-    key: str = ""
-    """Of `cover`: which picture of the observation."""
-    rectangle: tuple[int, ...] = ()
-    """Of `cover`: top, left, height, width."""
-    toward: str = ""
-    """Of `steer`: an expression that holds at the steps the direction leads to."""
-    away: str = ""
-    """And from; empty for all others."""
 
 
 def units_of(path: str, stamp: int | str, layer: str) -> int:
@@ -116,7 +88,7 @@ def _change(path: str, stamp: int | str, one: Planned) -> Change:
     if one.kind == "ablate":
         return ablate(one.layer, one.units or None, usual, how=one.how)
     if one.kind == "clamp":
-        return clamp(one.layer, one.units or tuple(range(usual.shape[1])), one.value, usual)
+        return clamp(one.layer, one.units or None, one.value, usual)
     assert one.row is not None, "what is patched comes from a step"
     there = one.donor or path
     moment = stamp_of(there)
@@ -140,29 +112,77 @@ def cached_direction(path: str, stamp: int | str, layer: str, toward: str, away:
 
 
 @st.cache_data(max_entries=16, show_spinner="Steering by several scales")
-def cached_sweep(path: str, stamp: int | str, planned: Planned) -> tuple[DecisionEffect, ...]:
+def cached_sweep(path: str, stamp: int | str, planned: Planned, target: str) -> tuple[DecisionEffect, ...]:
     """What several multiples of a direction do to decisions of the whole recording."""
     assert planned.layer is not None, "a direction has a layer"
     recording = cached_recording(path, stamp)
     vector = cached_direction(path, stamp, planned.layer, planned.toward, planned.away or None).vector
     rows = draw_rows(recording, SAMPLE_STEPS)
-    return sweep_scales(recording, cached_policy(path, stamp), rows, planned.layer, vector, SCALES)
+    explained = _target(path, stamp, target, (planned,))
+    return sweep_scales(recording, cached_policy(path, stamp), rows, planned.layer, vector, SCALES, target=explained)
 
 
 @st.cache_data(max_entries=64, show_spinner="Asking the agent again")
-def cached_effect(path: str, stamp: int | str, row: int, planned: tuple[Planned, ...]) -> DecisionEffect:
+def cached_effect(path: str, stamp: int | str, row: int, planned: tuple[Planned, ...], target: str) -> DecisionEffect:
     """What the changes do to one decision."""
     changes = changes_of(path, stamp, planned)
-    return decision_effect(cached_recording(path, stamp), cached_policy(path, stamp), [row], changes)
+    explained = _target(path, stamp, target, planned)
+    # What it is compared with is drawn for the steps of the whole recording.
+    return decision_effect(
+        cached_recording(path, stamp), cached_policy(path, stamp), [row], changes, target=explained, controls=0
+    )
 
 
 @st.cache_data(max_entries=32, show_spinner="Asking about other steps")
-def cached_sample_effect(path: str, stamp: int | str, planned: tuple[Planned, ...]) -> DecisionEffect:
+def cached_sample_effect(path: str, stamp: int | str, planned: tuple[Planned, ...], target: str) -> DecisionEffect:
     """What they do to decisions of the whole recording."""
     recording = cached_recording(path, stamp)
     rows = draw_rows(recording, SAMPLE_STEPS)
     changes = changes_of(path, stamp, planned)
-    return decision_effect(recording, cached_policy(path, stamp), rows, changes)
+    explained = _target(path, stamp, target, planned)
+    return decision_effect(recording, cached_policy(path, stamp), rows, changes, target=explained)
+
+
+def _target(path: str, stamp: int | str, name: str, planned: tuple[Planned, ...]) -> NamedTarget | None:
+    """The number whose change is measured: by its name; else that of the action that is steered toward, if one is."""
+    recording, policy = cached_recording(path, stamp), cached_policy(path, stamp)
+    if name:
+        answer = read_decisions(recording, policy, [0]).answer()
+        return find_target(name, answer, policy.action_space, recording.action_names)
+    steering = [one for one in planned if one.kind == "steer"]
+    return target_toward(recording, policy, steering[-1].toward) if steering else None
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def cached_target_words(path: str, stamp: int | str, name: str) -> str:
+    """What a target is, in words.
+
+    Raises:
+        WorkbenchError: There is no such target.
+    """
+    found = _target(path, stamp, name, ())
+    assert found is not None, "a name was given"
+    return found.words
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def cached_seen(path: str, stamp: int | str, row: int, planned: tuple[Planned, ...]) -> tuple[Any, Any]:
+    """The picture that the agent sees at a step, and with the changes; None twice where it sees none."""
+    recording, policy = cached_recording(path, stamp), cached_policy(path, stamp)
+    changed = ChangedPolicy(policy, changes_of(path, stamp, planned))
+    before, after = (seen_at(read_decisions(recording, one, [row]), 0).picture for one in (policy, changed))
+    return before, after
+
+
+def cached_search(path: str, stamp: int | str, row: int, donor: int, target: str, progress: Progress) -> PatchSearch:
+    """Every unit of every layer, patched from one step into another."""
+
+    def compute() -> PatchSearch:
+        recording, policy = cached_recording(path, stamp), cached_policy(path, stamp)
+        explained = _target(path, stamp, target, ())
+        return search_patches(recording, policy, donor, row, target=explained, progress=progress)
+
+    return once(("search", path, stamp, row, donor, target), compute)
 
 
 @st.cache_data(max_entries=32, show_spinner="Editing the world")

@@ -7,7 +7,9 @@ import streamlit as st
 from workbench.recording import Recording
 from workbench.views.caching import cached_listing, cached_recording, stamp
 from workbench.views.root import below_root, name_below_root
-from workbench.views.what_if_caching import Planned, cached_direction, units_of
+from workbench.views.what_if_address import with_words
+from workbench.views.what_if_caching import units_of
+from workbench.views.what_if_plans import WAYS, Planned
 
 KINDS = {
     "show": "Show another value",
@@ -17,7 +19,6 @@ KINDS = {
     "patch": "Patch from a step",
     "steer": "Steer along a direction",
 }
-WAYS = ("mean", "zero", "resample")
 MOST_UNITS = 512
 
 
@@ -53,6 +54,11 @@ def plan_change(path: str, recording: Recording, kind: str, where: Any) -> tuple
     Returns:
         The change as it stands, None where it is not complete; and the place of the button that adds it.
     """
+    planned, place = _plan(path, recording, kind, where)
+    return None if planned is None else with_words(path, recording, planned), place
+
+
+def _plan(path: str, recording: Recording, kind: str, where: Any) -> tuple[Planned | None, Any]:
     if kind == "show":
         return _show(recording, where)
     if kind == "cover":
@@ -63,7 +69,7 @@ def plan_change(path: str, recording: Recording, kind: str, where: Any) -> tuple
         return None, st.columns([1])[0]
     layer = where.selectbox("Layer", layers, key="what_if.layer")
     if kind == "steer":
-        return _steer(path, layer)
+        return _steer(layer)
     return _units(path, recording, kind, layer)
 
 
@@ -82,8 +88,7 @@ def _show(recording: Recording, where: Any) -> tuple[Planned, Any]:
     place = where.selectbox("Number", range(width), format_func=names.__getitem__, key="what_if.number")
     value, _, add = _row(1, 3)
     shown = float(value.number_input("Value", value=0.0, key="what_if.value", format="%.4g"))
-    words = f"{names[place]} shown as {shown:.4g}"
-    return Planned(kind="show", words=words, name=names[place], place=int(place), value=shown), add
+    return Planned(kind="show", place=int(place), value=shown), add
 
 
 def _cover(recording: Recording, where: Any) -> tuple[Planned, Any]:
@@ -99,19 +104,15 @@ def _cover(recording: Recording, where: Any) -> tuple[Planned, Any]:
         int(place.number_input(f"{title} [pixels]", low, high, start, key=f"what_if.cover.{title}"))
         for place, (title, low, high, start) in zip(sides, limits, strict=True)
     )
-    top, left, tall, wide = numbers
     filled = fill.selectbox("Fill with", ("a value", "another step"), key="what_if.fill")
-    where_words = f"rows {top} to {top + tall - 1}, columns {left} to {left + wide - 1}"
     if filled == "a value":
         value = float(how.number_input("Value", value=0.0, key="what_if.fill_value", format="%.4g"))
-        words = f"{where_words} shown as {value:.4g}"
-        return Planned(kind="cover", words=words, key=key, rectangle=numbers, value=value), add
+        return Planned(kind="cover", key=key, rectangle=numbers, value=value), add
     row = int(how.number_input("Row of the step", 0, len(recording) - 1, key="what_if.fill_row"))
-    words = f"{where_words} as in row {row}"
-    return Planned(kind="cover", words=words, key=key, rectangle=numbers, row=row), add
+    return Planned(kind="cover", key=key, rectangle=numbers, row=row), add
 
 
-def _steer(path: str, layer: str) -> tuple[Planned | None, Any]:
+def _steer(layer: str) -> tuple[Planned | None, Any]:
     toward_place, away_place, scale_place, add = _row(2, 2, 0.8)
     toward = toward_place.text_input(
         "Toward steps where", key="what_if.toward", placeholder="action == 2", help=EXPRESSIONS
@@ -120,9 +121,7 @@ def _steer(path: str, layer: str) -> tuple[Planned | None, Any]:
     scale = float(scale_place.number_input("Times", value=1.0, step=0.5, key="what_if.scale", format="%.4g"))
     if not toward:
         return None, add
-    found = cached_direction(path, stamp(path), layer, toward, away or None)
-    words = f"{layer} + {scale:.4g} × ({found.words})"
-    return Planned(kind="steer", words=words, layer=layer, value=scale, toward=toward, away=away), add
+    return Planned(kind="steer", layer=layer, value=scale, toward=toward, away=away), add
 
 
 def _units(path: str, recording: Recording, kind: str, layer: str) -> tuple[Planned | None, Any]:
@@ -132,13 +131,12 @@ def _units(path: str, recording: Recording, kind: str, layer: str) -> tuple[Plan
     else:
         some, value, add = _row(3, 1.2)
     units = tuple(some.multiselect("Units or channels (none: all)", range(count), key=f"what_if.units.{layer}"))
-    named = f"{'all units' if not units else 'units ' + ', '.join(map(str, units))} of {layer}"
     if kind == "ablate":
         way = value.selectbox("To", WAYS, key="what_if.way")
-        return Planned(kind=kind, words=f"{named} ablated ({way})", layer=layer, units=units, how=way), add
+        return Planned(kind=kind, layer=layer, units=units, how=way), add
     if kind == "clamp":
         level = float(value.number_input("Value", value=0.0, key="what_if.level", format="%.4g"))
-        return Planned(kind=kind, words=f"{named} held at {level:.4g}", layer=layer, units=units, value=level), add
+        return Planned(kind=kind, layer=layer, units=units, value=level), add
     own = name_below_root(path)
     names = [own, *(name for name in _other_names() if name != own)]
     donor = source.selectbox("From the agent of", names, key="what_if.donor")
@@ -148,12 +146,8 @@ def _units(path: str, recording: Recording, kind: str, layer: str) -> tuple[Plan
     number = int(episode.number_input("Episode", 0, max(0, other.number_of_episodes - 1), key="what_if.episode_from"))
     length = other.episode(number).length
     time = int(step.number_input("Step", 0, max(0, length - 1), key="what_if.step_from"))
-    elsewhere = "" if donor == own else f" of {donor}"
-    words = f"{named} patched from step {time} of episode {number}{elsewhere}"
     row = int(other.episode(number).rows[time])
-    return Planned(
-        kind=kind, words=words, layer=layer, units=units, row=row, donor=there, donor_stamp=stamp(there)
-    ), add
+    return Planned(kind=kind, layer=layer, units=units, row=row, donor=there), add
 
 
 def _other_names() -> list[str]:

@@ -5,31 +5,54 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from workbench.analyses.intervention import DecisionEffect, StateEffect
 from workbench.figures.png import png_bytes
 from workbench.figures.policy_field import fields_figure
 from workbench.figures.saliency import enlarge
 from workbench.figures.what_if import before_and_after
-from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.what_if_caching import (
-    Planned,
     cached_edits,
     cached_fields,
     cached_place,
     cached_state_effect,
 )
+from workbench.views.what_if_plans import Planned
 
 
-def decision_picture(recording: Recording, account: str, before: Any, after: Any) -> bytes:
-    """A decision before and after, as a picture."""
-    known = recording.action_names or []
-    names = known if len(known) == len(before) else [f"option {place}" for place in range(len(before))]
-    return png_bytes(before_and_after(before, after, names=names, account=account), dots_per_inch=110)
+def decision_picture(effect: DecisionEffect) -> bytes:
+    """The first of some decisions before and after, as a picture."""
+    beside = None
+    if effect.log_odds_before is not None and effect.log_odds_after is not None:
+        beside = effect.log_odds_before[0], effect.log_odds_after[0]
+    elif effect.actions_before is not None and effect.actions_after is not None:
+        beside = effect.actions_before[0], effect.actions_after[0]
+    drawn = before_and_after(
+        effect.account_before[0], effect.account_after[0], names=effect.options, account=effect.account, beside=beside
+    )
+    return png_bytes(drawn, dots_per_inch=110)
+
+
+def _edited_picture(found: StateEffect) -> bytes:
+    odds = None
+    if found.log_odds_before is not None and found.log_odds_after is not None:
+        odds = found.log_odds_before, found.log_odds_after
+    drawn = before_and_after(found.before, found.after, names=found.options, account=found.account, beside=odds)
+    return png_bytes(drawn, dots_per_inch=110)
+
+
+def seen_before_and_after(before: Any, after: Any) -> None:
+    """What the agent sees, and what it is shown instead, side by side; nothing where it sees no picture."""
+    if before is None or after is None:
+        return
+    sides = st.columns([1, 1, 1.5])
+    for side, picture, title in zip(sides, (before, after), ("what it sees", "what it is shown"), strict=False):
+        side.image(enlarge(picture), caption=title, width="stretch")
 
 
 @st.fragment
-def another_world(path: str, recording: Recording, row: int) -> None:
+def another_world(path: str, row: int) -> None:
     """Draw the part that edits the state of the environment; nothing where it cannot be edited."""
     with errors_in_a_box():
         edits = cached_edits(path, stamp(path))
@@ -54,7 +77,7 @@ def another_world(path: str, recording: Recording, row: int) -> None:
             sides = seen.columns(2)
             for side, picture, title in zip(sides, pictures, ("before", "after"), strict=True):
                 side.image(enlarge(picture), caption=title, width="stretch")
-        decided.image(decision_picture(recording, found.account, found.before, found.after))
+        decided.image(_edited_picture(found))
         facts = []
         if found.value_before is not None and found.value_after is not None:
             facts.append(f"value: {found.value_before:.4g} before, {found.value_after:.4g} after")
@@ -75,8 +98,8 @@ def _beside_random_edits(found: Any) -> str:
     if found.chance is None:
         return f"shift ({measure}): {found.shift:.3g}; no control for such an edit"
     return (
-        f"shift ({measure}): {found.shift:.3g}; the same edit at {len(found.controls)} random other places: "
-        f"{found.controls.mean():.3g} on average, as large in {100 * found.chance:.2g} % of them, this one counted "
+        f"shift ({measure}): {found.shift:.3g}; the same edit at {len(found.controls)} different random places: "
+        f"{found.controls.mean():.3g} on average, as large in {100 * found.chance:.3g} % of them, this one counted "
         f"(n = 1 step)"
     )
 

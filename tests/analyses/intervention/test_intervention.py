@@ -12,10 +12,12 @@ from torch import nn
 from tests.analyses.saliency.cases import EVERY_KIND, Restricted, record_kind, record_policy
 from workbench.analyses.intervention import (
     ChangedPolicy,
+    Rectangle,
     ablate,
     behaviour_effect,
     change_observation,
     clamp,
+    cover,
     decision_effect,
     direction_between,
     layer_values,
@@ -26,6 +28,7 @@ from workbench.analyses.intervention import (
     set_number,
     steer,
     sweep_scales,
+    target_toward,
 )
 from workbench.analyses.targets import find_target
 from workbench.errors import WorkbenchError
@@ -87,8 +90,9 @@ def test_ablating_the_unit_that_decides_does_what_it_must(planted: tuple[Recordi
         assert found.above_controls.above(0)
         # The other units do not reach the first logit.
         assert np.abs(found.controls).max() < 1e-6
-        assert found.chance == 1 / 21
-        assert found.verdict == "changes the decision more than random changes of the same size do"
+        # There are three other units to ablate, and drawing one of them again makes no new control.
+        assert (len(found.controls), found.chance) == (3, 1 / 4)
+        assert found.verdict.endswith("(p = 0.25; 3 controls, the smallest possible is 0.25)")
     drawn = effect_of(planted, ablate("hidden", [2], hidden, how="resample", seed=4))
     assert np.abs(drawn.after[:, None] / 6 - x2[None]).min(axis=1).max() < 1e-5
 
@@ -99,7 +103,7 @@ def test_ablating_what_does_not_matter_changes_nothing(planted: tuple[Recording,
     found = effect_of(planted, ablate("hidden", [1], hidden))
     assert np.abs(found.after - found.before).max() < 1e-6
     assert not found.flipped.any()
-    assert "no more than random changes" in found.verdict
+    assert found.verdict.startswith("not shown to be larger than random changes of the same size (p = 1; ")
 
 
 def test_patching_makes_the_donors_decision(planted: tuple[Recording, Any]) -> None:
@@ -262,14 +266,87 @@ def test_each_component_of_an_action_has_its_own_probabilities(kind: str, tmp_pa
     np.testing.assert_array_equal(found.flipped, found.account_before[:, -1] < 0.5)
 
 
-def test_there_is_no_control_where_no_other_units_are_left(planted: tuple[Recording, Any]) -> None:
+def test_where_no_other_units_are_left_random_steps_are_the_control(planted: tuple[Recording, Any]) -> None:
     recording, policy = planted
     hidden = layer_values(recording, policy, "hidden", np.arange(60))
     for units in (None, [0, 1, 2]):
-        found = effect_of(planted, ablate("hidden", units, hidden))
-        assert not len(found.controls)
-        assert found.verdict == "no control: there is no random change of the same size"
-    assert len(effect_of(planted, ablate("hidden", [0, 2], hidden)).controls) == 20
+        for change in (ablate("hidden", units, hidden), clamp("hidden", units, 0.5, hidden)):
+            found = effect_of(planted, change)
+            assert len(found.controls) == 20
+            moved = (change.edit(hidden) - hidden).norm(dim=1)
+            assert change.control is not None
+            other = change.control(np.random.default_rng(3))
+            went = other.edit(hidden) - hidden
+            toward = hidden[int(other.identity)] - hidden  # type: ignore[call-overload]
+            if units is not None:
+                toward[:, 3] = 0
+            there = toward.norm(dim=1) > 0
+            torch.testing.assert_close(went.norm(dim=1)[there], moved[there])
+            cosine = torch.nn.functional.cosine_similarity(went[there], toward[there])
+            torch.testing.assert_close(cosine, torch.ones_like(cosine))
+    # Of two units of four there are two others, once.
+    assert len(effect_of(planted, ablate("hidden", [0, 2], hidden)).controls) == 1
+    two = decision_effect(
+        recording,
+        policy,
+        np.arange(60),
+        [patch("hidden", None, hidden[3], hidden), ablate("head", None, hidden[:, :3])],
+    )
+    assert len(two.controls) == 20
+
+
+def test_what_is_not_finite_is_refused_and_passes_no_comparison(planted: tuple[Recording, Any]) -> None:
+    recording, policy = planted
+    hidden = layer_values(recording, policy, "hidden", np.arange(60))
+    for number in (float("nan"), float("inf"), -float("inf")):
+        for make in (
+            lambda value: set_number(2, value),
+            lambda value: clamp("hidden", [2], value, hidden),
+            lambda value: steer("hidden", torch.ones(4), value),
+            lambda value: steer("hidden", torch.full((4,), value), 1.0),
+            lambda value: project_out("hidden", torch.ones(4), hidden, share=value),
+            lambda value: patch("hidden", [2], torch.full((4,), value), hidden),
+            lambda value: cover(Rectangle(top=0, left=0, height=1, width=1), value),
+        ):
+            with pytest.raises(WorkbenchError, match="finite"):
+                make(number)
+    with pytest.raises(WorkbenchError, match="more than speed can hold"):
+        effect_of(planted, set_number(2, 1e39, "speed"))
+    # Further than float32 goes: the logit is infinite.
+    found = effect_of(planted, steer("hidden", torch.tensor([0.0, 0, 1e18, 0]), 1e21))
+    assert (found.undefined, found.chance, found.larger) == (60, None, False)
+    assert found.verdict == "undecided: the target is not finite at 60 of 60 steps"
+
+
+def test_absence_of_evidence_is_said_as_that(planted: tuple[Recording, Any]) -> None:
+    hidden = layer_values(*planted, "hidden", np.arange(60))
+    change = steer("hidden", torch.tensor([0.0, 1.0, 0.05, 0.0]), 1.0)
+    found = effect_of(planted, change)
+    assert found.chance is not None
+    assert found.chance > 0.05
+    told = f"(p = {found.chance:.2g}; 20 controls, the smallest possible is 0.048)"
+    assert found.verdict == f"not shown to be larger than random changes of the same size {told}"
+    one = effect_of(planted, change, rows=[5])
+    assert one.verdict.startswith("not shown to be larger")
+    recording, policy = planted
+    none = decision_effect(recording, policy, [1], [ablate("hidden", [1], hidden)], controls=0)
+    assert none.verdict == "no control was asked for"
+
+
+def test_intervals_stay_where_means_can_lie(planted: tuple[Recording, Any]) -> None:
+    """Of an effect on one step of few, Student's t alone goes below 0, and of a probability beyond 1."""
+    recording, policy = planted
+    rows = [int(recording.episode(number).rows[0]) for number in range(6)]
+    answer = policy.act(np.zeros((1, 5), np.float32), deterministic=True).output
+    target = find_target("probability:0", answer, policy.action_space)
+    only = change_observation("one", lambda seen: np.where(seen == seen[:1], 9.0, seen).astype(np.float32))
+    found = decision_effect(recording, policy, rows, [only], target=target)
+    for one, lowest in ((found.effect, -1), (found.size, 0)):
+        assert one.low is not None
+        assert one.high is not None
+        assert lowest <= one.low < one.mean < one.high <= 1
+    assert found.size.low == 0
+    assert found.size.method.startswith("Student's t, cut off")
 
 
 def test_resampling_gives_the_same_decision_the_same_donor(planted: tuple[Recording, Any]) -> None:
@@ -290,6 +367,7 @@ def test_a_direction_is_found_by_expressions_and_steers(planted: tuple[Recording
     assert float(found.vector[2]) == pytest.approx(2 * (x2[x2 > 0].mean() - x2[x2 < 0].mean()), rel=1e-4)
     assert found.steps == (int((x2 > 0).sum()), int((x2 < 0).sum()))
     assert "where observation[2] > 0" in found.words
+    assert "a sample of" not in found.words
     others = direction_between(recording, policy, "hidden", "observation[2] > 0")
     np.testing.assert_allclose(others.vector, found.vector, atol=1e-6)
     scales = (-2.0, 0.0, 1.0)
@@ -321,14 +399,34 @@ def test_what_another_agent_gave_is_patched_in(planted: tuple[Recording, Any]) -
     assert found.words == "unit 2 of hidden patched from step 9 of another agent"
 
 
-def test_a_number_shown_is_compared_with_other_numbers(planted: tuple[Recording, Any]) -> None:
+def test_a_number_shown_is_compared_with_the_same_number_elsewhere(planted: tuple[Recording, Any]) -> None:
     recording, _ = planted
     like = recording.steps["observation"][:60]
-    found = effect_of(planted, set_number(2, 0.5, like=like))
-    np.testing.assert_allclose(found.after, 3.0, atol=1e-6)
-    # Only that number reaches the first logit.
-    assert np.abs(found.controls).max() < 1e-6
-    assert found.chance == 1 / 21
+    change = set_number(2, 0.9, like=like)
+    found = effect_of(planted, change)
+    np.testing.assert_allclose(found.after, 5.4, atol=1e-5)
+    present = like[:, 2].astype(np.float64)
+    far = np.abs(0.9 - present).mean()
+    # Each control is the number at a recorded value that is not near 0.9, and no value comes twice.
+    assert change.control is not None
+    generator = np.random.default_rng(0)
+    shown = [change.control(generator) for _ in range(300)]
+    values = {float(np.asarray(one.edit(like))[0, 2]) for one in shown if one is not None}
+    assert values <= {float(value) for value in like[:, 2]}
+    assert min(abs(value - 0.9) for value in values) >= far / 2
+    left = [value for value in np.unique(present) if abs(value - 0.9) >= far / 2]
+    distances = {value: abs(np.abs(value - present).mean() - far) for value in left}
+    assert values == set(sorted(left, key=distances.__getitem__)[: max(20, (len(left) + 1) // 2)])
+    everything = decision_effect(*planted, np.arange(60), [change], target=first_logit(planted[1]), controls=500)
+    assert len(everything.controls) == len(values)
+
+
+def test_a_number_of_two_values_has_one_control(planted: tuple[Recording, Any]) -> None:
+    like = np.repeat(np.array([[0.0, 0, 0, 0, 0], [0, 0, 1, 0, 0]], np.float32), 30, axis=0)
+    found = effect_of(planted, set_number(2, 1.0, like=like))
+    assert len(found.controls) == 1
+    assert found.chance is not None
+    assert found.chance >= 0.5
 
 
 def test_projecting_out_leaves_the_mean_and_mirroring_turns_it(planted: tuple[Recording, Any]) -> None:
@@ -357,12 +455,63 @@ def test_controls_move_the_layer_as_far_as_what_they_stand_beside() -> None:
         assert float((control.edit(like) - like).norm(dim=1).mean()) == pytest.approx(moved, rel=1e-4)
 
 
-def test_a_numbers_control_is_as_many_standard_deviations_away(planted: tuple[Recording, Any]) -> None:
-    recording, _ = planted
-    like = recording.steps["observation"][:60].astype(np.float64)
-    change = set_number(2, float(like[:, 2].mean() + 30 * like[:, 2].std()), like=like)
-    assert change.control is not None
-    shown = np.asarray(change.control(np.random.default_rng(0)).edit(like))
-    [place] = np.flatnonzero((shown != like).any(axis=0))
-    assert place != 2
-    assert (shown[0, place] - like[:, place].mean()) / like[:, place].std() == pytest.approx(30)
+def test_a_sample_of_steps_is_called_one(planted: tuple[Recording, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    recording, policy = planted
+    monkeypatch.setattr("workbench.analyses.intervention.directions.MOST_STEPS", 5)
+    found = direction_between(recording, policy, "hidden", "observation[2] > 0")
+    count = int((recording.steps["observation"][:, 2] > 0).sum())
+    assert found.there[0] == count
+    assert f"(a sample of 5 of {count} steps, of " in found.words
+
+
+def test_steering_toward_an_action_is_measured_by_that_action(planted: tuple[Recording, Any], tmp_path: Path) -> None:
+    recording, policy = planted
+    found = target_toward(recording, policy, " action == 2 ")
+    assert found is not None
+    assert found.name == "log_odds:2"
+    for other in ("action == 7", "action != 2", "action == 2 and t > 3", "observation[2] == 1"):
+        assert target_toward(recording, policy, other) is None
+    parts = record_kind("multi-discrete actions", tmp_path)
+    one = target_toward(*parts, "action[1] == 1")
+    assert one is not None
+    assert one.name == "log_odds:1.1"
+    assert target_toward(*record_kind("gaussian", tmp_path / "c"), "action == 1") is None
+
+
+class HandsOn(nn.Module):
+    """Flattens, and has an activation behind its layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.hidden, self.bent, self.head = nn.Flatten(), nn.Linear(5, 4), nn.Tanh(), nn.Linear(4, 3)
+
+
+def test_a_search_names_units_once_and_leaves_out_the_observation(tmp_path: Path) -> None:
+    def forward(module: Any, inputs: Any, state: Any, starts: Any) -> PolicyOutput:
+        logits = module.head(module.bent(module.hidden(module.flat(inputs))))
+        return PolicyOutput(logits=logits, value=logits[:, 0])
+
+    torch.manual_seed(0)
+    policy = ModulePolicy(HandsOn(), spaces.Box(-1.0, 1.0, (5,), np.float32), spaces.Discrete(3), forward=forward)
+    recording = record_policy(policy, tmp_path / "x.zarr", episodes=3)
+    found = search_patches(recording, policy, 1, 9)
+    assert [one.layer for one in found.layers] == ["hidden", "bent", "head"]
+    assert "hands the observation on" in found.skipped["flat"]
+    assert found.same == {"hidden": ("bent",), "head": ()}
+    strongest = found.strongest(20)
+    assert len(strongest) == 4 + 3
+    assert {layer for layer, _, _ in strongest} == {"hidden and bent", "head"}
+    assert [one.layer for one in search_patches(recording, policy, 1, 9, layers=["flat"]).layers] == ["flat"]
+
+
+def test_what_a_continuous_agent_does_is_told(tmp_path: Path) -> None:
+    recording, policy = record_kind("gaussian", tmp_path)
+    found = decision_effect(recording, policy, [2, 5], [set_number(0, 0.7)])
+    assert found.account == "mean"
+    assert found.actions_before is not None
+    assert found.actions_after is not None
+    low, high = policy.action_space.low, policy.action_space.high
+    np.testing.assert_allclose(found.actions_before, np.clip(recording.steps["mean"][[2, 5]], low, high), atol=1e-5)
+    assert ((found.actions_after >= low) & (found.actions_after <= high)).all()
+    assert found.log_odds_before is None
+    assert found.options == tuple(f"component {place}" for place in range(found.account_before.shape[1]))

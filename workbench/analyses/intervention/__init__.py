@@ -2,25 +2,16 @@
 
 from workbench.analyses.intervention.behaviour import MEASURES, BehaviourEffect, Visits, behaviour_effect
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
-from workbench.analyses.intervention.changes import (
-    Change,
-    LayerChange,
-    ObservationChange,
-    ablate,
-    change_observation,
-    clamp,
-    mean_difference,
-    patch,
-    project_out,
-    set_number,
-    steer,
-)
+from workbench.analyses.intervention.changes import Change, LayerChange, ObservationChange, ablate, clamp, patch
 from workbench.analyses.intervention.covering import Rectangle, cover
-from workbench.analyses.intervention.decisions import DecisionEffect, decision_effect, layer_values
-from workbench.analyses.intervention.directions import Direction, direction_between, sweep_scales
+from workbench.analyses.intervention.decision_effects import DecisionEffect
+from workbench.analyses.intervention.decisions import decision_effect, layer_values
+from workbench.analyses.intervention.directions import Direction, direction_between, sweep_scales, target_toward
 from workbench.analyses.intervention.policy_fields import PolicyField, find_mover, policy_field
 from workbench.analyses.intervention.search import PatchSearch, search_patches
+from workbench.analyses.intervention.showing import change_observation, set_number
 from workbench.analyses.intervention.state_edits import StateEffect, state_effect
+from workbench.analyses.intervention.steering import mean_difference, project_out, steer
 
 __all__ = [
     "MEASURES",
@@ -54,4 +45,5 @@ __all__ = [
     "state_effect",
     "steer",
     "sweep_scales",
+    "target_toward",
 ]

@@ -12,9 +12,10 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from workbench.analyses.intervals import Estimate, estimate
+from workbench.analyses.intervals import Estimate
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
 from workbench.analyses.intervention.changes import Change
+from workbench.analyses.paired_episodes import paired_estimates
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.progress import Progress, SilentProgress
@@ -36,6 +37,11 @@ MEASURES: Mapping[str, Measure] = {
     "terminated": lambda episode: float(episode.terminated),
 }
 
+SHARES = ("terminated",)
+"""Measures that are 1 or 0 of each episode."""
+LOWEST: Mapping[str, float] = {"length": 1.0}
+"""What a measure cannot be below: an episode has a step."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Visits:
@@ -47,6 +53,9 @@ class Visits:
     """`[rows, columns]`, share of an episode's steps, mean over the episodes: it sums to 1."""
     with_change: FloatArray
     """`[rows, columns]`."""
+    walls: npt.NDArray[np.bool_] | None = None
+    """`[rows, columns]`, which squares are walls in every episode, as the label `walls` says; None where there is none
+    of that shape."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +70,8 @@ class BehaviourEffect:
     with_change: Mapping[str, FloatArray]
     """By measure, `[E]`."""
     estimates: Mapping[str, tuple[Estimate, Estimate, Estimate]]
-    """By measure: without, with, and the paired difference with − without; 95 % intervals over episodes."""
+    """By measure: without, with, and the paired difference with − without; 95 % intervals over episodes, of measures
+    that take two values by Clopper and Pearson and, of their difference, by Newcombe (`paired_episodes`)."""
     visits: Visits | None = None
     """None where nobody asked for them."""
 
@@ -104,6 +114,7 @@ def behaviour_effect(
     told = progress or SilentProgress()
     found: list[dict[str, FloatArray]] = []
     grids: list[FloatArray] = []
+    walls: npt.NDArray[np.bool_] | None = None
     seeds = np.arange(seed, seed + episodes)
     with tempfile.TemporaryDirectory(prefix="rl-workbench-") as folder:
         # Without changes too it acts through the one that keeps others from changing the network meanwhile.
@@ -124,22 +135,20 @@ def behaviour_effect(
             found.append({name: _measured(recording, measure) for name, measure in chosen.items()})
             if visits is not None:
                 grids.append(_visited(recording, visits))
+                walls = _walls(recording) if walls is None else walls
     without, with_change = found
-    groups = np.arange(episodes)
     return BehaviourEffect(
         words="; ".join(change.words for change in changes) or "nothing",
         seeds=seeds,
         without=without,
         with_change=with_change,
         estimates={
-            name: (
-                estimate(without[name], groups),
-                estimate(with_change[name], groups),
-                estimate(with_change[name] - without[name], groups),
+            name: paired_estimates(
+                without[name], with_change[name], share=name in SHARES, lowest=LOWEST.get(name, -np.inf)
             )
             for name in chosen
         },
-        visits=None if visits is None else _compared(visits, *grids),
+        visits=None if visits is None else _compared(visits, grids[0], grids[1], walls),
     )
 
 
@@ -159,11 +168,24 @@ def _visited(recording: Recording, label: str) -> FloatArray:
     return grid
 
 
-def _compared(label: str, without: FloatArray, with_change: FloatArray) -> Visits:
+def _walls(recording: Recording) -> npt.NDArray[np.bool_] | None:
+    """What is a wall in every episode."""
+    if "truth/walls" not in recording.steps or len(recording.steps["truth/walls"].shape) != 3:
+        return None
+    first = [int(recording.episode(number).rows[0]) for number in range(recording.number_of_episodes)]
+    walls: npt.NDArray[np.bool_] = np.asarray(recording.steps["truth/walls"][np.array(first)]).astype(bool)
+    return np.asarray(walls.all(axis=0))
+
+
+def _compared(label: str, without: FloatArray, with_change: FloatArray, walls: npt.NDArray[np.bool_] | None) -> Visits:
     """On one grid: one of the two may never have come to the last rows."""
     rows, columns = np.maximum(without.shape, with_change.shape)
+    if walls is not None and walls.shape[0] >= rows and walls.shape[1] >= columns:
+        rows, columns = walls.shape
+    else:
+        walls = None
     padded = [np.pad(one, ((0, rows - len(one)), (0, columns - one.shape[1]))) for one in (without, with_change)]
-    return Visits(label=label, without=padded[0], with_change=padded[1])
+    return Visits(label=label, without=padded[0], with_change=padded[1], walls=walls)
 
 
 def _measured(recording: Recording, measure: Measure) -> FloatArray:

@@ -1,4 +1,4 @@
-"""What can be changed in a live policy: layers and observations, each change with a random counterpart as its control.
+"""What can be changed in a live policy's layers, each change with a random counterpart as its control.
 
 Axis legend:
     n  rows of one batch
@@ -6,13 +6,13 @@ Axis legend:
     R  recorded steps drawn as a background
 """
 
+import math
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -35,6 +35,9 @@ class LayerChange:
     """From the layer's output `[n, ...]` to what takes its place."""
     control: Callable[[np.random.Generator], "LayerChange"] | None = None
     """Makes a random change of the same size in the same layer; None where there is none."""
+    identity: Hashable = None
+    """Of a control: which of countably many it is, so that none is counted twice; None where it is drawn from a
+    continuum."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +48,26 @@ class ObservationChange:
     edit: ObservationEdit
     control: Callable[[np.random.Generator], "ObservationChange | None"] | None = None
     """Makes a random change of the same size, after this one was carried out; None where there is none."""
+    identity: Hashable = None
+    """As of a `LayerChange`."""
 
 
 Change: TypeAlias = LayerChange | ObservationChange
+
+
+def finite(value: float, what: str) -> float:
+    """The number itself.
+
+    Args:
+        value: That somebody gave.
+        what: It is, to begin a sentence with.
+
+    Raises:
+        WorkbenchError: It is not finite: nothing that is computed with it could be compared with anything.
+    """
+    if not math.isfinite(value):
+        raise WorkbenchError(f"{what} must be a finite number; it is {value:g}.")
+    return value
 
 
 def ablate(layer: str, units: Sequence[int] | None, like: Tensor, *, how: str = "zero", seed: int = 0) -> LayerChange:
@@ -79,16 +99,16 @@ def ablate(layer: str, units: Sequence[int] | None, like: Tensor, *, how: str = 
         return _with_units(output, other, chosen)
 
     return LayerChange(
-        words=f"{_named(units, like)} of {layer} ablated ({how})",
+        words=f"{_named(chosen, like)} of {layer} ablated ({how})",
         layer=layer,
         edit=edit,
-        control=(
-            lambda random: ablate(
-                layer, _others(chosen or (), like, random), like, how=how, seed=int(random.integers(2**31))
-            )
-        )
-        if _has_others(chosen, like)
-        else None,
+        control=_control(
+            layer,
+            chosen,
+            like,
+            edit,
+            lambda units, random: ablate(layer, units, like, how=how, seed=int(random.integers(2**31))),
+        ),
     )
 
 
@@ -109,173 +129,53 @@ def patch(
         raise WorkbenchError(
             f"The layer {layer!r} gives {list(like.shape[1:])}; {list(donor.shape)} cannot be put in its place."
         )
+    if not torch.isfinite(donor).all():
+        raise WorkbenchError(
+            f"What the layer {layer!r} gave at {source} is not finite, and cannot be put in its place."
+        )
+
+    def edit(output: Tensor) -> Tensor:
+        return _with_units(output, donor.to(output).expand_as(output), chosen)
+
+    def from_random_step(random: np.random.Generator) -> LayerChange:
+        row = int(random.choice(others))
+        return LayerChange(
+            words=f"{_named(None, like)} of {layer} patched from random step {row}",
+            layer=layer,
+            edit=lambda output: like[row].to(output).expand_as(output),
+            identity=row,
+        )
+
+    # The control of patching all of a layer is patching it from a random step.
+    others = torch.nonzero((like != donor.to(like)).flatten(1).any(dim=1)).flatten().numpy()
+    another = _control(layer, chosen, like, edit, lambda units, random: patch(layer, units, donor, like, source=source))
     return LayerChange(
-        words=f"{_named(units, like)} of {layer} patched from {source}",
+        words=f"{_named(chosen, like)} of {layer} patched from {source}",
         layer=layer,
-        edit=lambda output: _with_units(output, donor.to(output).expand_as(output), chosen),
-        # The control of patching all of a layer is patching it from a random step.
-        control=(
-            (lambda random: patch(layer, None, like[int(random.integers(len(like)))], like))
-            if chosen is None
-            else (lambda random: patch(layer, _others(chosen, like, random), donor, like, source=source))
-            if _has_others(chosen, like)
-            else None
-        ),
+        edit=edit,
+        control=another if chosen is not None else from_random_step if len(others) else None,
     )
 
 
-def clamp(layer: str, units: Sequence[int], value: float, like: Tensor) -> LayerChange:
+def clamp(layer: str, units: Sequence[int] | None, value: float, like: Tensor) -> LayerChange:
     """Hold units at a value, whatever the policy sees; of a channel, at all its places.
 
     Args:
         layer: Its name.
-        units: Which channels or units.
+        units: Which channels or units; None takes all.
         value: In the layer's own unit.
         like: `[R, ...]`, what the layer gives in other steps.
     """
-    chosen = _checked(layer, units, like)
-    return LayerChange(
-        words=f"{_named(units, like)} of {layer} clamped to {value:g}".replace("-", "−"),
-        layer=layer,
-        edit=lambda output: _with_units(output, torch.full_like(output, value), chosen),
-        control=(lambda random: clamp(layer, _others(chosen or (), like, random), value, like))
-        if _has_others(chosen, like)
-        else None,
-    )
-
-
-def steer(layer: str, direction: Tensor, scale: float) -> LayerChange:
-    """Add a vector to what a layer gives.
-
-    Args:
-        layer: Its name.
-        direction: `[...]`, one row of the layer; for instance `mean_difference`.
-        scale: How much of it.
-    """
-    norm = float(direction.norm())
-
-    def control(random: np.random.Generator) -> LayerChange:
-        drawn = torch.as_tensor(random.normal(size=tuple(direction.shape)), dtype=torch.float32)
-        return steer(layer, drawn * (norm / float(drawn.norm())), scale)
+    chosen, held = _checked(layer, units, like), finite(value, f"The value that units of {layer!r} are clamped to")
 
     def edit(output: Tensor) -> Tensor:
-        if output.shape[1:] != direction.shape:
-            raise WorkbenchError(
-                f"The layer {layer!r} gives {list(output.shape[1:])}; a vector of shape {list(direction.shape)} cannot "
-                f"be added to it."
-            )
-        return output + scale * direction.to(output)
+        return _with_units(output, torch.full_like(output, held), chosen)
 
     return LayerChange(
-        words=f"{layer} steered by {scale:g} times a vector of length {norm:.3g}".replace("-", "−"),
+        words=f"{_named(chosen, like)} of {layer} clamped to {value:g}".replace("-", "−"),
         layer=layer,
         edit=edit,
-        control=control if norm > 0 else None,
-    )
-
-
-def project_out(
-    layer: str, direction: Tensor, like: Tensor, *, share: float = 1.0, centre: Tensor | None = None
-) -> LayerChange:
-    """Take away what a layer says along a direction: x − s · ((x − x̄) · u) u, for the direction's unit vector u.
-
-    Args:
-        layer: Its name.
-        direction: `[...]`, one row of the layer; its length does not matter.
-        like: `[R, ...]`, what the layer gives in other steps.
-        share: s: 1 sets every step to the centre along the direction, 2 mirrors it there.
-        centre: `[...]`, x̄; None takes the mean of `like`. Mirrored at the middle between two classes' means, steps of
-            either class take the other's place.
-
-    Raises:
-        WorkbenchError: The direction has no length, or another shape than the layer.
-    """
-    norm = float(direction.norm())
-    if direction.shape != like.shape[1:] or not norm > 0:
-        raise WorkbenchError(
-            f"The layer {layer!r} gives {list(like.shape[1:])}; a direction of it has that shape and some length, and "
-            f"this one is {list(direction.shape)} of length {norm:g}."
-        )
-    unit, mean = (direction / norm).flatten(), (like.mean(dim=0) if centre is None else centre).flatten()
-
-    def edit(output: Tensor) -> Tensor:
-        flat = output.flatten(1)
-        along = (flat - mean.to(flat)) @ unit.to(flat)
-        return (flat - share * along.unsqueeze(1) * unit.to(flat)).reshape(output.shape)
-
-    centred = like.flatten(1) - mean.to(like)
-    moved = float((centred @ unit).abs().mean())
-
-    def control(random: np.random.Generator) -> LayerChange:
-        drawn = torch.as_tensor(random.normal(size=tuple(direction.shape)), dtype=torch.float32)
-        # Along most directions a layer varies less: as much is taken away that its values move as far on average.
-        along = float((centred @ (drawn / drawn.norm()).flatten().to(centred)).abs().mean())
-        return project_out(layer, drawn, like, share=share * moved / along if along > 0 else share, centre=centre)
-
-    done = {1.0: "projected out", 2.0: "mirrored"}.get(share, f"taken away {share:g} times")
-    return LayerChange(words=f"a direction of {layer} {done}", layer=layer, edit=edit, control=control)
-
-
-def mean_difference(first: Tensor, second: Tensor) -> Tensor:
-    """Mean of one set of a layer's outputs less that of another, `[...]`: where they are told apart by a mean.
-
-    Args:
-        first: `[n, ...]`.
-        second: `[m, ...]`.
-    """
-    if not len(first) or not len(second):
-        raise WorkbenchError("A mean difference needs at least one step on either side.")
-    return first.mean(dim=0) - second.mean(dim=0)
-
-
-def change_observation(words: str, edit: ObservationEdit) -> ObservationChange:
-    """Show the policy something else: any function of raw observations `[n, ...]`."""
-    return ObservationChange(words=words, edit=edit)
-
-
-def set_number(
-    place: int, value: float, name: str | None = None, *, like: npt.NDArray[Any] | None = None
-) -> ObservationChange:
-    """Show the policy a fixed value in one number of a vector observation.
-
-    Its control shows another number, drawn at random, as many standard deviations from its own mean.
-
-    Args:
-        place: Which number.
-        value: In the observation's own unit.
-        name: What it is called.
-        like: `[R, n]`, observations of other steps, for the control; None makes a change without one.
-    """
-
-    def edit(observations: Observations) -> Observations:
-        if not isinstance(observations, np.ndarray) or observations.ndim != 2 or not 0 <= place < observations.shape[1]:
-            came = list(observations.shape[1:]) if isinstance(observations, np.ndarray) else "a dict"
-            raise WorkbenchError(f"A number {place} is set in vector observations; these are {came}.")
-        changed: npt.NDArray[Any] = observations.copy()
-        if changed.dtype.kind in "iu":
-            limits = np.iinfo(changed.dtype)
-            changed[:, place] = round(min(max(value, limits.min), limits.max))
-        else:
-            changed[:, place] = value
-        return changed
-
-    def another(random: np.random.Generator) -> ObservationChange:
-        assert like is not None
-        other = int(random.choice(others))
-        shown = means[other] + (value - means[place]) / spreads[place] * spreads[other]
-        return set_number(other, float(shown), like=like)
-
-    others, means, spreads = list[int](), np.zeros(0), np.zeros(0)
-    if like is not None and like.ndim == 2 and place < like.shape[1]:
-        numbers = like.astype(np.float64)
-        means, spreads = numbers.mean(axis=0), numbers.std(axis=0)
-        others = [index for index in range(like.shape[1]) if index != place and spreads[index] > 0]
-        others = others if spreads[place] > 0 else []
-
-    return ObservationChange(
-        words=f"{name or f'number {place}'} shown as {value:g}".replace("-", "−"),
-        edit=edit,
-        control=another if others else None,
+        control=_control(layer, chosen, like, edit, lambda units, random: clamp(layer, units, value, like)),
     )
 
 
@@ -304,15 +204,34 @@ def _with_units(output: Tensor, other: Tensor, units: tuple[int, ...] | None) ->
     return changed
 
 
-def _others(units: tuple[int, ...], like: Tensor, random: np.random.Generator) -> list[int]:
-    """As many other units, drawn at random."""
-    left = [unit for unit in range(like.shape[1]) if unit not in units]
-    return [int(unit) for unit in random.choice(left, len(units), replace=False)]
+def _control(
+    layer: str,
+    units: tuple[int, ...] | None,
+    like: Tensor,
+    edit: Edit,
+    same: Callable[[list[int], np.random.Generator], LayerChange],
+) -> Callable[[np.random.Generator], LayerChange]:
+    """The same with as many other units; where fewer are left, the units moved as far toward what random steps give."""
 
+    def other_units(random: np.random.Generator) -> LayerChange:
+        left = [unit for unit in range(like.shape[1]) if unit not in (units or ())]
+        drawn = sorted(int(unit) for unit in random.choice(left, len(units or ()), replace=False))
+        return replace(same(drawn, random), identity=tuple(drawn))
 
-def _has_others(units: tuple[int, ...] | None, like: Tensor) -> bool:
-    """Whether there are as many other units to compare with."""
-    return units is not None and 2 * len(set(units)) <= like.shape[1]
+    def toward_a_random_step(random: np.random.Generator) -> LayerChange:
+        row = int(random.integers(len(like)))
+
+        def move(output: Tensor) -> Tensor:
+            size = (edit(output) - output).flatten(1).norm(dim=1)
+            way = _with_units(output, like[row].to(output).expand_as(output), units) - output
+            length = way.flatten(1).norm(dim=1)
+            share = torch.where(length > 0, size / length.clamp_min(torch.finfo(length.dtype).tiny), 0 * size)
+            return output + way * share.view(-1, *(1,) * (output.ndim - 1))
+
+        words = f"{_named(units, like)} of {layer} moved as far toward random step {row}"
+        return LayerChange(words=words, layer=layer, edit=move, identity=row)
+
+    return other_units if units is not None and 2 * len(units) <= like.shape[1] else toward_a_random_step
 
 
 def _named(units: Sequence[int] | None, like: Tensor) -> str:

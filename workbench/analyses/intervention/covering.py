@@ -6,19 +6,16 @@ Axis legend:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.analyses.decisions import CHANNELS_LAST, layout_of_shape
-from workbench.analyses.intervention.changes import ObservationChange
+from workbench.analyses.intervention.changes import ObservationChange, finite
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Observations
-
-MOST_DRAWS = 200
-"""Of a place for a control."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,8 +37,8 @@ def cover(
 ) -> ObservationChange:
     """Show the policy something else in a rectangle of a picture; every channel of it is changed.
 
-    Its control is a rectangle of the same size at a random other place, which it covers by half at most; there is none
-    where the picture has no such place.
+    Its control is a rectangle of the same size at a random other place that does not overlap it; there is none where
+    the picture has no such place.
 
     Args:
         rectangle: Where.
@@ -55,6 +52,10 @@ def cover(
     """
     if rectangle.height < 1 or rectangle.width < 1 or min(rectangle.top, rectangle.left) < 0:
         raise WorkbenchError(f"A rectangle has at least one pixel and begins at 0 or later; came {rectangle}.")
+    if not isinstance(fill, np.ndarray):
+        finite(fill, "What a rectangle is filled with")
+    elif not np.isfinite(fill).all():
+        raise WorkbenchError(f"The picture to take from, {source}, holds numbers that are not finite.")
     limits: list[tuple[int, int]] = []
 
     def edit(observations: Observations) -> Observations:
@@ -86,15 +87,15 @@ def cover(
     def elsewhere(random: np.random.Generator) -> ObservationChange | None:
         assert limits, "a control is drawn after the change was carried out"
         height, width = limits[0]
-        for _ in range(MOST_DRAWS):
-            top = int(random.integers(0, height - rectangle.height + 1))
-            left = int(random.integers(0, width - rectangle.width + 1))
-            down = max(0, rectangle.height - abs(top - rectangle.top))
-            across = max(0, rectangle.width - abs(left - rectangle.left))
-            if 2 * down * across <= rectangle.height * rectangle.width:
-                other = Rectangle(top=top, left=left, height=rectangle.height, width=rectangle.width)
-                return cover(other, fill, key=key, source=source)
-        return None
+        tops = np.arange(height - rectangle.height + 1)[:, None]
+        lefts = np.arange(width - rectangle.width + 1)[None]
+        apart = np.abs(tops - rectangle.top) >= rectangle.height
+        free = np.argwhere(apart | (np.abs(lefts - rectangle.left) >= rectangle.width))
+        if not len(free):
+            return None
+        top, left = (int(part) for part in free[int(random.integers(len(free)))])
+        other = Rectangle(top=top, left=left, height=rectangle.height, width=rectangle.width)
+        return replace(cover(other, fill, key=key, source=source), identity=(top, left))
 
     shown = f"{rectangle} as at {source}" if isinstance(fill, np.ndarray) else f"{rectangle} shown as {fill:g}"
     return ObservationChange(words=shown.replace("-", "−"), edit=edit, control=elsewhere)

@@ -6,23 +6,34 @@ Axis legend:
     C  controls
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from workbench.analyses.decisions import Decisions, as_values, channels_first
+from workbench.analyses.decisions import MOST_AT_A_TIME, Decisions, as_values, channels_first
+from workbench.analyses.discrete_actions import DiscreteActions
 from workbench.analyses.exclusive import exclusively
-from workbench.analyses.intervals import Estimate, estimate
+from workbench.analyses.intervals import estimate
 from workbench.analyses.intervention.changed_policy import ChangedPolicy
 from workbench.analyses.intervention.changes import Change
+from workbench.analyses.intervention.decision_effects import DecisionEffect
 from workbench.analyses.reading_decisions import read_decisions, read_observations
 from workbench.analyses.readings import reading_policy
 from workbench.analyses.saliency.question import Question
-from workbench.analyses.targets import AnyTarget, NamedTarget, account_of, default_target, modes_of, target_of, words_of
+from workbench.analyses.targets import (
+    AnyTarget,
+    NamedTarget,
+    account_of,
+    default_target,
+    modes_of,
+    options_in_words,
+    target_of,
+    words_of,
+)
 from workbench.policies.types import Policy, PolicyOutput
 from workbench.recording.reader import Recording
 
@@ -30,66 +41,7 @@ FloatArray = npt.NDArray[np.float64]
 
 CONTROLS = 20
 MOST_DRAWS = 50
-LARGEST_CHANCE = 0.05
-"""A change that so large a share of random ones reach is nothing special."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecisionEffect:
-    """Decisions before and after a change."""
-
-    words: str
-    """What was changed."""
-    target: str
-    unit: str
-    rows: npt.NDArray[np.int64]
-    """`[S]`."""
-    episodes: npt.NDArray[np.int64]
-    """`[S]`."""
-    before: FloatArray
-    """`[S]`, the target."""
-    after: FloatArray
-    """`[S]`."""
-    account_before: FloatArray
-    """`[S, A]` probability of each option within its component (of a bit: unset, set), or Q, or `[S, D]` means."""
-    account_after: FloatArray
-    account: str
-    """What these are: `probability`, `q` or `mean`."""
-    value_before: FloatArray | None
-    """`[S]`; None for a policy without a critic."""
-    value_after: FloatArray | None
-    flipped: npt.NDArray[np.bool_]
-    """`[S]`, whether the likeliest option of any component is another one; for continuous actions False."""
-    effect: Estimate
-    """Mean of after − before."""
-    size: Estimate
-    """Mean of |after − before|."""
-    controls: FloatArray
-    """`[C, S]`, |after − before| of random changes of the same size in the same layers; C is 0 where there are none."""
-    above_controls: Estimate | None
-    """Paired: |effect| less the mean of the controls'."""
-    seed: int
-
-    @property
-    def chance(self) -> float | None:
-        """The share of controls whose mean |effect| is at least as large, (1 + those) / (1 + C); None without any."""
-        if not len(self.controls):
-            return None
-        means = self.controls.mean(axis=1)
-        return float((1 + (means >= self.size.mean).sum()) / (1 + len(means)))
-
-    @property
-    def verdict(self) -> str:
-        """In words."""
-        if self.above_controls is None or self.chance is None:
-            return "no control: there is no random change of the same size"
-        if self.chance > LARGEST_CHANCE:
-            return "changes the decision no more than random changes of the same size do"
-        if self.above_controls.low is None:
-            return "larger than every control; no interval (fewer than 5 episodes, or all alike)"
-        if self.above_controls.above(0):
-            return "changes the decision more than random changes of the same size do"
-        return "changes the decision no more than random changes of the same size do"
+"""For each control that is asked for: where there are few different ones, most are drawn again."""
 
 
 def layer_values(
@@ -119,29 +71,35 @@ def decision_effect(
         rows: Rows of `recording.steps`.
         changes: What is changed, all together.
         target: The number whose change is measured; by default that of the action taken.
-        controls: How many random changes of the same size it is compared with.
+        controls: How many random changes of the same size it is compared with, at most: none is counted twice.
         seed: Of these.
     """
     policy = policy if target is None else reading_policy(policy, target)
     decisions = read_decisions(recording, policy, rows)
-    generator = np.random.default_rng(seed)
     with torch.no_grad():
         before = _answer(decisions, policy)
-        explained = default_target(before, policy.action_space) if target is None else target
-        after = _answer(_seen_by(recording, ChangedPolicy(policy, changes), decisions), ChangedPolicy(policy, changes))
+        names = recording.action_names
+        explained = default_target(before, policy.action_space, names) if target is None else target
+        changed = ChangedPolicy(policy, changes)
+        after = _answer(_seen_by(recording, changed, decisions), changed)
         taken = torch.as_tensor(decisions.actions)
         numbers = [target_of(explained, answer, taken).double().cpu().numpy() for answer in (before, after)]
         drawn = []
-        for _ in range(controls):
-            random = _random_changes(changes, generator)
-            if random is None:
-                break
-            changed = ChangedPolicy(policy, random)
-            answer = _answer(_seen_by(recording, changed, decisions), changed)
+        for random in _different_controls(changes, controls, np.random.default_rng(seed)):
+            other = ChangedPolicy(policy, random)
+            answer = _answer(_seen_by(recording, other, decisions), other)
             drawn.append(np.abs(target_of(explained, answer, taken).double().cpu().numpy() - numbers[0]))
     space = policy.action_space
     account, first, second = account_of(before, space)[0], *(_numbers(account_of(x, space)[1]) for x in (before, after))
+    continuous = account == "mean"
     flipped = (modes_of(before, space) != modes_of(after, space)).any(dim=1).cpu().numpy()
+    odds = [
+        _numbers(DiscreteActions(space, names).log_odds(x)) if account == "probability" else None
+        for x in (before, after)
+    ]
+    acted = [_actions(decisions, acting) if continuous else None for acting in (policy, changed)]
+    # A probability's change has bounds.
+    limit = 1.0 if isinstance(explained, NamedTarget) and explained.name.startswith("probability") else np.inf
     change = numbers[1] - numbers[0]
     compared = np.array(drawn).reshape(-1, len(decisions))
     return DecisionEffect(
@@ -155,13 +113,23 @@ def decision_effect(
         account_before=first,
         account_after=second,
         account=account,
+        options=options_in_words(space, names, first.shape[1]),
+        log_odds_before=odds[0],
+        log_odds_after=odds[1],
+        actions_before=acted[0],
+        actions_after=acted[1],
         value_before=None if before.value is None else before.value.double().cpu().numpy(),
         value_after=None if after.value is None else after.value.double().cpu().numpy(),
-        flipped=np.zeros(len(decisions), bool) if account == "mean" else flipped,
-        effect=estimate(change, decisions.episodes),
-        size=estimate(np.abs(change), decisions.episodes),
+        flipped=np.zeros(len(decisions), bool) if continuous else flipped,
+        effect=estimate(change, decisions.episodes, lowest=-limit, highest=limit),
+        size=estimate(np.abs(change), decisions.episodes, lowest=0, highest=limit),
         controls=compared,
-        above_controls=estimate(np.abs(change) - compared.mean(axis=0), decisions.episodes) if drawn else None,
+        controls_asked=controls,
+        above_controls=estimate(
+            np.abs(change) - compared.mean(axis=0), decisions.episodes, lowest=-limit, highest=limit
+        )
+        if drawn
+        else None,
         seed=seed,
     )
 
@@ -177,21 +145,38 @@ def _seen_by(recording: Recording, policy: ChangedPolicy, decisions: Decisions) 
     return replace(decisions, inputs=inputs)
 
 
-def _random_changes(changes: Sequence[Change], generator: np.random.Generator) -> list[Change] | None:
-    """A random counterpart of each change of a layer; None where one of the changes has none."""
-    asked = {change.words for change in changes}
-    for _ in range(MOST_DRAWS):
-        found: list[Change] = []
-        for change in changes:
-            drawn = None if change.control is None else change.control(generator)
-            if drawn is None:
-                return None
-            found.append(drawn)
-        words = [one.words for one in found]
-        # Neither twice the same, nor what was asked about.
-        if len(changes) == 1 or (len(set(words)) == len(words) and not asked & set(words)):
-            return found or None
-    return None
+def _different_controls(
+    changes: Sequence[Change], count: int, generator: np.random.Generator
+) -> Iterator[list[Change]]:
+    """Random counterparts of all changes, at most so many, none of them twice; none where a change has none."""
+    asked = {change.words for change in changes} if len(changes) > 1 else set[str]()
+    found = set[tuple[object, ...]]()
+    for _ in range(MOST_DRAWS * count):
+        drawn = [None if change.control is None else change.control(generator) for change in changes]
+        random = [one for one in drawn if one is not None]
+        if not random or len(random) < len(drawn):
+            return
+        # What is drawn from a continuum is never the same.
+        key = tuple(object() if one.identity is None else (type(one), one.identity) for one in random)
+        words = [one.words for one in random if one.identity is not None]
+        # Of several changes no two may come to the same, nor to what was asked about.
+        clash = len(random) > 1 and (len(set(words)) < len(words) or asked & set(words))
+        if clash or key in found:
+            continue
+        found.add(key)
+        yield random
+        if len(found) == count:
+            return
+
+
+def _actions(decisions: Decisions, policy: Policy) -> FloatArray:
+    """What a policy does, `[S, D]`: its mean squashed or clipped into the bounds of its actions."""
+    parts = []
+    for start in range(0, len(decisions), MOST_AT_A_TIME):
+        some = decisions.subset(np.arange(start, min(start + MOST_AT_A_TIME, len(decisions))))
+        choice = policy.act(some.observations, some.state, None, deterministic=True)
+        parts.append(np.asarray(choice.actions, np.float64).reshape(len(some), -1))
+    return np.concatenate(parts)
 
 
 def _numbers(tensor: Tensor) -> FloatArray:

@@ -3,21 +3,27 @@
 Axis legend: n, m steps of either set.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium.spaces import Box
 from torch import Tensor
 
 from workbench.analyses.expressions import rows_where
-from workbench.analyses.intervention.changes import mean_difference, steer
-from workbench.analyses.intervention.decisions import CONTROLS, DecisionEffect, decision_effect, layer_values
-from workbench.analyses.targets import AnyTarget
+from workbench.analyses.intervention.decision_effects import DecisionEffect
+from workbench.analyses.intervention.decisions import CONTROLS, decision_effect, layer_values
+from workbench.analyses.intervention.steering import mean_difference, steer
+from workbench.analyses.reading_decisions import read_decisions
+from workbench.analyses.targets import AnyTarget, NamedTarget, find_target
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy
 from workbench.recording.reader import Recording
 
+OF_ONE_ACTION = re.compile(r"action(\[(?P<component>\d+)\])?\s*==\s*(?P<action>-?\d+)")
+"""An expression that holds where one action was taken."""
 MOST_STEPS = 1_024
 """Of either set that are looked at; the rest tells little more of a mean."""
 
@@ -35,6 +41,8 @@ class Direction:
     """The second."""
     steps: tuple[int, int]
     """n and m, how many of each were looked at."""
+    there: tuple[int, int]
+    """How many of each there are: of more than 1,024 a sample is looked at."""
     episodes: tuple[int, int]
     """How many episodes these are of."""
 
@@ -46,10 +54,13 @@ class Direction:
     @property
     def words(self) -> str:
         """For people."""
-        (n, m), (episodes, others) = self.steps, self.episodes
+        first, second = (
+            f"{looked:,} steps" if looked == there else f"a sample of {looked:,} of {there:,} steps"
+            for looked, there in zip(self.steps, self.there, strict=True)
+        )
         return (
-            f"mean of {self.layer} where {self.toward} ({n:,} steps of {episodes:,} episodes) less that where "
-            f"{self.away} ({m:,} of {others:,}), length {self.length:.3g}"
+            f"mean of {self.layer} where {self.toward} ({first}, of {self.episodes[0]:,} episodes) less that where "
+            f"{self.away} ({second}, of {self.episodes[1]:,}), length {self.length:.3g}"
         )
 
 
@@ -84,8 +95,35 @@ def direction_between(
         toward=toward,
         away="it does not hold" if away is None else away,
         steps=(len(drawn[0]), len(drawn[1])),
+        there=(len(first), len(second)),
         episodes=(len(np.unique(ids[drawn[0]])), len(np.unique(ids[drawn[1]]))),
     )
+
+
+def target_toward(recording: Recording, policy: Policy, toward: str) -> NamedTarget | None:
+    """The number that steering toward an action is to raise: its log-odds, or its Q.
+
+    The action that was taken is another one from step to step, so that its number rises at some and falls at others.
+
+    Args:
+        recording: Holds steps to put to the policy.
+        policy: The policy.
+        toward: The expression at whose steps the first set is.
+
+    Returns:
+        None where the expression is not `action == K` (or `action[C] == K`, of the C-th component).
+    """
+    found = OF_ONE_ACTION.fullmatch(toward.strip())
+    if found is None or isinstance(policy.action_space, Box):
+        return None
+    answer = read_decisions(recording, policy, [0]).answer()
+    kind = "q" if answer.q_values is not None else "log_odds"
+    action = found["action"] if found["component"] is None else f"{found['component']}.{found['action']}"
+    try:
+        return find_target(f"{kind}:{action}", answer, policy.action_space, recording.action_names)
+    except WorkbenchError:
+        # No single option is named: an action of several components compared as a whole, say.
+        return None
 
 
 def _others(recording: Recording, rows: npt.NDArray[np.int64], toward: str) -> npt.NDArray[np.int64]:

@@ -25,6 +25,9 @@ from workbench.recording.reader import Recording
 
 FloatArray = npt.NDArray[np.float64]
 
+SAME = 1e-5
+"""Of the largest effect: numbers that differ by no more differ by rounding."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class LayerPatches:
@@ -65,14 +68,39 @@ class PatchSearch:
     skipped: dict[str, str]
     """By layer, why it was not patched."""
 
+    @property
+    def same(self) -> dict[str, tuple[str, ...]]:
+        """By layer, later ones whose units do the same, one by one: behind a linear layer its activation does."""
+        found, taken = dict[str, tuple[str, ...]](), set[str]()
+        for place, layer in enumerate(self.layers):
+            if layer.layer in taken:
+                continue
+            found[layer.layer] = tuple(
+                other.layer
+                for other in self.layers[place + 1 :]
+                if other.layer not in taken and _do_the_same(layer, other)
+            )
+            taken.update(found[layer.layer])
+        return found
+
     def strongest(self, count: int = 10) -> list[tuple[str, str, float]]:
-        """Layer, unit and exact effect of the units that move the target most."""
+        """Layers, unit and exact effect of the units that move the target most; layers that do the same once."""
+        same = self.same
         every = [
-            (layer.layer, name, float(effect))
+            (" and ".join((layer.layer, *same[layer.layer])), name, float(effect))
             for layer in self.layers
+            if layer.layer in same
             for name, effect in zip(layer.units, layer.effects, strict=True)
         ]
         return sorted(every, key=lambda one: -abs(one[2]))[:count]
+
+
+def _do_the_same(first: LayerPatches, second: LayerPatches) -> bool:
+    if first.units != second.units or not np.abs(first.effects).max(initial=0.0) > 0:
+        return False
+    close = SAME * float(np.abs(first.effects).max())
+    whole = abs(first.whole - second.whole) <= SAME * max(abs(first.whole), 1e-12)
+    return whole and bool(np.allclose(first.effects, second.effects, rtol=0, atol=close))
 
 
 def search_patches(
@@ -93,7 +121,8 @@ def search_patches(
         policy: The policy.
         donor: Row of the step that is patched from.
         receiver: Row of the step that is patched into.
-        layers: Which; None takes every module that runs once and gives one tensor.
+        layers: Which; None takes every module that runs once and gives one tensor, but for those that hand the
+            observation on as it is.
         target: What is to be moved; by default that of the action taken at the receiver.
         donor_recording: Holds the donor, where that is another recording (of the same policy's observations).
         progress: Is told how many layers are done.
@@ -104,7 +133,7 @@ def search_patches(
     index = torch.zeros(1, dtype=torch.int64)
     with exclusively(policy), torch.no_grad():
         answer = into.run(into.inputs, index)
-    explained = default_target(answer, policy.action_space) if target is None else target
+    explained = default_target(answer, policy.action_space, recording.action_names) if target is None else target
     names = list(layers) if layers is not None else _layers(policy)
     found, skipped = list[LayerPatches](), dict[str, str]()
     with exclusively(policy):
@@ -113,7 +142,10 @@ def search_patches(
         )
         for number, layer in enumerate(names):
             try:
-                found.append(_patch(layer, into, source, explained, before))
+                if layers is None and _hands_on(layer, into, explained):
+                    skipped[layer] = "it hands the observation on as it is (name it to patch the observation's numbers)"
+                else:
+                    found.append(_patch(layer, into, source, explained, before))
             except WorkbenchError as error:
                 if layers is not None:
                     raise
@@ -142,6 +174,13 @@ def _layers(policy: Policy) -> list[str]:
         for name, module in policy.module.named_modules()
         if name and (isinstance(module, RECURRENT) or not any(module.children()))
     ]
+
+
+def _hands_on(layer: str, decisions: Decisions, target: AnyTarget) -> bool:
+    """Whether a layer gives the observation's own numbers, as one that flattens does."""
+    given = Question(decisions, target, layer).values[layer].flatten()
+    entering = [tensor.flatten() for tensor in decisions.inputs.values()]
+    return any(len(one) == len(given) and bool(torch.equal(one.sort()[0], given.sort()[0])) for one in entering)
 
 
 def _patch(layer: str, into: Decisions, source: Decisions, target: AnyTarget, before: float) -> LayerPatches:

@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from workbench.analyses.decisions import Decisions, as_values, channels_first
+from workbench.analyses.discrete_actions import DiscreteActions
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.reading_decisions import read_decisions
-from workbench.analyses.targets import account_of
+from workbench.analyses.targets import account_of, options_in_words
 from workbench.errors import WorkbenchError
 from workbench.policies.types import Policy, PolicyOutput
 from workbench.recording.reader import Recording
@@ -30,6 +31,10 @@ FloatArray = npt.NDArray[np.float64]
 CONTROLS = 20
 TRIES = 20
 """Draws for each control, most of which may be impossible (walls)."""
+
+
+class NotEditableError(WorkbenchError):
+    """An environment's state cannot be edited."""
 
 
 @runtime_checkable
@@ -59,12 +64,13 @@ def find_editor(environment: gymnasium.Env[Any, Any]) -> StateEditor:
     """The editor of an environment, below its wrappers.
 
     Raises:
-        WorkbenchError: It cannot be edited.
+        NotEditableError: It cannot be edited.
     """
     inner = environment.unwrapped
     if not isinstance(inner, StateEditor):
-        raise WorkbenchError(
-            f"The environment {inner} cannot be edited: it lacks the methods edits, edit, get_state, set_state, "
+        name = environment.spec.id if environment.spec is not None else type(inner).__name__
+        raise NotEditableError(
+            f"The environment {name} cannot be edited: it lacks the methods edits, edit, get_state, set_state, "
             f"observation and truth. Change the observation instead (set_number, change_observation)."
         )
     return inner
@@ -91,6 +97,9 @@ class StateEffect:
 
     words: str
     row: int
+    episode: int
+    step: int
+    """In the episode."""
     observation_before: Any
     observation_after: Any
     account: str
@@ -99,10 +108,17 @@ class StateEffect:
     """`[A]`."""
     after: FloatArray
     """`[A]`."""
+    options: tuple[str, ...]
+    """`[A]`, what they are of, in words."""
+    log_odds_before: FloatArray | None
+    """`[A]` in nats, where the account is `probability`: they tell apart what is sure."""
+    log_odds_after: FloatArray | None
     value_before: float | None
     value_after: float | None
     controls: FloatArray
-    """`[C]`, the shift by the same edits with other whole numbers, drawn at random; C is 0 where there are none."""
+    """`[C]`, the shift by the same edits with other whole numbers, drawn at random, none of them twice; C is 0 where
+    there are none."""
+    controls_asked: int
 
     @property
     def shift(self) -> float:
@@ -116,7 +132,8 @@ class StateEffect:
         """The share of controls that shift it at least as far, (1 + those) / (1 + C); None without any."""
         if not len(self.controls):
             return None
-        return float((1 + (self.controls >= self.shift - 1e-9).sum()) / (1 + len(self.controls)))
+        # Written so that what is not finite counts as reaching as far.
+        return float((1 + (~(self.controls < self.shift - 1e-9)).sum()) / (1 + len(self.controls)))
 
 
 def state_effect(
@@ -157,6 +174,11 @@ def state_effect(
     after = _ask(decisions, _entering(decisions, [seen]), 1)
     account, said = _account(before, policy)
     drawn = _random_edits(editor, start, edits, controls, np.random.default_rng(seed))
+    space, names = policy.action_space, recording.action_names
+    odds = [
+        DiscreteActions(space, names).log_odds(answer)[0].double().cpu().numpy() if account == "probability" else None
+        for answer in (before, after)
+    ]
     shifts = []
     if drawn:
         answers = _account(_ask(decisions, _entering(decisions, drawn), len(drawn)), policy)[1]
@@ -164,6 +186,8 @@ def state_effect(
     return StateEffect(
         words="; ".join(_edit_in_words(name, given) for name, given in edits) or "nothing",
         row=row,
+        episode=int(decisions.episodes[0]),
+        step=int(decisions.times[0]),
         observation_before=replayed.observation,
         observation_after=seen,
         account=account,
@@ -171,7 +195,11 @@ def state_effect(
         after=_account(after, policy)[1][0],
         value_before=None if before.value is None else float(before.value[0]),
         value_after=None if after.value is None else float(after.value[0]),
+        options=options_in_words(space, names, len(said[0])),
+        log_odds_before=odds[0],
+        log_odds_after=odds[1],
         controls=np.array(shifts, np.float64),
+        controls_asked=controls,
     )
 
 
@@ -202,13 +230,15 @@ def _random_edits(
     ]
     limit = max([*sides, *(value + 1 for value in numbers)])
     seen: list[Any] = []
+    done = [[dict(given) for _, given in edits]]
     for _ in range(TRIES * count):
         if len(seen) == count:
             break
         editor.set_state(start)
         drawn = [{key: int(random.integers(limit)) for key in given} for _, given in edits]
-        if drawn == [dict(given) for _, given in edits]:
+        if drawn in done:
             continue
+        done.append(drawn)
         try:
             for (name, _), other in zip(edits, drawn, strict=True):
                 shown = editor.edit(name, **other)

@@ -20,9 +20,10 @@ import numpy.typing as npt
 from workbench.analyses.concepts import DERIVED, read_concept
 from workbench.analyses.expressions import evaluate
 from workbench.analyses.intervals import Estimate, estimate
-from workbench.analyses.intervention.changes import Change, steer
+from workbench.analyses.intervention.changes import Change
 from workbench.analyses.intervention.decisions import layer_values
 from workbench.analyses.intervention.from_steps import go_on
+from workbench.analyses.intervention.steering import steer
 from workbench.analyses.probing.probe import Probe
 from workbench.analyses.probing.use import BACKGROUND_STEPS, readable_direction
 from workbench.analyses.reading_decisions import draw_rows
@@ -152,11 +153,11 @@ def following(
                 follows=follows or f"{probe.concept} is {which}",
                 scale=float(scale),
                 rows=chosen,
-                without=estimate(without, groups),
-                pushed=estimate(pushed, groups),
+                without=estimate(without, groups, lowest=0, highest=1),
+                pushed=estimate(pushed, groups, lowest=0, highest=1),
                 controls=np.nanmean(drawn, axis=1) if controls else np.zeros(0),
-                above_without=estimate(pushed - without, groups),
-                above_controls=estimate(pushed - beside, groups),
+                above_without=estimate(pushed - without, groups, lowest=-1, highest=1),
+                above_controls=estimate(pushed - beside, groups, lowest=-1, highest=1),
             )
         )
     told.update(total, total)

@@ -14,8 +14,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from workbench.analyses.intervention.changes import Change, project_out, steer
-from workbench.analyses.intervention.decisions import CONTROLS, DecisionEffect, decision_effect, layer_values
+from workbench.analyses.intervention.changes import Change
+from workbench.analyses.intervention.decision_effects import DecisionEffect
+from workbench.analyses.intervention.decisions import CONTROLS, decision_effect, layer_values
+from workbench.analyses.intervention.steering import project_out, steer
 from workbench.analyses.probing.probe import Probe
 from workbench.analyses.reading_decisions import draw_rows
 from workbench.analyses.targets import AnyTarget
@@ -42,14 +44,14 @@ class Use:
     @property
     def used(self) -> bool:
         """Whether taking the direction out changes decisions more than random directions do."""
-        return self.taken_out.verdict.startswith(("changes the decision more", "larger than every control"))
+        return self.taken_out.larger
 
     @property
     def verdict(self) -> str:
         """In words."""
         if self.used:
             return "used: without it decisions change more than without random directions"
-        return "no use shown: without it decisions change no more than without random directions"
+        return "no use shown: that decisions change more without it than without random directions was not shown"
 
 
 def use_of(
