@@ -12,7 +12,7 @@ from workbench.printable import printable
 
 if TYPE_CHECKING:
     from workbench.analyses.intervals import Estimate
-    from workbench.analyses.intervention.decisions import DecisionEffect
+    from workbench.analyses.intervention.decision_effects import DecisionEffect
     from workbench.recording import Recording
 
 

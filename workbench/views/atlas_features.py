@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from workbench.analyses.intervention.decisions import DecisionEffect
+from workbench.analyses.intervention.decision_effects import DecisionEffect
 from workbench.analyses.representation.examples import examples_at
 from workbench.analyses.representation.feature_samples import places_of
 from workbench.analyses.representation.features import NMF, SPARSE_AUTOENCODER

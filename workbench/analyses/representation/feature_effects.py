@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from workbench.analyses.intervention.changes import LayerChange
-from workbench.analyses.intervention.decisions import CONTROLS, DecisionEffect, decision_effect
+from workbench.analyses.intervention.decision_effects import DecisionEffect
+from workbench.analyses.intervention.decisions import CONTROLS, decision_effect
 from workbench.analyses.reading_decisions import draw_rows
 from workbench.analyses.representation.features import LayerFeatures
 from workbench.analyses.targets import AnyTarget
