@@ -208,6 +208,5 @@ def test_what_a_covered_picture_looks_like_is_shown(full_root):
     cover = '{"kind":"cover","rectangle":[0,0,3,3],"value":255}'
     app = run_page("what_if", recording="image.zarr", episode="0", step="1", change=[cover])
     assert not app.error
-    images = [element for element in app.main if element.type == "imgs"]
-    captions = [one.caption for image in images for one in image.proto.imgs]
+    captions = [one.caption for image in app.get("image") for one in image.proto.imgs]
     assert captions.count("what it is shown") == 1
