@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from workbench.analyses.concepts.squares import offered_square_concepts
-from workbench.analyses.probing import Probe, probe_layers
 from workbench.analyses.probing.checkpoints import Surface, probe_checkpoints
 from workbench.analyses.probing.following import MOST_STEPS, Followed, following
 from workbench.analyses.probing.spatial import SquareProbeResult, probe_squares
@@ -14,6 +13,7 @@ from workbench.analyses.reading_decisions import draw_rows
 from workbench.progress import Progress
 from workbench.recording import Recording
 from workbench.views.caching import cached_listing, cached_recording, stamp
+from workbench.views.inner_targets import kept_probe
 from workbench.views.kept_results import once
 from workbench.views.probes_caching import policy_or_none
 from workbench.views.root import name_below_root
@@ -92,12 +92,12 @@ def cached_surface(
     )
 
 
-def cached_use(asked: PushAsked, progress: Progress) -> Use:
+def cached_use(asked: PushAsked) -> Use:
     """What becomes of decisions when a class's direction is changed."""
     recording, policy = cached_recording(asked.path, asked.stamp), cached_policy(asked.path, asked.stamp)
 
     def compute() -> Use:
-        probe = _probe(asked, progress)
+        probe = kept_probe(asked.path, asked.stamp, asked.concept, asked.layer)
         return use_of(recording, policy, probe, draw_rows(recording, MOST_STEPS), which=asked.which)
 
     return once(("use", asked), compute)
@@ -108,15 +108,7 @@ def cached_following(asked: PushAsked, scales: tuple[float, ...], progress: Prog
     recording, policy = cached_recording(asked.path, asked.stamp), cached_policy(asked.path, asked.stamp)
 
     def compute() -> tuple[Followed, ...]:
-        probe = _probe(asked, progress)
+        probe = kept_probe(asked.path, asked.stamp, asked.concept, asked.layer)
         return following(recording, policy, probe, asked.which, follows=asked.follows, scales=scales, progress=progress)
 
     return once(("following", asked, scales), compute)
-
-
-def _probe(asked: PushAsked, progress: Progress) -> Probe:
-    recording = cached_recording(asked.path, asked.stamp)
-    return once(
-        ("push probe", asked.path, asked.stamp, asked.concept, asked.layer),
-        lambda: probe_layers(recording, [asked.concept], [asked.layer], progress=progress)[0].probe,
-    )

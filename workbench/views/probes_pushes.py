@@ -42,8 +42,9 @@ def pushes_part(path: str, recording: Recording) -> None:
         with decisions:
             st.markdown("**Are decisions changed?**")
             if st.toggle("Take it out, swap it, push it at 40 steps", key="pushes.use"):
-                with stoppable("changing decisions", "pushes.use") as progress:
-                    _use(cached_use(asked, progress))
+                with st.spinner("changing decisions"):
+                    found = cached_use(asked)
+                _use(found)
         with behaviour:
             st.markdown("**Does behaviour follow?**")
             if st.toggle("Go on from 40 steps under the push", key="pushes.follow"):

@@ -25,6 +25,7 @@ from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.choosing import choose_place
 from workbench.views.errors import errors_in_a_box, plain
+from workbench.views.inner_targets import choose_inner_target
 from workbench.views.progress_bar import ProgressBar
 from workbench.views.saliency_address import MOST_METHODS, resolve_choice
 from workbench.views.saliency_caching import (
@@ -104,6 +105,8 @@ def _choose_question(path: str, recording: Recording, row: int) -> Asked:
     baseline = _select(
         "baseline", against, "Against", list(choice.baselines), choice.baseline, lambda name: name.replace("_", " ")
     )
+    with what:
+        choose_inner_target(path, moment, recording)
     sites = ["", *recording.layers]
     site = _select("site", where, "Attributed to", sites, choice.site, lambda name: name or "the observation")
     return Asked(

@@ -21,6 +21,7 @@ from workbench.progress import Progress
 from workbench.recording import Recording
 from workbench.recording.spaces_only import environment_or_spaces
 from workbench.views.caching import cached_recording
+from workbench.views.inner_targets import find_inner_target
 from workbench.views.kept_results import once
 
 SAMPLE_STEPS = 24
@@ -111,6 +112,9 @@ def cached_target(path: str, stamp: int | str, text: str) -> tuple[str, str] | s
     if text.startswith("probe:"):
         return "What a probe in a file says can be explained on the command line only."
     try:
+        inner = find_inner_target(path, stamp, text)
+        if inner is not None:
+            return inner.name, inner.words
         policy = cached_policy(path, stamp)
         found = prepare(cached_recording(path, stamp), 0, policy=policy, target=text, background_steps=2)
     except WorkbenchError as error:
@@ -234,7 +238,7 @@ def _case(asked: Asked, rows: npt.NDArray[np.int64], window: int = 1) -> Case:
         cached_recording(asked.path, asked.stamp),
         rows,
         policy=cached_policy(asked.path, asked.stamp),
-        target=asked.target,
+        target=find_inner_target(asked.path, asked.stamp, asked.target) or asked.target,
         layer=asked.layer,
         baseline=asked.baseline,
         mean=_cached_mean(asked.path, asked.stamp),
