@@ -178,3 +178,27 @@ def test_an_agent_that_cannot_be_built_is_a_box_that_says_so(full_root):
     app = run_page("saliency", recording="cartpole.zarr")
     assert "damaged" in app.error[0].value
     assert "Traceback" not in app.error[0].value
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("unit:mlp_extractor.policy_net.1:3", "unit 3 of mlp_extractor.policy_net.1"),
+        (
+            "reads:observation[2] > 0@mlp_extractor.policy_net.1:yes",
+            "observation[2] > 0 being yes, as a probe reads it in mlp_extractor.policy_net.1",
+        ),
+    ],
+)
+def test_a_unit_and_what_a_probe_reads_are_explained(full_root, target, words):
+    for _ in range(2):
+        app = run_page("saliency", recording="cartpole.zarr", episode="1", step="3", target=target)
+        assert not app.error
+        assert app.selectbox("saliency.target").value == target
+        assert words in app.selectbox("saliency.target").options
+
+
+def test_what_is_not_inside_is_said(full_root):
+    for target, words in [("reads:nothing", "CONCEPT@LAYER"), ("probe:../secret.npz", "on the command line only")]:
+        app = run_page("saliency", recording="cartpole.zarr", episode="1", step="3", target=target)
+        assert any(words in warning.value for warning in app.warning)
