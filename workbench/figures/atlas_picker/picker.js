@@ -9,7 +9,8 @@
 let count = 0;
 
 function listen(root, plot, report) {
-  plot.rlwListens = root;
+  // On what holds the listeners, and not on the plot: where Plotly begins anew in the same place, they are gone.
+  plot._ev.rlwListens = root;
   const gather = (event) => {
     const points = {};
     for (const point of event?.points ?? []) (points[point.curveNumber] ??= []).push(point.pointIndex ?? point.pointNumber);
@@ -42,7 +43,7 @@ export default function (component) {
   root.report = (points) => setStateValue("picked", { figure: data.figure, count: ++count, points });
   const look = () => {
     const plot = document.querySelector(`.${data.plot} .js-plotly-plot`);
-    if (plot?.on && plot.rlwListens !== root) listen(root, plot, (points) => root.report(points));
+    if (plot?._ev && plot._ev.rlwListens !== root) listen(root, plot, (points) => root.report(points));
   };
   look();
   // The map may come later than this, and another one in its place.
