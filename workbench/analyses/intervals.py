@@ -48,7 +48,7 @@ class Estimate:
             f"{self.steps:,} step{'s' * (self.steps != 1)} of {self.episodes:,} episode{'s' * (self.episodes != 1)}"
         )
         if self.low is None or self.high is None:
-            return f"{self.mean:.3g} ({counts}; no interval)"
+            return f"{self.mean:.3g} ({counts}; no interval)".replace("-", "−")
         return f"{self.mean:.3g} (95 % interval {self.low:.3g} to {self.high:.3g}; {counts})".replace("-", "−")
 
 
