@@ -84,7 +84,7 @@ def test_the_example_of_saliency_runs(recorded_place: Path, monkeypatch: pytest.
     told: dict[str, Any] = {}
     [example] = blocks(SALIENCY, "python")
     exec(example, told)
-    assert told["maps"].regions.shape == (20, 4)
+    assert told["maps"].regions.shape == (40, 4)
 
 
 def test_the_example_of_interventions_runs(recorded_place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,7 +42,7 @@ def test_a_step_is_explained_by_two_methods_with_their_evidence(full_root):
     assert "Integrated gradients and Feature ablation " in said
     assert "completeness gap" in said
     assert said.count("n = 1 step") == 3
-    assert "AIM" not in said
+    assert "AIM: decision" not in said
     assert app.selectbox("saliency.target").options[0] == "log-odds of the action taken"
     # Not the action that was taken here: it rather than itself is nothing.
     assert sum("the action taken rather than" in one for one in app.selectbox("saliency.target").options) == 1
