@@ -32,7 +32,9 @@ def contact_sheet(clustering: Clustering, pictures: Sequence[Sequence[npt.NDArra
         pictures: `[C][M]` frames `[H, W, 3]` or `[H, W]`; None where there is no example.
     """
     rows, columns = clustering.count, max(len(row) for row in pictures)
-    figure = Figure(figsize=(1.5 + 1.35 * columns, 0.35 + 1.3 * rows), layout="constrained")
+    seen = next((one for row in pictures for one in row if one is not None), None)
+    tall = 1.0 if seen is None else seen.shape[0] / seen.shape[1]
+    figure = Figure(figsize=(1.5 + 1.35 * columns, 0.35 + 1.35 * min(tall, 2.0) * rows), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     colours = class_colours(cluster_names(rows))
     for cluster in range(rows):
@@ -52,8 +54,7 @@ def contact_sheet(clustering: Clustering, pictures: Sequence[Sequence[npt.NDArra
                 axis.set_ylabel(f"cluster {cluster}\n{clustering.steps[cluster]:,} steps", fontsize=7, rotation=0,
                                 ha="right", va="center")  # fmt: skip
             if cluster == 0:
-                axis.set_title("medoid" if place == 0 else f"episode {place + 1}th nearest" if place > 2 else
-                               ("2nd episode" if place == 1 else "3rd episode"), fontsize=7)  # fmt: skip
+                axis.set_title("medoid" if place == 0 else f"other episode {place}", fontsize=7)
     return figure
 
 

@@ -3,7 +3,7 @@
 Axis legend: N points, C classes.
 """
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from workbench.analyses.representation.maps import LayerMap
 from workbench.errors import MissingExtraError
 from workbench.figures.class_colours import MISSING_COLOUR, class_colours, number_limits
 
-MOST_LEGEND = 24
+Tool: TypeAlias = Literal["pan", "select", "lasso"]
 PATH = "#111111"
 
 
@@ -41,13 +41,16 @@ def import_plotly() -> Any:
     return plotly.graph_objects
 
 
-def map_plot(found: LayerMap, colouring: Colouring, *, path: int | None = None, height: int = 600) -> Any:
+def map_plot(
+    found: LayerMap, colouring: Colouring, *, path: int | None = None, tool: Tool = "pan", height: int = 600
+) -> Any:
     """Draw a map to be clicked and circled.
 
     Args:
         found: The map.
         colouring: Of its points.
         path: Episode whose points are joined in time order; None draws none.
+        tool: What dragging does: move the map, or circle a region.
         height: Of the figure in pixels.
     """
     objects = import_plotly()
@@ -88,7 +91,8 @@ def map_plot(found: LayerMap, colouring: Colouring, *, path: int | None = None, 
     if path is not None:
         _add_path(objects, figure, found, path)
     figure.update_layout(
-        height=height, margin={"l": 10, "r": 10, "t": 34, "b": 10}, dragmode="pan", clickmode="event",
+        height=height, margin={"l": 10, "r": 10, "t": 34, "b": 10}, dragmode=tool, clickmode="event",
+        modebar={"uirevision": tool},
         uirevision="kept", hovermode="closest", template="plotly_white",
         legend={"title": {"text": colouring.words}, "itemsizing": "constant", "font": {"size": 11}},
     )  # fmt: skip

@@ -18,7 +18,7 @@ from workbench.analyses.representation import (
 )
 from workbench.analyses.representation.colouring import Colouring, colour_points, offered_colours
 from workbench.analyses.representation.maps import MapMethod
-from workbench.figures.atlas_interactive import map_plot
+from workbench.figures.atlas_interactive import Tool, map_plot
 from workbench.progress import Progress
 from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
@@ -99,6 +99,6 @@ def cached_colouring(
     )
 
 
-def cached_plot(key: tuple[Any, ...], found: LayerMap, colouring: Colouring, path: int | None) -> Any:
+def cached_plot(key: tuple[Any, ...], found: LayerMap, colouring: Colouring, path: int | None, tool: Tool) -> Any:
     """The figure of a map; it is drawn again at each click, and made once."""
-    return once(("atlas plot", *key, path), lambda: map_plot(found, colouring, path=path))
+    return once(("atlas plot", *key, path, tool), lambda: map_plot(found, colouring, path=path, tool=tool))

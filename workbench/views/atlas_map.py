@@ -13,7 +13,7 @@ from workbench.analyses.representation import Clustering, LayerMap
 from workbench.analyses.representation.colouring import CLUSTER, Colouring
 from workbench.analyses.representation.maps import NEIGHBOURS, MapMethod
 from workbench.figures.atlas import variance_figure
-from workbench.figures.atlas_interactive import traces_of
+from workbench.figures.atlas_interactive import Tool, traces_of
 from workbench.figures.atlas_picker import picker_script
 from workbench.figures.png import png_bytes
 from workbench.progress import Cancelled
@@ -32,6 +32,8 @@ from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.progress_bar import ProgressBar
 
 METHODS: dict[MapMethod, str] = {"pca": "PCA", "umap": "UMAP"}
+TOOLS: dict[Tool, str] = {"pan": "Move", "select": "Box", "lasso": "Lasso"}
+"""What dragging on the map does."""
 SIZES = (2_000, 5_000, 10_000, 20_000, 50_000)
 FIRST_SIZE = 20_000
 PLOT_HEIGHT = 600
@@ -135,44 +137,36 @@ def _explore(shown: Shown, recording: Recording) -> None:
     """The plot, and beside it what was picked on it."""
     left, right = st.columns([1.75, 1])
     with left:
-        episode = _choose_path(shown)
+        tool, episode = _choose_tool(shown)
         with st.container(key=PLOT):
-            _plot(shown, episode)
+            # Without a selection of Streamlit's own, which draws the whole plot again at a click: the picker below
+            # reports what is picked. Streamlit then takes the plot's buttons for box and lasso away.
+            st.plotly_chart(
+                cached_plot(shown.key, shown.found, shown.colouring, episode, tool),
+                key="atlas.plot",
+                config={"scrollZoom": True, "displayModeBar": True, "displaylogo": False},
+                height=PLOT_HEIGHT,
+            )
     with right:
         _panel(shown, recording)
 
 
-@st.fragment
-def _plot(shown: Shown, episode: int | None) -> None:
-    """The plot alone, which a circled region draws again, and a click does not."""
-    st.plotly_chart(
-        cached_plot(shown.key, shown.found, shown.colouring, episode),
-        key="atlas.plot",
-        # Without a selection Streamlit takes the two tools away; what they select, the picker reports.
-        on_select=lambda: None,
-        selection_mode=("box", "lasso"),
-        config={
-            "scrollZoom": True,
-            "displayModeBar": True,
-            "displaylogo": False,
-            "modeBarButtonsToRemove": ["autoScale2d"],
-        },
-        height=PLOT_HEIGHT,
-    )
-
-
-def _choose_path(shown: Shown) -> int | None:
-    """The episode whose path is drawn."""
+def _choose_tool(shown: Shown) -> tuple[Tool, int | None]:
+    """What dragging does, and the episode whose path is drawn."""
     episodes = np.unique(shown.found.points.episodes).tolist()
-    on, which = st.columns([1, 2.4], vertical_alignment="center")
+    what, on, which = st.columns([1.5, 1, 1.2], vertical_alignment="center")
+    tool: Tool = what.segmented_control(
+        "Dragging", list(TOOLS), default="pan", format_func=TOOLS.__getitem__, key="atlas.tool", required=True,
+        label_visibility="collapsed",
+    )  # fmt: skip
     if not on.toggle("Draw a path", key="atlas.path", help="Joins an episode's points in time order."):
-        return None
+        return tool, None
     if st.session_state.get("atlas.path_of") not in episodes:
         st.session_state["atlas.path_of"] = episodes[0]
     chosen: int = which.selectbox(
         "Episode", episodes, key="atlas.path_of", label_visibility="collapsed", format_func=lambda k: f"episode {k}"
     )
-    return chosen
+    return tool, chosen
 
 
 @st.fragment
@@ -182,7 +176,7 @@ def _panel(shown: Shown, recording: Recording) -> None:
         points, picked = shown.found.points, _picked(shown)
         if not len(picked):
             st.markdown(
-                "**Click a point** to see its step. **Circle a region** (box or lasso, above the map) to see its "
+                "**Click a point** to see its step. **Circle a region** (Box or Lasso, above the map) to see its "
                 "episodes and what sets it apart."
             )
             return

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 WIDEST = 512
 """Layers of at most so many numbers are compared exactly; of wider ones, their leading principal components."""
-COMPONENTS = 256
+COMPONENTS = 128
 BUDGET_BYTES = 256 << 20
 """How much the cross products of one pass may take."""
 
