@@ -41,7 +41,7 @@ def measure_speed(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     try:
         policy = untrained_ppo("CnnPolicy", lambda: make_environment(ATARI, wrappers=ATARI_WRAPPERS))
         made = record(
-            policy, ATARI, wrappers=ATARI_WRAPPERS, steps=600 if quick else 20_000, environments=8, layers=list(LAYERS),
+            policy, ATARI, wrappers=ATARI_WRAPPERS, steps=600 if quick else 20_000, environments=8, layers=list(LAYERS[-1:] if quick else LAYERS),
             out=folder / "breakout.zarr", seed=SEED, deterministic=False,
         )  # fmt: skip
         return [
@@ -72,7 +72,7 @@ def _beside_scikit_learn(figure: Figure, recording: Recording, *, quick: bool) -
     from workbench.analyses.probing.folds import split_episodes
     from workbench.analyses.probing.kinds import find_kind
 
-    concepts, folds = _concepts(recording), split_episodes(recording)
+    concepts, folds = _concepts(recording)[: 4 if quick else None], split_episodes(recording)
     layers, setting = list(recording.layers), Setting(rows=np.zeros(0, np.int64), seed=SEED)
     found: dict[str, Any] = {}
 
@@ -146,7 +146,7 @@ def _on_two_workers(figure: Figure, recording: Recording, *, quick: bool) -> Row
 
     from workbench.analyses.probing import probe_layers
 
-    concepts = _concepts(recording)
+    concepts = _concepts(recording)[: 2 if quick else None]
 
     def cluster(workers: int) -> LocalCluster:
         return LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None)

@@ -57,7 +57,8 @@ class Features:
                     f"The {self.name} holds numbers that are not finite (NaN or infinite), first at row {first:,}; no "
                     f"probe can be made of them."
                 )
-            yield rows, values if self.projection is None else values @ self.projection
+            # In single precision, as layers are recorded: of wide ones this product is most of the work.
+            yield rows, values if self.projection is None else (values.float() @ self.projection.float()).double()
 
 
 def layer_features(recording: "Recording", layer: str, *, seed: int = 0) -> Features:

@@ -48,7 +48,7 @@ class LinearMap:
 
 @dataclass(frozen=True)
 class Spectrum:
-    """A covariance of features, taken apart once for all penalties and concepts."""
+    """A covariance of features, and its factor for each penalty, for all concepts alike."""
 
     mean: Tensor
     covariance: Tensor
@@ -62,10 +62,22 @@ class Spectrum:
         return self.covariance * self.scale.unsqueeze(0) * self.scale.unsqueeze(1)
 
     @functools.cached_property
-    def parts(self) -> tuple[Tensor, Tensor]:
-        """Eigenvalues `[D]` and eigenvectors `[D, D]` of the correlations."""
-        values, vectors = torch.linalg.eigh(self.standardised)
-        return values.clamp(min=0), vectors
+    def _factors(self) -> dict[float, Tensor]:
+        return {}
+
+    def factor(self, penalty: float) -> Tensor:
+        """The Cholesky factor of correlations + λ, made once for all concepts."""
+        if penalty not in self._factors:
+            shifted, added = self.standardised.clone(), penalty
+            shifted.diagonal().add_(penalty)
+            found, failed = torch.linalg.cholesky_ex(shifted)
+            # Of features that hardly change, rounding may leave more than the least penalties take away.
+            while bool(failed):
+                shifted.diagonal().add_(added)
+                added *= 10
+                found, failed = torch.linalg.cholesky_ex(shifted)
+            self._factors[penalty] = found
+        return self._factors[penalty]
 
 
 def fit_linear(group: Group, learn: Sequence[int], choose: int) -> dict[str, LinearMap]:
@@ -83,11 +95,11 @@ def fit_linear(group: Group, learn: Sequence[int], choose: int) -> dict[str, Lin
     learned, apart = group.moments.over(learn), group.moments.over([choose])
     both = group.moments.over([*learn, choose])
     first, second = spectrum_of(learned), spectrum_of(both)
-    spread = spread_about(apart, first.mean)
+    penalties = _best_penalties(group, first, learned, apart)
+    cross = covariances(second, both)[0]
     found = {}
-    for concept, place in zip(group.concepts, group.places, strict=True):
-        penalty = _best_penalty(first, learned.of(place), apart.of(place), spread)
-        weights = _weights(second, covariances(second, both.of(place))[0], penalty)
+    for concept, place, penalty in zip(group.concepts, group.places, penalties, strict=True):
+        weights = _weights(second, cross[:, place], penalty)
         found[concept.name] = finish(concept, second, both.of(place), weights, penalty, group.centre)
     return found
 
@@ -113,9 +125,7 @@ def covariances(spectrum: Spectrum, moments: Moments) -> tuple[Tensor, Tensor]:
 
 def _weights(spectrum: Spectrum, cross: Tensor, penalty: float) -> Tensor:
     """`[D, K]`, of the features themselves."""
-    values, vectors = spectrum.parts
-    shrunk = (vectors.T @ cross) / (values + penalty).unsqueeze(1)
-    return spectrum.scale.unsqueeze(1) * (vectors @ shrunk)
+    return spectrum.scale.unsqueeze(1) * torch.cholesky_solve(cross, spectrum.factor(penalty))
 
 
 def spread_about(moments: Moments, mean: Tensor) -> Tensor:
@@ -124,23 +134,23 @@ def spread_about(moments: Moments, mean: Tensor) -> Tensor:
     return moments.gram[0] - shifted - shifted.T + float(moments.count[0]) * torch.outer(mean, mean)
 
 
-def _best_penalty(spectrum: Spectrum, learned: Moments, apart: Moments, spread: Tensor) -> float:
-    """The one with the least squared error on steps that were not learned from, all from their moments.
+def _best_penalties(group: Group, spectrum: Spectrum, learned: Moments, apart: Moments) -> list[float]:
+    """For each concept the one with the least squared error on steps apart, from moments; all columns at a time.
 
     Args:
+        group: The concepts.
         spectrum: Of what was learned from.
         learned: Its moments.
         apart: Those of the steps apart.
-        spread: Theirs about the mean of what was learned from.
     """
-    cross, means = covariances(spectrum, learned)
     if float(apart.count[0]) == 0:
-        return 1.0
-    errors = [
-        float(squared_errors(spectrum, means, apart, _weights(spectrum, cross, penalty), spread).sum())
-        for penalty in PENALTIES
-    ]
-    return PENALTIES[int(torch.tensor(errors).argmin())]
+        return [1.0] * len(group.concepts)
+    cross, means = covariances(spectrum, learned)
+    around = spread_about(apart, spectrum.mean)
+    errors = torch.stack(
+        [squared_errors(spectrum, means, apart, _weights(spectrum, cross, one), around) for one in PENALTIES]
+    )
+    return [PENALTIES[int(errors[:, place].sum(dim=1).argmin())] for place in group.places]
 
 
 def squared_errors(
