@@ -26,6 +26,9 @@ LONG = {
     "dashboard",
     "saliency",
     "environments",
+    "atlas",
+    "probing",
+    "memory of probing",
 }
 """Groups whose short form takes long."""
 SLOW = {
@@ -35,6 +38,7 @@ SLOW = {
     "environments": "minigrid",
     "saliency": "ale_py",
     "cluster": "ale_py",
+    "probing": "ale_py",
 }
 
 
