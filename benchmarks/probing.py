@@ -42,8 +42,8 @@ def measure_speed(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
         policy = untrained_ppo("CnnPolicy", lambda: make_environment(ATARI, wrappers=ATARI_WRAPPERS))
         made = record(
             policy, ATARI, wrappers=ATARI_WRAPPERS, steps=600 if quick else 20_000, environments=8,
-            layers=list(LAYERS[-1:] if quick else LAYERS), out=folder / "breakout.zarr", seed=SEED,
-            deterministic=False,
+            layers=list(LAYERS[-1:] if quick else LAYERS),
+            out=folder / "breakout.zarr", seed=SEED, deterministic=False,
         )  # fmt: skip
         return [
             _beside_scikit_learn(figures["probing/vs_sklearn"], made, quick=quick),
