@@ -90,7 +90,7 @@ def test_a_direction_between_steps_steers_by_several_scales(made: Path, capsys: 
     assert "steered by mean of mlp_extractor.policy_net.1 where action == 1" in out
     assert "share as large" in out
     # Steering toward one action is measured by that action's number: every step moves the same way.
-    assert "log-odds of push right, 20 steps" in out
+    assert 'log-odds of "push right", 20 steps' in out
     assert (np.array(facts[2]["after"]) > facts[2]["before"]).all()
     assert (np.array(facts[0]["after"]) < facts[0]["before"]).all()
 

@@ -114,7 +114,7 @@ def test_a_direction_steers_beside_random_ones(full_root):
     assert not app.error
     assert "random vectors of the same length" in texts(app)
     # Steering toward one action is measured by that action's number, unless another is chosen.
-    assert "log-odds of push right [nats]: " in texts(app)
+    assert 'log-odds of "push right"' in texts(app)
     app.selectbox("what_if.target").set_value("value").run()
     assert app.query_params["target"] in ("value", ["value"])
     assert "value, over 24 steps drawn from the recording" in texts(app)
@@ -185,7 +185,7 @@ def test_a_target_of_the_address_is_found_by_its_actions_name(full_root):
     app = run_page("what_if", recording="cartpole.zarr", target="log_odds:push right")
     assert not app.warning
     assert app.selectbox("what_if.target").value == "log_odds:1"
-    assert "log-odds of push right [nats]: " in texts(app)
+    assert 'log-odds of "push right"' in texts(app)
     app = run_page("what_if", recording="cartpole.zarr", target="log_odds:fly")
     assert "There is no action 'fly'" in texts(app)
     assert "log-odds of the action taken [nats]: " in texts(app)

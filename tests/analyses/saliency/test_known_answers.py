@@ -393,7 +393,7 @@ def test_actions_are_found_by_number_name_and_place() -> None:
     assert len(offered_targets(output, shifted)) > 5
     named = find_target("difference:go-left-stay", output, spaces.Discrete(3), ["go-left", "stay", "go-right"])
     assert float(named(output, torch.tensor([[0]]))) == -1.0
-    assert named.words == "go-left rather than stay"
+    assert named.words == '"go-left" rather than "stay"'
 
 
 def test_unknown_or_impossible_options_are_said(linear_case: Case) -> None:
