@@ -6,6 +6,8 @@ import pytest
 
 from tests.browser.player_page import PLAYER, open_replay, step_of, wait_for_step
 
+pytestmark = pytest.mark.sampled(2)
+
 
 @pytest.mark.torture
 def test_true_places_are_drawn_over_the_pictures_when_asked_for(page, server):

@@ -6,6 +6,8 @@ import pytest
 
 from tests.browser.player_page import open_replay, step_of, wait_for_step
 
+pytestmark = pytest.mark.sampled(2)
+
 
 def test_it_plays_without_asking_the_server(page, server):
     sent = []

@@ -14,6 +14,8 @@ from workbench.cli import main
 from workbench.errors import WorkbenchError
 from workbench.recording import LazyArray, Recording, open_recording, record
 
+pytestmark = pytest.mark.sampled(2)
+
 ARRAYS = {
     "activations/wide": 4,
     "activations/memory": 1,

@@ -14,6 +14,8 @@ from tests.faults.kills import STAGES, Loss, draw_moment, kill_at, look_at
 from tests.faults.ledger import CLOSING, OPENING, RUNNING
 from tests.faults.victims import Server
 
+pytestmark = pytest.mark.sampled(2)
+
 Tell = Callable[[str], None]
 Find = Callable[[str], Undisturbed]
 SEED = 20

@@ -17,6 +17,8 @@ from tests.faults.kills import STAGES, look_at
 from tests.faults.ledger import OPENING, RUNNING
 from tests.faults.victims import Server, Victim
 
+pytestmark = pytest.mark.sampled(2)
+
 Tell = Callable[[str], None]
 Find = Callable[[str], Undisturbed]
 SEED = 33

@@ -16,6 +16,8 @@ from workbench.recording import open_recording, record
 from workbench.views.caching import cached_listing
 from workbench.views.root import below_root, file_name, name_below_root
 
+pytestmark = pytest.mark.sampled(2)
+
 AGENT = "ppo:agents/cartpole/weights.zip"
 
 

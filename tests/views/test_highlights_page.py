@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.views.conftest import run_page
 
 
@@ -39,6 +41,7 @@ def test_the_reel_holds_the_moments_and_no_place_on_this_machine(full_root):
         assert "/" not in moment["payload"]["key"]
 
 
+@pytest.mark.torture
 def test_importance_may_be_an_expression(full_root):
     app = run_page("highlights", recording="cartpole.zarr")
     app.selectbox(f"highlights.measure.{full_root / 'cartpole.zarr'}").set_value("an expression").run()

@@ -50,6 +50,7 @@ def test_a_step_is_explained_by_two_methods_with_their_evidence(full_root):
     assert seen.value["number"].tolist()[0].replace("\\", "") == "cart position (m)"
 
 
+@pytest.mark.torture
 def test_choices_stand_in_the_address(full_root):
     app = run_page("saliency", recording="cartpole.zarr", episode="1", step="3")
     app.selectbox("saliency.target").set_value("value").run()

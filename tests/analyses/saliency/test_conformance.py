@@ -11,6 +11,8 @@ from workbench.analyses.saliency import METHODS, possible_methods, prepare, sali
 from workbench.analyses.targets import possible_targets
 from workbench.errors import WorkbenchError
 
+pytestmark = pytest.mark.sampled(2)
+
 pytest.importorskip("sb3_contrib")
 torch.set_num_threads(1)
 
