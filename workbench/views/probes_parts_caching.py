@@ -46,15 +46,17 @@ def spatial_layers(recording: Recording) -> list[str]:
     ]
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def cached_alike(path: str, moment: int | str) -> list[str]:
+def alike(path: str, moment: int | str) -> list[str]:
     """Names of the recordings below the root whose layers have the shapes of this one's, this one among them."""
+    others = tuple(str(entry["path"]) for entry in cached_listing() if isinstance(entry, dict))
+    return _cached_alike(path, moment, others)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _cached_alike(path: str, moment: int | str, others: tuple[str, ...]) -> list[str]:
     own = {name: facts["shape"] for name, facts in cached_recording(path, moment).layers.items()}
     found = []
-    for entry in cached_listing():
-        if not isinstance(entry, dict):
-            continue
-        other = str(entry["path"])
+    for other in others:
         layers = cached_recording(other, stamp(other)).layers
         if own and {name: facts["shape"] for name, facts in layers.items()} == own:
             found.append(name_below_root(other))

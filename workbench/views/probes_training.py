@@ -10,7 +10,7 @@ from workbench.views.addresses import find_recording
 from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.probes_caching import cached_concepts
-from workbench.views.probes_parts_caching import cached_alike, cached_surface
+from workbench.views.probes_parts_caching import alike, cached_surface
 from workbench.views.root import name_below_root
 from workbench.views.stoppable import stoppable
 
@@ -20,9 +20,9 @@ FIRST_LAYERS = 8
 def training_part(path: str, recording: Recording) -> None:
     """Draw the part."""
     with errors_in_a_box():
-        alike = cached_alike(path, stamp(path))
+        there = alike(path, stamp(path))
         own = name_below_root(path)
-        if len(alike) < 2:
+        if len(there) < 2:
             st.info(
                 "There is no other recording with the same layers. Record several checkpoints of a training, with the "
                 "same seeds, and they can be put side by side here.",
@@ -30,7 +30,7 @@ def training_part(path: str, recording: Recording) -> None:
             )
             return
         left, middle, right = st.columns([2.4, 1.6, 2])
-        chosen = left.multiselect("Checkpoints, in their order", alike, default=alike, key=f"training.recordings.{own}")
+        chosen = left.multiselect("Checkpoints, in their order", there, default=there, key=f"training.recordings.{own}")
         concept = middle.selectbox("Concept", ["action", *cached_concepts(path, stamp(path))], key="training.concept")
         every = list(recording.layers)
         layers = right.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"training.layers.{own}")
@@ -39,7 +39,7 @@ def training_part(path: str, recording: Recording) -> None:
             return
         if not st.toggle(f"Probe {len(layers)} layers at {len(chosen)} checkpoints", key="training.run"):
             return
-        paths = tuple(find_recording(name, alike) for name in chosen)
+        paths = tuple(find_recording(name, there) for name in chosen)
         with stoppable("probing checkpoints", "training.run") as progress:
             surface = cached_surface(
                 paths, tuple(stamp(one) for one in paths), tuple(chosen), concept, tuple(layers), progress
