@@ -298,3 +298,12 @@ def test_one_that_fails_later_stops_the_recording_with_a_sentence(tmp_path: Path
 
 def test_an_environment_without_a_name_has_none() -> None:
     assert find_labellers(Counter()) == ()
+
+
+def test_labels_after_the_last_action_are_those_of_the_last_state(tmp_path: Path) -> None:
+    made = record("ppo:agents/cartpole/weights.zip", "CartPole-v1", out=tmp_path / "x.zarr", episodes=2)
+    for number in range(2):
+        angle, last = made.final_truth(number, "pole_angle"), made.final_observation(number)
+        assert angle is not None
+        assert last is not None
+        np.testing.assert_allclose(angle, last[2], rtol=1e-6)

@@ -6,7 +6,7 @@ from stable_baselines3 import PPO
 from tests.views.conftest import run_page, table_rows
 from workbench import open_recording
 from workbench.errors import WorkbenchError
-from workbench.views.background import RecordingJob, RecordingQueue, RecordingRequest
+from workbench.views.background import RecordingQueue, RecordingRequest, recording_job
 from workbench.views.recording_progress import recording_queue
 
 
@@ -32,7 +32,7 @@ def request(agent, **changes):
 
 
 def test_a_recording_is_made_in_the_background(agent):
-    job = RecordingJob(request(agent))
+    job = recording_job(request(agent))
     job.start()
     assert job.wait(60)
     assert (job.error, job.cancelled, job.done) == (None, False, 2)
@@ -40,7 +40,7 @@ def test_a_recording_is_made_in_the_background(agent):
 
 
 def test_a_cancelled_recording_is_valid(agent):
-    job = RecordingJob(request(agent, episodes=100_000))
+    job = recording_job(request(agent, episodes=100_000))
     job.start()
     while job.running and job.done < 5:
         time.sleep(0.02)
@@ -54,7 +54,7 @@ def test_a_cancelled_recording_is_valid(agent):
 
 
 def test_what_goes_wrong_is_said(agent):
-    job = RecordingJob(request(agent, environment="Pendulum-v1"))
+    job = recording_job(request(agent, environment="Pendulum-v1"))
     job.start()
     assert job.wait(60)
     assert job.error is not None

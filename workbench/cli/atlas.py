@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.cli.options import AtlasOptions, UsageError
+from workbench.cli.analysis_options import AtlasOptions
+from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import import_modules
 from workbench.cli.table import format_table, to_json

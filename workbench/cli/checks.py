@@ -4,7 +4,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from workbench.cli.options import RecordOptions, UsageError
+from workbench.cli.option_kinds import UsageError
+from workbench.cli.options import RecordOptions
 
 OUTPUTS = ("out", "figure", "field")
 """Options that name a file to be written."""

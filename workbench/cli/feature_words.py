@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from workbench.cli.options import FeaturesOptions
+from workbench.cli.analysis_options import FeaturesOptions
 from workbench.cli.table import format_table
 from workbench.printable import printable
 

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli.analysis_options import FeaturesOptions
 from workbench.cli.feature_words import describe, facts_of
-from workbench.cli.options import FeaturesOptions, UsageError
+from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import import_modules
 from workbench.cli.table import to_json

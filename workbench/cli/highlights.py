@@ -3,7 +3,8 @@
 import sys
 from typing import TYPE_CHECKING
 
-from workbench.cli.options import HighlightsOptions, UsageError
+from workbench.cli.analysis_options import HighlightsOptions
+from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import import_modules
 from workbench.cli.table import format_table, to_json

@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING, Any
 
+from workbench.cli.analysis_options import InterveneOptions
 from workbench.cli.intervene_checks import check, named_edit
 from workbench.cli.intervene_words import (
     behaviour_facts,
@@ -15,7 +16,6 @@ from workbench.cli.intervene_words import (
     search_facts,
     state_facts,
 )
-from workbench.cli.options import InterveneOptions
 from workbench.cli.planned_changes import planned_changes, steering_vector
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import chosen_rows, import_modules, named_row

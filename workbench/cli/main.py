@@ -14,8 +14,10 @@ from typing import Any
 
 import tyro
 
+from workbench.cli import analysis_options as analyses
 from workbench.cli import options as commands
 from workbench.cli.checks import check_options
+from workbench.cli.option_kinds import UsageError
 from workbench.errors import NotImportedError, UnnamedEnvironmentError, WorkbenchError
 from workbench.printable import printable
 
@@ -33,12 +35,12 @@ RUNNERS: dict[type, str] = {
     commands.ListOptions: "workbench.cli.listing:run",
     commands.InfoOptions: "workbench.cli.info:run",
     commands.ExportOptions: "workbench.cli.export:run",
-    commands.SaliencyOptions: "workbench.cli.saliency:run",
-    commands.InterveneOptions: "workbench.cli.intervene:run",
-    commands.ProbeOptions: "workbench.cli.probe:run",
-    commands.AtlasOptions: "workbench.cli.atlas:run",
-    commands.FeaturesOptions: "workbench.cli.features:run",
-    commands.HighlightsOptions: "workbench.cli.highlights:run",
+    analyses.SaliencyOptions: "workbench.cli.saliency:run",
+    analyses.InterveneOptions: "workbench.cli.intervene:run",
+    analyses.ProbeOptions: "workbench.cli.probe:run",
+    analyses.AtlasOptions: "workbench.cli.atlas:run",
+    analyses.FeaturesOptions: "workbench.cli.features:run",
+    analyses.HighlightsOptions: "workbench.cli.highlights:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
@@ -102,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if debugging:
             raise
         _complain(" ".join(str(error).split()))
-        return EXIT_USAGE if isinstance(error, commands.UsageError) else EXIT_FAILED
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
     except Exception as error:
         if debugging:
             raise

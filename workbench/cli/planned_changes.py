@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from workbench.cli.analysis_options import InterveneOptions
 from workbench.cli.intervene_checks import changes_a_layer, named_value, rectangle_of
-from workbench.cli.options import InterveneOptions, UsageError
+from workbench.cli.option_kinds import UsageError
 from workbench.cli.steps import named_row
 from workbench.errors import WorkbenchError
 

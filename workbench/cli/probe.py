@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli import probe_parts
-from workbench.cli.options import ProbeOptions, UsageError
+from workbench.cli.analysis_options import ProbeOptions
+from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import import_modules
 from workbench.cli.table import format_table, to_json
@@ -34,16 +35,21 @@ def run(options: ProbeOptions) -> None:
         names = [concept.name for concept in telling_concepts(recording)]
         sys.stdout.write(to_json(names) + "\n" if options.json else "".join(f"{printable(name)}\n" for name in names))
         return
-    if any(parts := [name for name in probe_parts.PARTS if getattr(options, name)]):
-        if len(parts) > 1:
-            raise UsageError(f"--{' and --'.join(parts)} exclude each other.")
-        run_part = {
-            "squares": probe_parts.probe_squares, "push": probe_parts.push, "beside": probe_parts.probe_course,
-        }  # fmt: skip
-        run_part[parts[0]](options, recording)
-        return
-    if options.follows is not None:
+    parts = [name for name in probe_parts.PARTS if getattr(options, name)]
+    if len(parts) > 1:
+        raise UsageError(f"--{' and --'.join(parts)} exclude each other.")
+    if options.follows is not None and parts != ["push"]:
         raise UsageError("--follows says what following a --push means; give --push CLASS, too.")
+    if parts:
+        unused = {"--out": options.out, "--mistakes": options.mistakes}
+        idle = [name for name, given in unused.items() if given is not None]
+        idle += ["--kind"] if options.kind != "linear" else []
+        if idle:
+            raise UsageError(
+                f"--{parts[0]} makes linear probes, and lists and keeps none; leave out {', '.join(idle)}."
+            )
+        probe_parts.PARTS[parts[0]](options, recording)
+        return
     progress = TerminalProgress("probing", "passes")
     try:
         found = probe_layers(

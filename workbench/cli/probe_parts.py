@@ -1,11 +1,12 @@
 """What `workbench probe` does beyond whole layers: squares, pushes in the live agent, checkpoints of a training."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from workbench.cli.options import ProbeOptions, UsageError
+from workbench.cli.analysis_options import ProbeOptions
+from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.table import format_table, to_json
 from workbench.printable import printable
@@ -212,5 +213,9 @@ def _words(number: "Estimate") -> str:
     return f"{number.mean:.2f} [{number.low:.2f}, {number.high:.2f}]".replace("-", "−")
 
 
-PARTS: Sequence[str] = ("squares", "push", "beside")
-"""Options of which at most one is given."""
+PARTS: Mapping[str, Callable[[ProbeOptions, "Recording"], None]] = {
+    "squares": probe_squares,
+    "push": push,
+    "beside": probe_course,
+}
+"""What is done instead of probing whole layers, by the option that asks for it."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.cli.options import SaliencyOptions, UsageError
+from workbench.cli.analysis_options import SaliencyOptions
+from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
 from workbench.cli.steps import chosen_rows, import_modules
 from workbench.cli.table import format_table, to_json

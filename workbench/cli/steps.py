@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from workbench.cli.options import UsageError
+from workbench.cli.option_kinds import UsageError
 from workbench.errors import WorkbenchError
 
 if TYPE_CHECKING:

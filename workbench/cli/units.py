@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.cli.options import FeaturesOptions
+from workbench.cli.analysis_options import FeaturesOptions
 from workbench.cli.table import format_table, to_json
 from workbench.printable import printable
 

@@ -220,7 +220,7 @@ class Rollout:
             terminated=terminated,
             truncated=truncated,
             final_frame=final_frame,
-            final_truth=self.recorder.read_truth([self._infos[slot]]),
+            final_truth=self.recorder.read_truth([self._infos[slot]], [self.environments[slot]]),
         )
         self._finished += 1
 

@@ -1,11 +1,11 @@
 """What the page's parts about features and units keep between reruns, and the thread that makes features."""
 
 import io
-import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import streamlit as st
 from matplotlib.figure import Figure
@@ -25,10 +25,9 @@ from workbench.policies.types import Policy
 from workbench.progress import Cancelled, Progress
 from workbench.recording import Recording
 from workbench.views.caching import cached_recording
+from workbench.views.jobs import Job
 from workbench.views.kept_results import once
 from workbench.views.saliency_caching import cached_policy
-
-logger = logging.getLogger(__name__)
 
 EPISODES = 10
 """In which the agent acts through the features."""
@@ -59,84 +58,36 @@ class MadeFeatures:
     """Why the agent was not run; None where it was."""
 
 
-class FeaturesJob:
-    """Features under way; it is the `Progress` that the work reports to, and can be stopped."""
+FeaturesJob: TypeAlias = Job[AskedFeatures, MadeFeatures]
+"""Features under way. What was trained when it is stopped is kept, and so is what of the rest is finished."""
 
-    def __init__(self, asked: AskedFeatures, recording: Recording, policy: Policy | None, why_not: str | None) -> None:
-        self.asked = asked
-        self.stage, self.done, self.total, self.message = "making features", 0, 1, ""
-        self.made: MadeFeatures | None = None
-        self.error: str | None = None
-        self._recording, self._policy, self._why_not = recording, policy, why_not
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="features", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def cancel(self) -> None:
-        """Ask it to stop; what has been trained until then is kept, and so is what of the rest is finished."""
-        self._stop.set()
-
-    @property
-    def running(self) -> bool:
-        """Whether it still goes on."""
-        return self._thread.is_alive()
-
-    @property
-    def cancelling(self) -> bool:
-        """Whether it was asked to stop and has not stopped yet."""
-        return self._stop.is_set() and self.running
-
-    def update(self, done: int, total: int, message: str = "") -> None:
-        """Take note of the progress; raises `Cancelled` where that was asked for."""
-        self.done, self.total, self.message = done, total, message
-        if self._stop.is_set():
-            raise Cancelled
-
-    def close(self) -> None:
-        """Nothing more will come."""
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the end; whether it has come."""
-        self._thread.join(seconds)
-        return not self.running
-
-    def _run(self) -> None:
-        asked, recording = self.asked, self._recording
+def _make(job: FeaturesJob, recording: Recording, policy: Policy | None, why_not: str | None) -> MadeFeatures:
+    """`why_not`: why there is no agent."""
+    asked = job.asked
+    job.stage = "making features"
+    features = fit_features(
+        recording, asked.layer, method=asked.method, count=asked.count, updates=asked.updates, progress=job
+    )
+    # What was trained is looked at, also where its training was stopped.
+    job.stage = "reading features"
+    report = feature_report(recording, features)
+    job.stage, job.message = "concepts", ""
+    concepts = feature_concepts(recording, features)
+    substitution = None
+    if policy is not None and not job.asked_to_stop:
+        job.stage = "acting through the features"
         try:
-            features = fit_features(
-                recording, asked.layer, method=asked.method, count=asked.count, updates=asked.updates, progress=self
-            )
-            # What was trained is looked at, also where its training was stopped.
-            self.stage = "reading features"
-            report = feature_report(recording, features)
-            self.stage, self.message = "concepts", ""
-            concepts = feature_concepts(recording, features)
-            substitution, why_not = None, self._why_not
-            if self._policy is not None and not self._stop.is_set():
-                self.stage = "acting through the features"
-                try:
-                    substitution = return_under_substitution(
-                        recording, features, self._policy, episodes=EPISODES, progress=self
-                    )
-                except WorkbenchError as error:
-                    why_not = str(error)
-                except Cancelled:
-                    why_not = "it was stopped"
-            elif self._policy is not None:
-                why_not = "it was stopped"
-            self.made = MadeFeatures(
-                features=features, report=report, concepts=concepts, substitution=substitution, without_agent=why_not
-            )
+            substitution = return_under_substitution(recording, features, policy, episodes=EPISODES, progress=job)
+        except WorkbenchError as error:
+            why_not = str(error)
         except Cancelled:
-            self.error = "It was stopped before anything was made."
-        except (WorkbenchError, OSError) as error:
-            self.error = str(error)
-        except Exception as error:
-            logger.exception("Features of the dashboard failed")
-            self.error = f"{type(error).__name__}: {error}"
+            why_not = "it was stopped"
+    elif policy is not None:
+        why_not = "it was stopped"
+    return MadeFeatures(
+        features=features, report=report, concepts=concepts, substitution=substitution, without_agent=why_not
+    )
 
 
 @dataclass
@@ -162,12 +113,13 @@ class FeaturesJobs:
         Raises:
             WorkbenchError: Others are being made.
         """
+        # Read here: the thread is none of Streamlit's.
         recording = cached_recording(asked.path, asked.stamp)
         policy, why_not = _policy_or_why_not(asked.path, asked.stamp)
         with self.lock:
             if any(job.running for job in self.jobs.values()):
                 raise WorkbenchError("Other features are being made. Wait for their end, or cancel them.")
-            job = FeaturesJob(asked, recording, policy, why_not)
+            job = Job(asked, lambda job: _make(job, recording, policy, why_not), name="features")
             self.jobs[asked] = job
             while len(self.jobs) > MOST_JOBS:
                 self.jobs.popitem(last=False)

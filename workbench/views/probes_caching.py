@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from workbench.analyses.concepts import telling_concepts
+from workbench.analyses.concepts import read_concept, telling_concepts
 from workbench.analyses.probing import Mistakes, ProbeResult, mistakes, probe_layers
 from workbench.analyses.probing.readouts import HeldOutProbes, ProbeReadout, held_out_probes, read_out
 from workbench.errors import WorkbenchError
@@ -17,15 +17,30 @@ MOST_MISTAKES = 12
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
+def cached_classes(path: str, stamp: int | str) -> dict[str, tuple[str, ...] | None]:
+    """By concept that a recording offers and that is not the same everywhere, its classes; None of a number."""
+    return {one.name: one.classes for one in telling_concepts(cached_recording(path, stamp))}
+
+
 def cached_concepts(path: str, stamp: int | str) -> list[str]:
-    """Names of the concepts that a recording offers, but for those that are the same everywhere in it."""
-    return [concept.name for concept in telling_concepts(cached_recording(path, stamp))]
+    """The names of these."""
+    return list(cached_classes(path, stamp))
+
+
+def cached_numbers(path: str, stamp: int | str) -> frozenset[str]:
+    """The names of those that are numbers."""
+    return frozenset(name for name, classes in cached_classes(path, stamp).items() if classes is None)
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def cached_numbers(path: str, stamp: int | str) -> frozenset[str]:
-    """Those of the offered concepts that are numbers."""
-    return frozenset(one.name for one in telling_concepts(cached_recording(path, stamp)) if one.is_number)
+def cached_actions(path: str, stamp: int | str) -> tuple[str, ...] | None:
+    """The actions that were taken, where there are several and they are classes; else None."""
+    recording = cached_recording(path, stamp)
+    try:
+        return read_concept(recording, "action").classes
+    except WorkbenchError:
+        # They have several components, or are always the same.
+        return None
 
 
 def cached_mistakes(path: str, stamp: int | str, result: ProbeResult, progress: Progress) -> Mistakes:

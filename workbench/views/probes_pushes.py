@@ -2,16 +2,14 @@
 
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from workbench.analyses.concepts import read_concept
 from workbench.analyses.probing.following import Followed
 from workbench.analyses.probing.use import Use
 from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
-from workbench.views.probes_caching import cached_concepts
+from workbench.views.probes_caching import cached_actions, cached_classes
 from workbench.views.probes_parts_caching import PushAsked, cached_following, cached_use
 from workbench.views.stoppable import stoppable
 
@@ -21,7 +19,7 @@ SCALES = (1.0, 2.0, 4.0)
 def pushes_part(path: str, recording: Recording) -> None:
     """Draw the part."""
     with errors_in_a_box():
-        classes = _concepts_with_classes(path, recording)
+        classes = _concepts_with_classes(path)
         if not classes:
             st.info("This recording offers no concept with classes.", icon=":material/info:")
             return
@@ -52,13 +50,10 @@ def pushes_part(path: str, recording: Recording) -> None:
                     _followed(cached_following(asked, SCALES, progress))
 
 
-def _concepts_with_classes(path: str, recording: Recording) -> dict[str, tuple[str, ...]]:
-    found = {}
-    for name in ["action", *cached_concepts(path, stamp(path))]:
-        concept = read_concept(recording, name, constant=True)
-        if concept.classes is not None and len(np.unique(concept.values[concept.defined])) > 1:
-            found[name] = concept.classes
-    return found
+def _concepts_with_classes(path: str) -> dict[str, tuple[str, ...]]:
+    moment = stamp(path)
+    every = {"action": cached_actions(path, moment), **cached_classes(path, moment)}
+    return {name: classes for name, classes in every.items() if classes is not None}
 
 
 def _use(use: Use) -> None:

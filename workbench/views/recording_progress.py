@@ -21,7 +21,7 @@ def recording_progress() -> None:
     if queue.job.running:
         _live(queue.job)
         return
-    job, name = queue.job, plain(name_below_root(queue.job.request.out))
+    job, name = queue.job, plain(name_below_root(queue.job.asked.out))
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.error is not None:
             st.error(f"Recording **{name}** failed. {plain(job.error)}")
@@ -41,7 +41,7 @@ def _live(job: RecordingJob) -> None:
     if not job.running:
         st.rerun()
     share = min(1.0, job.done / max(1, job.total))
-    name = plain(name_below_root(job.request.out))
+    name = plain(name_below_root(job.asked.out))
     waiting = "cancelling … " if job.cancelling else ""
     note = f", {plain(job.message)}" if job.message else ""
     st.progress(share, text=f"{waiting}Recording **{name}**: {job.done} of {job.total} episodes{note}")

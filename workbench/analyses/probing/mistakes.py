@@ -12,14 +12,9 @@ import torch
 from torch import Tensor
 
 from workbench.analyses.concepts import Concept, read_concept
-from workbench.analyses.probing.control_tasks import observation_hashes
-from workbench.analyses.probing.features import layer_features
-from workbench.analyses.probing.fitting import Setting, says
-from workbench.analyses.probing.folds import split_episodes
-from workbench.analyses.probing.kinds import find_kind
+from workbench.analyses.probing.fitting import says
+from workbench.analyses.probing.readouts import fit_held_out
 from workbench.analyses.probing.results import ProbeResult
-from workbench.analyses.probing.sampling import draw_episodes
-from workbench.errors import WorkbenchError
 from workbench.progress import Progress, SilentProgress
 from workbench.recording.reader import Recording
 
@@ -74,20 +69,13 @@ def mistakes(
     Raises:
         WorkbenchError: The probe is one of description length, which is made anew as steps come.
     """
-    row, told = find_kind(result.kind), progress or SilentProgress()
+    told = progress or SilentProgress()
     read = read_concept(recording, result.concept) if concept is None else concept
-    seed = result.probe.seed
-    folds = split_episodes(recording, folds=result.folds, seed=seed, observations=observation_hashes(recording))
-    features = layer_features(recording, result.layer, seed=seed)
-    setting = Setting(
-        rows=draw_episodes(folds, result.most_steps, seed=seed), seed=seed, check=lambda: told.update(0, 2, "fitting")
-    )
-    by_fold = row.fit(features, [read], folds, setting)[read.name].by_fold
-    if not by_fold:
-        raise WorkbenchError(
-            f"A probe of kind {row.name!r} is made anew as steps come and decides no fold of them; take another kind, "
-            f"such as logistic."
-        )
+    features, folds, fitted = fit_held_out(
+        recording, read, result.layer, kind=result.kind, folds=result.folds, most_steps=result.most_steps,
+        seed=result.probe.seed, check=lambda: told.update(0, 2, "fitting"),
+    )  # fmt: skip
+    by_fold = fitted.by_fold
     told.update(1, 2, "looking for mistakes")
     said_by = says([{read.name: one} for one in by_fold], [read])
     spread = float(np.nanstd(read.values)) if read.is_number else 1.0

@@ -5,17 +5,18 @@ Axis legend:
     C  classes
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from workbench.analyses.concepts import read_concept
+from workbench.analyses.concepts import Concept, read_concept
 from workbench.analyses.probing.control_tasks import observation_hashes
-from workbench.analyses.probing.features import layer_features
+from workbench.analyses.probing.features import Features, layer_features
 from workbench.analyses.probing.fitting import Fitted, Setting
-from workbench.analyses.probing.folds import Folds, split_episodes
+from workbench.analyses.probing.folds import FOLDS, Folds, split_episodes
 from workbench.analyses.probing.kinds import find_kind
 from workbench.analyses.probing.results import scored
 from workbench.analyses.probing.sampling import MOST_STEPS, draw_episodes
@@ -80,30 +81,54 @@ def held_out_probes(
     Raises:
         WorkbenchError: There is no such concept or layer, or the kind decides no folds.
     """
-    told, row = progress or SilentProgress(), find_kind(kind)
+    told = progress or SilentProgress()
     read = read_concept(recording, concept)
-    folds = split_episodes(recording, seed=seed, observations=observation_hashes(recording))
-    features = layer_features(recording, layer, seed=seed)
-    setting = Setting(
-        rows=draw_episodes(folds, MOST_STEPS, seed=seed), seed=seed, check=lambda: told.update(0, 1, layer)
+    features, folds, fitted = fit_held_out(
+        recording, read, layer, kind=kind, seed=seed, check=lambda: told.update(0, 1, layer)
     )
-    fitted = row.fit(features, [read], folds, setting)[read.name]
-    if not fitted.by_fold:
-        raise WorkbenchError(f"A probe of kind {row.name!r} decides no episodes; take another kind, such as linear.")
     told.update(1, 1)
     chance = "" if read.classes is None else f"; chance is {1 / len(np.unique(read.values[read.defined])):.2f}"
     return HeldOutProbes(
         concept=read.name,
         words=read.words,
         layer=layer,
-        kind=row.name,
+        kind=kind,
         classes=read.classes,
-        evidence=f"{row.name} probe, not made from this episode; {metric_of(fitted.tally)} "
+        evidence=f"{kind} probe, not made from this episode; {metric_of(fitted.tally)} "
         f"{scored(fitted.tally, seed=seed)}{chance}",
         folds=folds,
         fitted=fitted,
         projection=features.projection,
     )
+
+
+def fit_held_out(
+    recording: Recording,
+    concept: Concept,
+    layer: str,
+    *,
+    kind: str,
+    folds: int = FOLDS,
+    most_steps: int = MOST_STEPS,
+    seed: int = 0,
+    check: Callable[[], None] = lambda: None,
+) -> tuple[Features, Folds, Fitted]:
+    """The probes of each fold, with what they read and how the episodes are split; as `probe_layers` makes them.
+
+    Raises:
+        WorkbenchError: The kind decides no folds.
+    """
+    row = find_kind(kind)
+    split = split_episodes(recording, folds=folds, seed=seed, observations=observation_hashes(recording))
+    features = layer_features(recording, layer, seed=seed)
+    setting = Setting(rows=draw_episodes(split, most_steps, seed=seed), seed=seed, check=check)
+    fitted = row.fit(features, [concept], split, setting)[concept.name]
+    if not fitted.by_fold:
+        raise WorkbenchError(
+            f"A probe of kind {row.name!r} is made anew as steps come and decides no fold of them; take another kind, "
+            f"such as logistic."
+        )
+    return features, split, fitted
 
 
 def read_out(recording: Recording, probes: HeldOutProbes, number: int) -> ProbeReadout:
