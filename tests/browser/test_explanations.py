@@ -21,7 +21,7 @@ def test_a_change_is_added_and_taken_back(page, server):
     page.goto(f"{server}/what-if?recording=agent.zarr&episode=0&step=5")
     page.get_by_role("button", name="Add").click()
     page.get_by_text("shown as 0").wait_for()
-    page.get_by_text("random changes of the same size:").wait_for()
+    page.get_by_text("over 24 steps drawn from the recording: |change|").wait_for()
     page.get_by_role("button", name="Undo").click()
     page.get_by_text("shown as 0").wait_for(state="detached")
     page.get_by_text("Add a change first.").wait_for()
