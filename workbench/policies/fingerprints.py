@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from workbench.policies.types import Policy
 
@@ -21,11 +22,22 @@ def fingerprint(policy: Policy) -> str:
     normalisation statistics, if any. Two policies with equal fingerprints say the same about the same observation.
     """
     digest = hashlib.sha256()
-    for name, tensor in sorted(policy.module.state_dict().items()):
+    _add_weights(digest, policy.module)
+    for name, array in sorted((getattr(policy, "normalisation", None) or {}).items()):
+        _add(digest, f"normalisation/{name}", np.asarray(array))
+    return digest.hexdigest()
+
+
+def fingerprint_module(module: nn.Module) -> str:
+    """Return the same of a network that is no policy."""
+    digest = hashlib.sha256()
+    _add_weights(digest, module)
+    return digest.hexdigest()
+
+
+def _add_weights(digest: Any, module: nn.Module) -> None:
+    for name, tensor in sorted(module.state_dict().items()):
         values = tensor.detach().cpu()
         if values.dtype.is_floating_point and values.element_size() == 2:  # numpy has no bfloat16
             values = values.float()
         _add(digest, name, values.numpy())
-    for name, array in sorted((getattr(policy, "normalisation", None) or {}).items()):
-        _add(digest, f"normalisation/{name}", np.asarray(array))
-    return digest.hexdigest()

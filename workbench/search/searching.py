@@ -1,0 +1,254 @@
+"""Search many positions of a game at once, each with a tree of its own, and give a trace of each.
+
+Leaves are evaluated together *across* trees: that costs no strength, since no tree waits for its own answers. With
+`settings.wave` above 1 leaves of one tree are evaluated together as well, for a single search that somebody waits for.
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from workbench.errors import WorkbenchError
+from workbench.progress import Progress, SilentProgress
+from workbench.search.evaluators import Evaluator, check_evaluation, fingerprint_of
+from workbench.search.games import Game, check_positions, observe
+from workbench.search.settings import SearchSettings
+from workbench.search.trace import SearchTrace
+from workbench.search.tree import OPEN, TERMINAL, Tree, allocate, considered_visits, expand
+from workbench.search.waves import Room, Wave, finish, receive, select
+
+
+def search(
+    game: Game,
+    positions: npt.NDArray[np.uint64],
+    evaluate: Evaluator,
+    settings: SearchSettings | None = None,
+    *,
+    seed: int = 0,
+    threads: int = 1,
+    progress: Progress | None = None,
+) -> list[SearchTrace]:
+    """Search from each position.
+
+    Args:
+        game: Whose rules.
+        positions: `[G, W]` packed; none of them the end of a game.
+        evaluate: Priors and values of positions; called from `threads` threads, with up to G × wave rows.
+        settings: How; the defaults otherwise.
+        seed: Of the noise at the roots; tree g draws from a generator of `[seed, g]`.
+        threads: Into how many parts the trees are divided, that are searched side by side. A number of rows that is
+            evaluated together can change the last bits of what a network gives, and so the search.
+        progress: Told how many waves came back; one that raises `Cancelled` ends the search with that error.
+
+    Returns:
+        A trace for each position, in their order.
+
+    Raises:
+        WorkbenchError: A finished game, or positions of another shape; the evaluator gave no number or another shape.
+    """
+    settings = settings or SearchSettings()
+    facts = check_positions(game, positions)
+    if threads < 1:
+        raise WorkbenchError(f"A search needs at least one thread; got {threads}.")
+    parts = [part for part in np.array_split(np.arange(len(positions)), threads) if len(part)]
+    if not parts:
+        return []
+    progress = progress or SilentProgress()
+
+    def run(part: npt.NDArray[np.intp]) -> list[SearchTrace]:
+        chosen = {name: values[part] for name, values in facts.items()}
+        trees = _Trees(game, positions[part], chosen, evaluate, settings, [(seed, int(g)) for g in part])
+        # One part tells for all: they are about as far.
+        trees.run(progress if part[0] == 0 else SilentProgress())
+        return trees.traces(seed)
+
+    if len(parts) == 1:
+        return run(parts[0])
+    with ThreadPoolExecutor(len(parts)) as pool:
+        return [trace for traces in pool.map(run, parts) for trace in traces]
+
+
+class _Trees:
+    """The trees of one thread, while they grow."""
+
+    def __init__(
+        self,
+        game: Game,
+        positions: npt.NDArray[np.uint64],
+        facts: dict[str, npt.NDArray[Any]],
+        evaluate: Evaluator,
+        settings: SearchSettings,
+        seeds: Sequence[tuple[int, int]],
+    ) -> None:
+        self._game, self._evaluate, self._settings = game, evaluate, settings
+        G, S, A = len(positions), settings.simulations, game.actions
+        nodes, edges = S + 1, (S + 1) * A
+        if G * edges >= 2**31:
+            raise WorkbenchError(
+                f"{G} trees of {S} simulations with {A} actions each are more than fit into one search; search fewer "
+                f"positions at a time."
+            )
+        table = considered_visits(settings.considered if settings.rule == "gumbel" else 0, S)
+        self._tree = allocate(G, nodes, edges, A, table)
+        self._room = Room(
+            nodes=nodes,
+            edges=edges,
+            node_count=np.ones(G, np.int32),
+            edge_count=np.zeros(G, np.int32),
+            positions=np.zeros((G * nodes, game.words), np.uint64),
+            done=np.zeros(G, np.int32),
+            going=np.ones(G, np.bool_),
+            leaf=np.zeros((G, S), np.int32),
+            backed_up=np.zeros((G, S), np.float64),
+            wave_of=np.zeros((G, S), np.int32),
+            scores=np.zeros(A, np.float64),
+        )
+        M = G * settings.wave
+        self._wave = Wave(
+            leaf=np.zeros(M, np.int32),
+            node=np.zeros(M, np.int32),
+            tree_of=np.zeros(M, np.int32),
+            before=np.zeros((M, game.words), np.uint64),
+            action=np.zeros(M, np.int16),
+            after=np.zeros((M, game.words), np.uint64),
+            legal=np.zeros((M, A), np.bool_),
+            ended=np.zeros(M, np.uint8),
+            outcome=np.zeros(M, np.float32),
+            player=np.zeros(M, np.int8),
+            open=np.zeros((M, game.words), np.uint64),
+            open_row=np.zeros(M, np.int32),
+        )
+        self._observations = np.zeros((max(M, G), *game.observation_shape), np.float32)
+        self._plant(positions, facts, seeds)
+
+    def _plant(
+        self,
+        positions: npt.NDArray[np.uint64],
+        facts: dict[str, npt.NDArray[Any]],
+        seeds: Sequence[tuple[int, int]],
+    ) -> None:
+        """Evaluate the roots, and mix in their noise."""
+        tree, room, settings = self._tree, self._room, self._settings
+        G = len(positions)
+        answers = self._evaluate(observe(self._game, positions))
+        logits, values = check_evaluation(answers, G, self._game.actions, self._evaluate)
+        self._root_priors: list[npt.NDArray[np.float32]] = []
+        self._noises: list[npt.NDArray[np.float64] | None] = []
+        for g in range(G):
+            node, first = g * room.nodes, g * room.edges
+            if not np.isfinite(values[g]) or np.isnan(logits[g]).any():
+                raise self._no_number(positions[g])
+            room.positions[node] = positions[g]
+            tree.nodes["player"][node], tree.nodes["value"][node] = facts["player"][g], values[g]
+            end = expand(tree, node, first, facts["legal"][g], logits[g])
+            tree.nodes["visits"][node] = 1
+            room.edge_count[g] = end - first
+            prior = tree.edges["prior"][first:end].copy()
+            self._root_priors.append(prior)
+            noise = self._noise(seeds[g], len(prior))
+            self._noises.append(noise)
+            if noise is not None and settings.rule == "gumbel":
+                tree.gumbel[g, : len(prior)] = noise
+            elif noise is not None:
+                tree.edges["prior"][first:end] = (1 - settings.noise) * prior + settings.noise * noise
+
+    def _noise(self, seed: tuple[int, int], actions: int) -> npt.NDArray[np.float64] | None:
+        random = np.random.default_rng(seed)
+        if self._settings.rule == "gumbel":
+            return random.gumbel(size=actions)
+        if self._settings.rule == "puct" and self._settings.noise > 0:
+            concentration = self._settings.noise_concentration or 10 / actions
+            return random.dirichlet(np.full(actions, concentration))
+        return None
+
+    def run(self, progress: Progress) -> None:
+        """Search until every budget is spent or every root is proven."""
+        game, tree, room, wave = self._game, self._tree, self._room, self._wave
+        rules, size, budget = self._settings.rules, self._settings.wave, self._settings.simulations
+        waves = -(-budget // size)
+        nothing = np.zeros((0, game.actions), np.float32), np.zeros(0, np.float32)
+        number = 0
+        while True:
+            if number % 64 == 0:
+                progress.update(number, waves, f"{number * size} simulations")
+            new = select(tree, rules, room, wave, size, number, budget)
+            waiting = 0
+            if new:
+                game.play(
+                    wave.before[:new],
+                    wave.action[:new],
+                    wave.after[:new],
+                    wave.legal[:new],
+                    wave.ended[:new],
+                    wave.outcome[:new],
+                    wave.player[:new],
+                )
+                waiting = receive(tree, room, wave, new)
+            logits, values = nothing
+            if waiting:
+                seen = self._observations[:waiting]
+                game.observe(wave.open[:waiting], seen)
+                logits, values = self._evaluate(seen)
+                if number == 0 or type(logits) is not np.ndarray or logits.dtype != np.float32:
+                    logits, values = check_evaluation((logits, values), waiting, game.actions, self._evaluate)
+            going = finish(tree, rules, room, wave, size, waiting, logits, values)
+            if going < 0:
+                raise self._no_number(wave.open[-1 - going])
+            number += 1
+            if going == 0:
+                break
+        progress.update(waves, waves, f"{number * size} simulations")
+
+    def _no_number(self, position: npt.NDArray[np.uint64]) -> WorkbenchError:
+        name = getattr(self._evaluate, "name", type(self._evaluate).__name__)
+        words = " ".join(f"{int(word):#x}" for word in position)
+        return WorkbenchError(
+            f"The evaluator {name} gave something that is not a number for the position {words} of {self._game.name}; "
+            f"look at its weights."
+        )
+
+    def traces(self, seed: int) -> list[SearchTrace]:
+        """Take the trees' own part out of the arrays."""
+        fingerprint = fingerprint_of(self._evaluate)
+        return [self._trace(g, seed, fingerprint) for g in range(len(self._room.going))]
+
+    def _trace(self, g: int, seed: int, fingerprint: str) -> SearchTrace:
+        tree, room = self._tree, self._room
+        node = g * room.nodes
+        nodes = slice(node, node + int(room.node_count[g]))
+        done = int(room.done[g])
+        counts = np.where(tree.nodes["status"][nodes] == OPEN, tree.nodes["edge_count"][nodes], 0)
+        first_edge, edge_action, prior = _in_order(tree, nodes, counts)
+        parent = np.where(tree.nodes["parent"][nodes] < 0, -1, tree.nodes["parent"][nodes] - node).astype(np.int32)
+        return SearchTrace(
+            game=self._game.name,
+            settings=self._settings,
+            seed=seed,
+            fingerprint=fingerprint,
+            parent=parent,
+            action=np.where(parent < 0, -1, tree.edges["action"][tree.nodes["incoming"][nodes]]).astype(np.int16),
+            player=tree.nodes["player"][nodes].copy(),
+            value=tree.nodes["value"][nodes].astype(np.float32),
+            terminal=tree.nodes["status"][nodes] == TERMINAL,
+            position=room.positions[nodes].copy(),
+            first_edge=first_edge,
+            edge_action=edge_action,
+            prior=prior,
+            leaf=room.leaf[g, :done] - np.int32(node),
+            backed_up=room.backed_up[g, :done].astype(np.float32),
+            wave=room.wave_of[g, :done].copy(),
+            root_prior=self._root_priors[g],
+            noise=self._noises[g],
+        )
+
+
+def _in_order(
+    tree: Tree, nodes: slice, counts: npt.NDArray[np.int32]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16], npt.NDArray[np.float32]]:
+    """The edges of nodes, node after node: they are expanded in another order than they are made where ends lie between."""
+    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    places = np.repeat(tree.nodes["first_edge"][nodes].astype(np.int64) - first[:-1], counts) + np.arange(first[-1])
+    return first, tree.edges["action"][places], tree.edges["prior"][places]
