@@ -114,9 +114,7 @@ def _play(
 
 
 @njit(cache=True, nogil=True)
-def _observe(
-    positions: npt.NDArray[np.uint64], observations: npt.NDArray[np.float32], rows: int, columns: int
-) -> None:
+def _observe(positions: npt.NDArray[np.uint64], observations: npt.NDArray[np.float32], rows: int, columns: int) -> None:
     for b in range(len(positions)):
         first, second = positions[b, 0], positions[b, 1]
         mine, theirs = (first, second) if _count(first | second) % 2 == 0 else (second, first)
@@ -135,7 +133,9 @@ def connect_four(rows: int = 6, columns: int = 7) -> Game:
         ValueError: A side is below 4, or the board does not fit into 64 bits.
     """
     if rows < 4 or columns < 4 or (rows + 1) * columns > 64:
-        raise ValueError(f"a board has at least 4 rows and 4 columns, and (rows + 1) · columns ≤ 64; got {rows}×{columns}")
+        raise ValueError(
+            f"a board has at least 4 rows and 4 columns, and (rows + 1) · columns ≤ 64; got {rows}×{columns}"
+        )
     describe, play, observe, cells = _functions(rows, columns)
     return Game(
         name=f"connect_four_{rows}x{columns}",

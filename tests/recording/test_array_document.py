@@ -30,7 +30,9 @@ def test_as_zarr_writes_it(tmp_path: Path, dtype: str, row: tuple[int, ...]) -> 
         attributes=attributes,
         fill_value=np.nan if dtype in FLOATS else np.dtype(dtype).type(0),
     )
-    ours = array_document((10, *row), (4, *row), np.dtype(dtype), dimensions=dimensions, attributes=attributes)
+    ours = array_document(
+        "steps/value", (10, *row), (4, *row), np.dtype(dtype), dimensions=dimensions, attributes=attributes
+    )
     theirs = (tmp_path / "x" / "zarr.json").read_text()
     # Without indentation, which Python writes several times as slowly.
     assert ours.decode() == json.dumps(json.loads(theirs))

@@ -1,4 +1,4 @@
-"""A plain search by AlphaZero's rule, one position after the other: slow, short, and written apart from the real one."""
+"""A plain search by AlphaZero's rule, one position after the other: slow, short, apart from the real one."""
 
 import math
 from typing import Any
@@ -38,7 +38,9 @@ class Node:
         return max(self.moves, key=score)
 
 
-def reference_search(game: Any, position: Any, evaluate: Any, simulations: int, exploration: float, base: float) -> Node:
+def reference_search(
+    game: Any, position: Any, evaluate: Any, simulations: int, exploration: float, base: float
+) -> Node:
     """Search; two players who alternate, no proofs."""
     root = Node(game, position, evaluate)
     for _ in range(simulations):

@@ -99,6 +99,8 @@ class ActionChoice:
     actions: npt.NDArray[Any]
     """`[B, *action]` as the environment's `step` takes them, in the action space's dtype."""
     output: PolicyOutput
+    search: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
+    """`[B, ...]` each: the searches that the actions were chosen by, packed; empty where nothing was searched."""
 
 
 @runtime_checkable

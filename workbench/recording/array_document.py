@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR, is_shuffled, row_bytes
+from workbench.recording.layout import COMPRESSION_LEVEL, codec, row_bytes
 
 
 def array_document(
+    path: str,
     shape: Sequence[int],
     chunks: Sequence[int],
     dtype: np.dtype[Any],
@@ -24,6 +25,7 @@ def array_document(
     """The metadata of an array of this format (Zarr v3 core specification, "Array metadata").
 
     Args:
+        path: Of the array in the recording, which says how it is compressed.
         shape: Of the whole array.
         chunks: Of one chunk.
         dtype: A number's, or bool.
@@ -31,11 +33,12 @@ def array_document(
         attributes: The array's own.
     """
     whole_number_bytes = {} if dtype.itemsize == 1 else {"configuration": {"endian": "little"}}
+    compressor, shuffled = codec(path, row_bytes(tuple(shape[1:]), dtype.itemsize))
     blosc = {
         "typesize": dtype.itemsize,
-        "cname": COMPRESSOR,
+        "cname": compressor,
         "clevel": COMPRESSION_LEVEL,
-        "shuffle": "shuffle" if is_shuffled(row_bytes(tuple(shape[1:]), dtype.itemsize)) else "noshuffle",
+        "shuffle": "shuffle" if shuffled else "noshuffle",
         "blocksize": 0,
     }
     fill: dict[str, Any] = {"f": "NaN", "c": ["NaN", "NaN"], "b": False}

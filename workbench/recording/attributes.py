@@ -141,6 +141,18 @@ _FIELDS: Mapping[str, tuple[_Check, str]] = {
     ),
     "skipped_layers": (_optional(_by_name(_text)), "a reason by name"),
     "skipped_columns": (_optional(_by_name(_text)), "a reason by name"),
+    "search": (
+        _optional(
+            _fields(
+                format_version=_whole,
+                game=_text,
+                fingerprint=_text,
+                settings=_by_name(_plain),
+                room=_by_name(_plain),
+            )
+        ),
+        "game, fingerprint, settings and room of the searches",
+    ),
     "labellers": (_optional(_by_name(_by_name(_text))), "words by label by labeller"),
     "skipped_labellers": (_optional(_by_name(_text)), "a reason by name"),
     "absent": (_optional(_by_name(_count(2**62))), "a count by array"),

@@ -22,7 +22,7 @@ from zarr.abc.store import Store
 from zarr.core.buffer import default_buffer_prototype
 from zarr.storage import LocalStore
 
-from workbench.recording.layout import COMPRESSION_LEVEL, COMPRESSOR, is_shuffled, row_bytes
+from workbench.recording.layout import COMPRESSION_LEVEL, codec, row_bytes
 from workbench.recording.object_storage import Upload
 
 
@@ -141,10 +141,10 @@ def _place(store: Store, path: str) -> Place:
     return StorePlace(store, path)
 
 
-def encode(block: npt.NDArray[Any]) -> bytes:
-    """A whole chunk as it is stored: little-endian, blosc, then the checksum (RFC 3720's crc32c, little-endian)."""
+def encode(block: npt.NDArray[Any], path: str) -> bytes:
+    """A whole chunk of an array as it is stored: little-endian, blosc, then the checksum (RFC 3720's crc32c)."""
     little = np.ascontiguousarray(block, block.dtype.newbyteorder("<"))
-    shuffle = Blosc.SHUFFLE if is_shuffled(row_bytes(block.shape[1:], block.itemsize)) else Blosc.NOSHUFFLE
-    codec = Blosc(cname=COMPRESSOR, clevel=COMPRESSION_LEVEL, shuffle=shuffle)
-    compressed: bytes = codec.encode(little)
+    compressor, shuffled = codec(path, row_bytes(block.shape[1:], block.itemsize))
+    blosc = Blosc(cname=compressor, clevel=COMPRESSION_LEVEL, shuffle=Blosc.SHUFFLE if shuffled else Blosc.NOSHUFFLE)
+    compressed: bytes = blosc.encode(little)
     return compressed + struct.pack("<I", google_crc32c.value(compressed))

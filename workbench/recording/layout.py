@@ -17,6 +17,8 @@ PARTS_FORMAT_VERSION = 2
 STEPS = "steps"
 ACTIVATIONS = "activations"
 STATE = "state"
+SEARCH = "search"
+"""Of agents that plan: the traces of their searches, one row a step."""
 EPISODES = "episodes"
 AGENT = "agent"
 PARTS = "parts"
@@ -26,6 +28,9 @@ EPISODE_COLUMNS: Mapping[str, str] = {
 }  # fmt: skip
 """What is known of every episode, and how it is stored."""
 GROUPS = (STEPS, ACTIVATIONS, STATE, EPISODES, AGENT)
+"""What every recording has."""
+STORED_GROUPS = (STEPS, ACTIVATIONS, STATE, SEARCH, EPISODES, AGENT)
+"""What a recording can have."""
 
 CHUNK_BYTES = 1 << 20
 """Bytes of one uncompressed chunk: large enough to compress well, small enough that one step is read quickly."""
@@ -66,6 +71,14 @@ def is_shuffled(row_bytes: int) -> bool:
     return row_bytes <= MAXIMUM_SMALL_BYTES
 
 
+def codec(path: str, row_bytes: int) -> tuple[str, bool]:
+    """The name of an array's compressor, and whether its bytes are shuffled.
+
+    Searches are many short columns of numbers that zstd makes a good deal smaller than lz4; they come slowly.
+    """
+    return ("zstd", True) if path.startswith(f"{SEARCH}/") else (COMPRESSOR, is_shuffled(row_bytes))
+
+
 def compressors(row_bytes: int = 0) -> tuple[Any, ...]:
     """The codecs of an array: blosc (lz4, bytes shuffled or not), then a checksum."""
     shuffle: Any = "shuffle" if is_shuffled(row_bytes) else "noshuffle"
@@ -95,6 +108,8 @@ def _axes(group: str, name: str, row_shape: tuple[int, ...], module: str) -> tup
     if group == ACTIVATIONS:
         positions = "time" if module in ("LSTM", "GRU", "RNN") else "position"
         known = {0: (), 1: ("unit",), 2: (positions, "unit"), 3: ("channel", "height", "width")}
+    elif group == SEARCH:
+        known = {0: (), 1: ("entry",)}
     elif group == STATE:
         known = {0: (), 1: ("unit",), 2: ("layer", "unit"), 3: ("channel", "height", "width")}
     elif count == 3 and not name.endswith("frame") and row_shape[0] < row_shape[2]:

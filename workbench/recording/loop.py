@@ -115,6 +115,7 @@ class Rollout:
             deterministic=self.deterministic,
             random=[self._streams[slot] for slot in active],
             action_masks=masks,
+            environments=[self.environments[slot] for slot in active],
             copy=False,
         )
         actions = choice.actions

@@ -15,7 +15,7 @@ from workbench.progress import Progress, SilentProgress
 from workbench.recording.cluster_reading import read_parts
 from workbench.recording.column_rules import check_final, check_steps
 from workbench.recording.episodes import Episode, read_table, scan_rows
-from workbench.recording.layout import ACTIVATIONS, AGENT, EPISODES, STATE, STEPS
+from workbench.recording.layout import ACTIVATIONS, AGENT, EPISODES, SEARCH, STATE, STEPS
 from workbench.recording.lazy import LazyArray, LazyArrays
 from workbench.recording.metadata import Metadata
 from workbench.recording.store import read_root
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from workbench.policies.types import Policy
     from workbench.recording.environment_wrappers import Environment
     from workbench.recording.replay import Replay
+    from workbench.search.trace import SearchTrace
 
 
 def open_recording(path: str | Path) -> "Recording":
@@ -126,6 +127,29 @@ class Recording:
     def state(self) -> LazyArrays:
         """Recurrent state after each step's forward pass, by name."""
         return self._arrays(STATE, self.number_of_steps)
+
+    @cached_property
+    def search(self) -> LazyArrays:
+        """The searches of an agent that plans, packed, one row a step; `search_trace` unpacks one."""
+        return self._arrays(SEARCH, self.number_of_steps)
+
+    @property
+    def searches(self) -> bool:
+        """Whether the agent searched before it acted."""
+        return "counts" in self.search and bool(self.attributes.get("search"))
+
+    def search_trace(self, row: int) -> "SearchTrace | None":
+        """The search by which a step's action was chosen; None where nothing was searched.
+
+        Args:
+            row: Row of `steps`.
+
+        Raises:
+            WorkbenchError: What is stored is damaged.
+        """
+        from workbench.recording.searches import read_trace
+
+        return read_trace(self, row)
 
     @cached_property
     def episodes(self) -> Mapping[str, npt.NDArray[Any]]:

@@ -24,7 +24,7 @@ from workbench.recording.facts import first_facts, now
 from workbench.recording.hooks import ActivationCapture
 from workbench.recording.interrupts import Interrupts
 from workbench.recording.labelling import Labelling
-from workbench.recording.layout import ACTIVATIONS, ENDED_FINISHED, STATE, STEPS
+from workbench.recording.layout import ACTIVATIONS, ENDED_FINISHED, SEARCH, STATE, STEPS
 from workbench.recording.opening import open_to_write
 from workbench.recording.rows import RowStream
 from workbench.recording.rows import activation_dtype as dtype_of_activations
@@ -131,6 +131,7 @@ class Recorder:
         self._process = os.getpid()
         self._closed = False
         self._slots = Slots(slots, first_episode)
+        self._searched: dict[str, npt.NDArray[Any]] = {}
         self._truth_like: dict[str, npt.NDArray[Any]] = {}
         self.newest: MutableMapping[int, Any] = {}
         """By slot, the observation after its last row: the final one of an episode that is cut off."""
@@ -157,6 +158,7 @@ class Recorder:
         deterministic: bool,
         random: Sequence[EpisodeRandom] | None = None,
         action_masks: npt.NDArray[np.bool_] | None = None,
+        environments: Sequence[Environment] = (),
         copy: bool = True,
     ) -> ActionChoice:
         """The policy's own `act`, with its activations kept for the row that `step` writes next.
@@ -171,13 +173,21 @@ class Recorder:
             deterministic: Take the mode, or sample.
             random: One stream a row.
             action_masks: `[B, A]`.
+            environments: `[B]`, for a policy that searches from where they are.
             copy: False where nobody changes the output's tensors any more: they are then kept as they are.
         """
         if self.policy is None or self._capture is None:
             raise WorkbenchError("This recorder was given no policy, so it cannot act; pass policy=... to Recorder.")
         if self._due:
             self._hand_over()
-        self._capture.begin()
+        searching: dict[str, Any] = {}
+        if getattr(self.policy, "takes_environments", False):
+            # What the network says while it searches is not what is recorded of the step.
+            searching = {"environments": environments or None, "own_pass": self._capture.begin}
+            if environments and SEARCH not in self._facts:
+                self._facts[SEARCH] = self.policy.search_facts(environments[0])  # type: ignore[attr-defined]
+        else:
+            self._capture.begin()
         choice = self.policy.act(
             observations,
             state,
@@ -185,8 +195,10 @@ class Recorder:
             deterministic=deterministic,
             random=random,
             action_masks=action_masks,
+            **searching,
         )
         batch = len(choice.actions)
+        self._searched = {f"{SEARCH}/{name}": values for name, values in choice.search.items()}
         tensors = self._capture.end(batch)
         _add_outputs(tensors, choice.output, copy=copy)
         self._rows.take(tensors, batch)
@@ -245,6 +257,9 @@ class Recorder:
             columns |= truth
             if not self._truth_like:
                 self._truth_like = {path: values[:0] for path, values in truth.items()}
+        if self._searched:
+            columns |= self._searched
+            self._searched = {}
         if copy:
             columns = {path: np.array(values) for path, values in columns.items()}
         self._rows.ready()
@@ -423,6 +438,7 @@ class Recorder:
     def forget_pass(self) -> None:
         """Drop what the policy computed last: the action that follows does not come from it, and its row says so."""
         self._rows.drop()
+        self._searched = {}
 
 
 def _add_outputs(tensors: dict[str, Tensor], output: PolicyOutput, *, copy: bool) -> None:

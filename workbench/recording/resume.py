@@ -227,6 +227,11 @@ def _draw_again(recording: Recording, rows: npt.NDArray[np.int64], policy: Polic
     """Bring a random stream to where it was: how much is drawn at a step does not depend on the network's output."""
     columns = {name: recording.steps[name][rows] for name in recording.steps if _is_observation(name)}
     masks = recording.steps["action_mask"][rows] if "action_mask" in recording.steps else None
+    if hasattr(policy, "skip_draws"):
+        # What searches needs the environments, which are brought back later, and always draws as much.
+        for _ in range(len(rows)):
+            policy.skip_draws(stream)
+        return
     state = policy.initial_state(1)
     for t in range(len(rows)):
         choice = policy.act(

@@ -22,7 +22,7 @@ from zarr.storage import LocalStore, MemoryStore
 from workbench.errors import WorkbenchError
 from workbench.recording.attributes import check_attributes
 from workbench.recording.chunks import root_document, write_root
-from workbench.recording.layout import FORMAT, GROUPS
+from workbench.recording.layout import FORMAT, STORED_GROUPS
 from workbench.recording.lock import WriterLock
 from workbench.recording.metadata import MAXIMUM_METADATA_BYTES, Metadata, NoMetadataError, read_metadata
 from workbench.recording.object_storage import anything_at, in_turn, object_store, put_new, remove_below
@@ -168,7 +168,7 @@ def _documents(store: Store) -> dict[str, bytes]:
     """The metadata of a recording's root and of all groups and arrays in it, by the names of their files."""
     files = RemoteFiles(store)
     found: dict[str, bytes] = {}
-    level = ["", *GROUPS]
+    level = ["", *STORED_GROUPS]
     while level:
         names = [f"{path}/{METADATA_FILE}".lstrip("/") for path in level]
         contents = zip(level, names, files.read_all(names, MAXIMUM_METADATA_BYTES), strict=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from workbench.errors import WorkbenchError
-from workbench.recording.layout import ACTIVATIONS, EPISODES, STATE, STEPS, chunk_rows
+from workbench.recording.layout import AGENT, EPISODES, STORED_GROUPS, chunk_rows
 from workbench.recording.lazy import LazyArray
 from workbench.recording.metadata import Metadata
 from workbench.recording.segment import ArraySpecification
@@ -33,7 +33,8 @@ class StoredRows:
         try:
             self._arrays: Mapping[str, StoredArray] = {
                 f"{group}/{name}": array
-                for group in (STEPS, ACTIVATIONS, STATE, EPISODES)
+                for group in STORED_GROUPS
+                if group != AGENT
                 for name, array in metadata.arrays(group).items()
             }
         except StoredFileError as error:

@@ -45,6 +45,7 @@ class GrowingArray:
         rows = chunk_rows(row_bytes(row_shape, dtype.itemsize))
         self.non_finite = 0
         """Values so far that are NaN or infinite."""
+        self._path = f"{group.path}/{name}"
         self._place = place_of(group, name, inside)
         self._dimensions = dimensions
         self._attributes = attributes or {}
@@ -94,7 +95,7 @@ class GrowingArray:
         if stop > self._stored_rows:
             self._resize(max(stop, 2 * self._stored_rows))
         self._block[self._filled :] = _fill_value(self._block.dtype)
-        self._place.put(f"c/{self._start // len(self._block)}{self._rest}", encode(self._block))
+        self._place.put(f"c/{self._start // len(self._block)}{self._rest}", encode(self._block, self._path))
         self._dirty = False
 
     def settle(self) -> None:
@@ -117,6 +118,7 @@ class GrowingArray:
     def _resize(self, rows: int) -> None:
         _, *rest = self._block.shape
         document = array_document(
+            self._path,
             (rows, *rest),
             (len(self._block), *(max(1, size) for size in rest)),
             self._block.dtype,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from workbench.errors import WorkbenchError
 from workbench.progress import Progress
 from workbench.recording.column_rules import check_steps
-from workbench.recording.layout import ACTIVATIONS, AGENT, EPISODES, STATE, STEPS
+from workbench.recording.layout import ACTIVATIONS, EPISODES, STEPS, STORED_GROUPS
 from workbench.recording.lazy import LazyArray
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def verify(recording: "Recording", progress: Progress) -> Verification:
     """
     damage: list[Damage] = []
     arrays: dict[str, LazyArray] = {}
-    for group in (STEPS, ACTIVATIONS, STATE, EPISODES, AGENT):
+    for group in STORED_GROUPS:
         try:
             found = recording.stored_arrays(group)
             if group == STEPS and len(recording):

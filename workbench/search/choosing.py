@@ -17,8 +17,8 @@ from workbench.search.trace import SearchTrace
 def choose_action(trace: SearchTrace, *, temperature: float = 0.0, seed: int | None = None) -> int:
     """The action to take on the strength of a search.
 
-    A proven win is taken, a proven loss avoided. Then, with temperature 0, the most visited action, the better Q and the
-    larger prior deciding between equals (Silver et al. 2018); after a Gumbel search that of the most visited ones whose
+    A proven win is taken, a proven loss avoided. Then, with temperature 0, the most visited action, the better Q and
+    the larger prior deciding between equals (Silver et al. 2018); after a Gumbel search that of the most visited whose
     Gumbel + logit + σ(completed Q) is largest (Danihelka et al. 2022).
 
     Args:
@@ -74,4 +74,4 @@ def _gumbel_scores(trace: SearchTrace, view: NodeView) -> npt.NDArray[np.float64
     assert trace.noise is not None
     with np.errstate(divide="ignore"):
         # The improved policy is softmax(logit + σ): its logarithm is the sum up to a constant.
-        return trace.noise + np.log(view.improved)
+        return np.asarray(trace.noise + np.log(view.improved), np.float64)

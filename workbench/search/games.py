@@ -86,7 +86,7 @@ class Game(Protocol):
         """Write what a network sees, from the view of the player to move: `[B, W]` → `[B, *observation_shape]`."""
 
     def cells(self, position: npt.NDArray[np.uint64]) -> npt.NDArray[np.int8]:
-        """`[rows, columns]` of the board as people see it, row 0 on top: 0 empty, 1 the first player's, −1 the second's."""
+        """`[rows, columns]` of the board as people see it, row 0 on top: 1 the first player's, −1 the second's."""
 
     def action_cells(self) -> npt.NDArray[np.int16]:
         """`[A, 2]` row and column of the cell that an action names on the board; row −1: the column as a whole."""
@@ -134,11 +134,9 @@ def play_line(game: Game, position: npt.NDArray[np.uint64], moves: Any) -> npt.N
             )
         after = np.empty_like(here)
         legal, ended = np.empty((1, game.actions), np.bool_), np.empty(1, np.uint8)
-        game.play(
-            here, np.array([move], np.int16), after, legal, ended, np.empty(1, np.float32), np.empty(1, np.int8)
-        )
+        game.play(here, np.array([move], np.int16), after, legal, ended, np.empty(1, np.float32), np.empty(1, np.int8))
         here = after
-    return here[0]
+    return np.array(here[0])
 
 
 def check_positions(game: Game, positions: npt.NDArray[np.uint64]) -> dict[str, npt.NDArray[Any]]:

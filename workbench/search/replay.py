@@ -110,6 +110,7 @@ def _rebuilt(trace: SearchTrace, simulations: int | None) -> tuple[Tree, Rules, 
     if not 0 <= wanted <= most:
         raise WorkbenchError(f"This search has {most} simulations; asked was for the tree after {wanted}.")
     tree, rules = replay_tree(trace), _rules(trace)
+    assert trace.leaf is not None
     _run(tree, rules, trace.leaf, trace.parent, trace.incoming(), 0, wanted)
     return tree, rules, state_of(tree, wanted)
 
@@ -128,7 +129,8 @@ def state_of(tree: Tree, simulations: int) -> TreeState:
 
 
 def _final(trace: SearchTrace) -> TreeState:
-    assert trace.final_visits is not None and trace.final_value is not None
+    assert trace.final_visits is not None
+    assert trace.final_value is not None
     child = np.full(len(trace.edge_action), -1, np.int32)
     incoming = trace.incoming()
     child[incoming[1:]] = np.arange(1, trace.nodes)
@@ -155,7 +157,8 @@ def replay_tree(trace: SearchTrace) -> Tree:
     N, E, R = trace.nodes, len(trace.edge_action), len(trace.root_prior)
     assert trace.settings is not None
     gumbel = trace.settings.rule == "gumbel"
-    considered = considered_visits(trace.settings.considered if gumbel else 0, max(trace.settings.simulations, 1))
+    most = min(trace.settings.considered, R) if gumbel else 0
+    considered = considered_visits(most, trace.settings.simulations, trace.simulations)
     tree = allocate(1, N, E, max(R, 1), considered)
     tree.nodes["first_edge"][:] = trace.first_edge[:-1]
     tree.nodes["edge_count"][:] = np.diff(trace.first_edge)
@@ -190,6 +193,28 @@ def _run(
 
 
 @njit(cache=True, nogil=True)
+def _back_all_up(
+    tree: Tree,
+    rules: Rules,
+    leaf: npt.NDArray[np.int32],
+    parent: npt.NDArray[np.int32],
+    incoming: npt.NDArray[np.int32],
+    backed_up: npt.NDArray[np.float64],
+) -> None:
+    for simulation in range(len(leaf)):
+        _run(tree, rules, leaf, parent, incoming, simulation, simulation + 1)
+        backed_up[simulation] = leaf_value(tree, rules, leaf[simulation])
+
+
+def backed_up_of(trace: SearchTrace) -> npt.NDArray[np.float64]:
+    """`[S]`, what each simulation must have brought back by the rules, from all else in the trace."""
+    assert trace.leaf is not None
+    backed_up = np.zeros(trace.simulations, np.float64)
+    _back_all_up(replay_tree(trace), _rules(trace), trace.leaf, trace.parent, trace.incoming(), backed_up)
+    return backed_up
+
+
+@njit(cache=True, nogil=True)
 def _note(
     found: npt.NDArray[np.int64], kind: int, simulation: int, depth: int, node: int, recorded: int, selected: int
 ) -> None:
@@ -210,7 +235,7 @@ def _audit(
     scores: npt.NDArray[np.float64],
     found: npt.NDArray[np.int64],
 ) -> int:
-    """Writes (kind, simulation, depth, node, recorded edge, selected edge); kind 0: all agrees. Gives the selections."""
+    """Writes (kind, simulation, depth, node, recorded edge, selected edge); kind 0: all agrees. Gives their number."""
     S, selections = len(leaf), 0
     path = np.empty(len(parent), np.int32)
     begin = 0
@@ -271,7 +296,9 @@ def audit(trace: SearchTrace) -> Audit:
             f"This trace of {trace.game}, from {trace.source}, cannot be audited: it does not hold its simulations "
             f"and the rules that they follow."
         )
-    assert trace.leaf is not None and trace.wave is not None and trace.backed_up is not None
+    assert trace.leaf is not None
+    assert trace.wave is not None
+    assert trace.backed_up is not None
     tree = replay_tree(trace)
     status = tree.nodes["status"].copy()
     found = np.zeros(6, np.int64)
@@ -333,24 +360,40 @@ def view_node(trace: SearchTrace, node: int = 0, simulations: int | None = None)
     Raises:
         WorkbenchError: The trace does not hold its simulations, or there are fewer.
     """
-    if not trace.replayable:
-        raise WorkbenchError(f"This trace of {trace.game}, from {trace.source}, holds the final tree alone.")
-    tree, rules, state = _rebuilt(trace, simulations)
+    if not 0 <= node < trace.nodes:
+        raise WorkbenchError(f"This search has nodes 0 to {trace.nodes - 1}; there is no node {node}.")
     edges = trace.edges_of(node)
     count = edges.stop - edges.start
     score, bonus, improved = (np.full(count, np.nan) for _ in range(3))
+    if not trace.replayable:
+        state = rebuild(trace, simulations)
+        return _node_view(trace, state, edges, score, bonus, improved)
+    tree, rules, state = _rebuilt(trace, simulations)
     if count and (node == 0 or state.node_visits[node]):
         score_edges(tree, rules, 0, node, node == 0, score)
         improved_policy(tree, rules, node, improved)
     q = state.q[edges]
     if rules.rule != 2 and rules.value_scale == 0:
-        bonus = np.where(np.isfinite(score), score - np.where(np.isnan(q), _first_play(tree, rules, edges, node), q), np.nan)
+        bonus = np.where(
+            np.isfinite(score), score - np.where(np.isnan(q), _first_play(tree, rules, edges, node), q), np.nan
+        )
+    return _node_view(trace, state, edges, score, bonus, improved)
+
+
+def _node_view(
+    trace: SearchTrace,
+    state: TreeState,
+    edges: slice,
+    score: npt.NDArray[np.float64],
+    bonus: npt.NDArray[np.float64],
+    improved: npt.NDArray[np.float64],
+) -> NodeView:
     known = state.edge_proven[edges].astype(np.int8)
     return NodeView(
         action=trace.edge_action[edges],
         prior=trace.prior[edges].astype(np.float64),
         visits=state.visits[edges],
-        q=q,
+        q=state.q[edges],
         score=score,
         bonus=bonus,
         improved=improved,

@@ -27,7 +27,7 @@ def search(
     evaluate: Evaluator,
     settings: SearchSettings | None = None,
     *,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> list[SearchTrace]:
@@ -38,7 +38,8 @@ def search(
         positions: `[G, W]` packed; none of them the end of a game.
         evaluate: Priors and values of positions; called from `threads` threads, with up to G × wave rows.
         settings: How; the defaults otherwise.
-        seed: Of the noise at the roots; tree g draws from a generator of `[seed, g]`.
+        seed: Of the noise at the roots, 0 or more; tree g draws from a generator of `[seed, g]`. Or one of each tree,
+            which then draws from a generator of that alone.
         threads: Into how many parts the trees are divided, that are searched side by side. A number of rows that is
             evaluated together can change the last bits of what a network gives, and so the search.
         progress: Told how many waves came back; one that raises `Cancelled` ends the search with that error.
@@ -57,13 +58,18 @@ def search(
     if not parts:
         return []
     progress = progress or SilentProgress()
+    seeds = [(int(seed), g) for g in range(len(positions))] if isinstance(seed, int) else [(int(one),) for one in seed]
+    if len(seeds) != len(positions) or any(one[0] < 0 for one in seeds):
+        raise WorkbenchError(
+            f"A seed is 0 or more, one for all or one for each of {len(positions)} positions; got {seed}."
+        )
 
     def run(part: npt.NDArray[np.intp]) -> list[SearchTrace]:
         chosen = {name: values[part] for name, values in facts.items()}
-        trees = _Trees(game, positions[part], chosen, evaluate, settings, [(seed, int(g)) for g in part])
+        trees = _Trees(game, positions[part], chosen, evaluate, settings, [seeds[g] for g in part])
         # One part tells for all: they are about as far.
         trees.run(progress if part[0] == 0 else SilentProgress())
-        return trees.traces(seed)
+        return trees.traces([seeds[g][0] for g in part])
 
     if len(parts) == 1:
         return run(parts[0])
@@ -81,7 +87,7 @@ class _Trees:
         facts: dict[str, npt.NDArray[Any]],
         evaluate: Evaluator,
         settings: SearchSettings,
-        seeds: Sequence[tuple[int, int]],
+        seeds: Sequence[tuple[int, ...]],
     ) -> None:
         self._game, self._evaluate, self._settings = game, evaluate, settings
         G, S, A = len(positions), settings.simulations, game.actions
@@ -91,7 +97,7 @@ class _Trees:
                 f"{G} trees of {S} simulations with {A} actions each are more than fit into one search; search fewer "
                 f"positions at a time."
             )
-        table = considered_visits(settings.considered if settings.rule == "gumbel" else 0, S)
+        table = considered_visits(min(settings.considered, A) if settings.rule == "gumbel" else 0, S)
         self._tree = allocate(G, nodes, edges, A, table)
         self._room = Room(
             nodes=nodes,
@@ -128,7 +134,7 @@ class _Trees:
         self,
         positions: npt.NDArray[np.uint64],
         facts: dict[str, npt.NDArray[Any]],
-        seeds: Sequence[tuple[int, int]],
+        seeds: Sequence[tuple[int, ...]],
     ) -> None:
         """Evaluate the roots, and mix in their noise."""
         tree, room, settings = self._tree, self._room, self._settings
@@ -155,7 +161,7 @@ class _Trees:
             elif noise is not None:
                 tree.edges["prior"][first:end] = (1 - settings.noise) * prior + settings.noise * noise
 
-    def _noise(self, seed: tuple[int, int], actions: int) -> npt.NDArray[np.float64] | None:
+    def _noise(self, seed: tuple[int, ...], actions: int) -> npt.NDArray[np.float64] | None:
         random = np.random.default_rng(seed)
         if self._settings.rule == "gumbel":
             return random.gumbel(size=actions)
@@ -210,10 +216,10 @@ class _Trees:
             f"look at its weights."
         )
 
-    def traces(self, seed: int) -> list[SearchTrace]:
+    def traces(self, seeds: Sequence[int]) -> list[SearchTrace]:
         """Take the trees' own part out of the arrays."""
         fingerprint = fingerprint_of(self._evaluate)
-        return [self._trace(g, seed, fingerprint) for g in range(len(self._room.going))]
+        return [self._trace(g, seed, fingerprint) for g, seed in enumerate(seeds)]
 
     def _trace(self, g: int, seed: int, fingerprint: str) -> SearchTrace:
         tree, room = self._tree, self._room
@@ -248,7 +254,7 @@ class _Trees:
 def _in_order(
     tree: Tree, nodes: slice, counts: npt.NDArray[np.int32]
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16], npt.NDArray[np.float32]]:
-    """The edges of nodes, node after node: they are expanded in another order than they are made where ends lie between."""
+    """The edges of nodes, node after node: the order in which they were made is another."""
     first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
     places = np.repeat(tree.nodes["first_edge"][nodes].astype(np.int64) - first[:-1], counts) + np.arange(first[-1])
     return first, tree.edges["action"][places], tree.edges["prior"][places]

@@ -79,11 +79,10 @@ class SearchTrace:
     def __post_init__(self) -> None:
         for entry in fields(self):
             array = getattr(self, entry.name)
-            if isinstance(array, np.ndarray):
-                if array.flags.writeable:
-                    array = array.copy() if not array.flags.owndata else array
-                    array.setflags(write=False)
-                    object.__setattr__(self, entry.name, array)
+            if isinstance(array, np.ndarray) and array.flags.writeable:
+                array = array.copy() if not array.flags.owndata else array
+                array.setflags(write=False)
+                object.__setattr__(self, entry.name, array)
         check_trace(self)
 
     @property
@@ -182,7 +181,9 @@ def check_trace(trace: SearchTrace) -> None:
         return
     S = len(trace.leaf) if trace.leaf is not None else 0
     _need(all(part is not None and len(part) == S for part in parts), trace, "has simulations of unequal lengths")
-    assert trace.leaf is not None and trace.wave is not None and trace.backed_up is not None
+    assert trace.leaf is not None
+    assert trace.wave is not None
+    assert trace.backed_up is not None
     wrong = np.flatnonzero((trace.leaf < 1) | (trace.leaf >= N))
     _need(not len(wrong), trace, "has simulation {} that ends at a node that is not there", wrong)
     wrong = np.flatnonzero(np.diff(trace.wave) < 0)

@@ -52,7 +52,7 @@ NODE = np.dtype(
     ],
     align=True,
 )
-"""What is kept of a node. One record lies in one line of the processor's cache: a search goes where nothing is cached."""
+"""What is kept of a node. It lies in one line of the processor's cache: a search goes where nothing is cached."""
 
 EDGE = np.dtype(
     [
@@ -98,26 +98,27 @@ def allocate(trees: int, nodes: int, edges: int, actions: int, considered: npt.N
     return tree
 
 
-def considered_visits(most: int, simulations: int) -> npt.NDArray[np.int32]:
-    """Sequential halving's table `[most + 1, simulations]`, as in mctx and Karnin et al. (2013).
+def considered_visits(most: int, simulations: int, length: int | None = None) -> npt.NDArray[np.int32]:
+    """Sequential halving's table `[most + 1, length]`, as in mctx and Karnin et al. (2013).
 
-    Row m says of m considered actions how many visits those have that simulation s may select.
+    Row m says of m considered actions how many visits those have that simulation s of `simulations` may select.
     """
-    table = np.zeros((most + 1, simulations), np.int32)
+    length = simulations if length is None else length
+    table = np.zeros((most + 1, length), np.int32)
     for m in range(most + 1):
         if m <= 1:
-            table[m] = np.arange(simulations)
+            table[m] = np.arange(length)
             continue
         halvings = math.ceil(math.log2(m))
         sequence: list[int] = []
         visits, left = [0] * m, m
-        while len(sequence) < simulations:
+        while len(sequence) < length:
             for _ in range(max(1, int(simulations / (halvings * left)))):
                 sequence.extend(visits[:left])
                 for i in range(left):
                     visits[i] += 1
             left = max(2, left // 2)
-        table[m] = sequence[:simulations]
+        table[m] = sequence[:length]
     return table
 
 
@@ -129,7 +130,9 @@ def view_of(tree: Tree, node: int, child: int) -> float:
 
 @njit(cache=True, nogil=True, inline="always")
 def edge_value(tree: Tree, edge: int) -> float:
-    """Q of an edge that has visits; a simulation on its way counts as lost."""
+    """Q of an edge that has visits: its outcome where that is proven; a simulation on its way counts as lost."""
+    if tree.edges[edge].proven != UNPROVEN:
+        return float(tree.edges[edge].proven) - 2.0
     under_way = tree.edges[edge].passing
     return (tree.edges[edge].value_sum - under_way) / (tree.edges[edge].visits + under_way)  # type: ignore[no-any-return]
 
@@ -240,6 +243,8 @@ def _score_gumbel(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, sc
         for offset in range(count):
             n = tree.edges[first + offset].visits + tree.edges[first + offset].passing
             scores[offset] -= n / (1.0 + visits)
+            if tree.edges[first + offset].proven == LOST:
+                scores[offset] = -math.inf
         return
     completed_scores(tree, rules, node, scores)
     top = 0.0
@@ -295,8 +300,10 @@ def link(tree: Tree, parent: int, edge: int, node: int) -> None:
 
 
 @njit(cache=True, nogil=True)
-def expand(tree: Tree, node: int, first_edge: int, legal: npt.NDArray[np.bool_], logits: npt.NDArray[np.float32]) -> int:
-    """Give a node its edges: the legal actions, with the softmax of their logits as priors; gives the first free edge."""
+def expand(
+    tree: Tree, node: int, first_edge: int, legal: npt.NDArray[np.bool_], logits: npt.NDArray[np.float32]
+) -> int:
+    """Give a node its edges, the legal actions with the softmax of their logits as priors; gives the next free edge."""
     top, edge = -math.inf, first_edge
     for a in range(len(legal)):
         if legal[a]:

@@ -139,7 +139,8 @@ def finish(
     values: npt.NDArray[np.float32],
 ) -> int:
     """Take in the evaluations and bring everything back; gives how many trees are still to be searched, or −1 − row
-    where the evaluation of a row is not a number."""
+    where the evaluation of a row is not a number.
+    """
     for k in range(waiting):
         row = wave.open_row[k]
         g, node = wave.tree_of[row], wave.node[row]

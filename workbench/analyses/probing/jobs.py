@@ -4,6 +4,7 @@ One pass goes over a layer, over the observation, or over a layer with random we
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
@@ -159,8 +160,6 @@ def _in_threads(
 def _on_cluster(
     work: Work, recording: Recording, jobs: Sequence[Job], progress: Progress, client: Any
 ) -> dict[Job, Done]:
-    from distributed import wait
-
     check_client(client)
     [shared] = client.scatter([work], broadcast=True, hash=False)
     running = {
@@ -170,10 +169,9 @@ def _on_cluster(
         waiting = set(running.values())
         while waiting:
             progress.update(len(jobs) - len(waiting), len(jobs))
-            try:
-                waiting = set(wait(waiting, timeout=SECONDS_BETWEEN_LOOKS, return_when="FIRST_COMPLETED").not_done)
-            except TimeoutError:
-                continue
+            # Asked again and again with a timeout, `distributed.wait` now and then lost a future and never came back.
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+            waiting = {future for future in waiting if not future.done()}
         found = client.gather(running)
     except BaseException:
         client.cancel(list(running.values()))
