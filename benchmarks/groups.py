@@ -322,6 +322,12 @@ GROUPS = (
                     "are timed), ÷ seconds of the linear probes of all, reading included, one torch thread."
                 ),
             ),
+        ),
+    ),
+    Group(
+        name="probing on two workers",
+        function="probing:measure_workers",
+        figures=(
             Figure(
                 name="probing/two_workers_speedup",
                 unit="times as fast",
