@@ -6,7 +6,7 @@ another file would go on with the other's old code when that is changed.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from workbench.errors import MissingExtraError
 
@@ -29,16 +29,17 @@ STAMP = _stamp()
 
 def compiled(function: _Function) -> _Function:
     """Compile a function when it is first called, without the interpreter's lock, and keep the code for later runs."""
-    made = njit(cache=True, nogil=True)(function)
-    kept = getattr(getattr(made, "_cache", None), "_cache_file", None)
+    made: Any = njit(cache=True, nogil=True)(function)
+    kept: Any = getattr(getattr(made, "_cache", None), "_cache_file", None)
     if not hasattr(kept, "_source_stamp"):
         # Another numba: rather compile each time than run what was compiled of another source.
         made = njit(nogil=True)(function)
     else:
         kept._source_stamp = STAMP
-    return made  # type: ignore[no-any-return]
+    return cast(_Function, made)
 
 
 def compiled_inline(function: _Function) -> _Function:
     """The same for a small function that is put into those that call it."""
-    return njit(nogil=True, inline="always")(function)  # type: ignore[no-any-return]
+    made: Any = njit(nogil=True, inline="always")(function)
+    return cast(_Function, made)
