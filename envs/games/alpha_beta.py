@@ -47,7 +47,7 @@ def make_memory(board: Board, actions: int, bits: int) -> Memory:
     cells = [[board.corner + r * board.down + c * board.right for c in range(board.columns)] for r in range(board.rows)]
     if board.family == CONNECT_FOUR:
         masks = [sum(1 << cells[row][column] for row in range(board.rows)) for column in range(board.columns)]
-        distance = [abs(2 * column - board.columns + 1) for column in range(board.columns)]
+        distance: list[float] = [abs(2 * column - board.columns + 1) for column in range(board.columns)]
     else:
         masks = [1 << bit for row in cells for bit in row]
         middle = (board.rows - 1) / 2

@@ -20,14 +20,14 @@ from envs.games.rules import CONNECT_FOUR, Board, count, has_won, stone_of
 _Positions = npt.NDArray[np.uint64]
 
 
-def game_on(board: Board, *, name: str, title: str, action_names: tuple[str, ...]) -> Game:
+def game_on(board: Board, *, name: str, title: str, cell_names: tuple[str, ...]) -> Game:
     """The record of a game on a board.
 
     Args:
         board: The family of rules and the size.
         name: Short and unique.
         title: For people.
-        action_names: `[A]`.
+        cell_names: Row by row; where an action is a column, its name is the letter.
     """
     play, describe, observe = _compiled(board)
     rows, columns = np.divmod(np.arange(board.rows * board.columns), board.columns)
@@ -37,8 +37,11 @@ def game_on(board: Board, *, name: str, title: str, action_names: tuple[str, ...
         stones = (np.asarray(position, np.uint64)[:, None] >> bits & np.uint64(1)).astype(np.int8)
         return (stones[0] - stones[1]).reshape(board.rows, board.columns)
 
+    falling = board.family == CONNECT_FOUR
+    action_names = tuple(name[0] for name in cell_names[: board.columns]) if falling else cell_names
+
     def action_cell() -> npt.NDArray[np.int16]:
-        if board.family == CONNECT_FOUR:
+        if falling:
             return np.array([(-1, column) for column in range(board.columns)], np.int16)
         return np.stack([rows, columns], 1).astype(np.int16)
 
@@ -56,6 +59,7 @@ def game_on(board: Board, *, name: str, title: str, action_names: tuple[str, ...
         describe=describe,
         observe=observe,
         cells=cells,
+        cell_names=cell_names,
         action_cell=action_cell,
         board=board,
     )

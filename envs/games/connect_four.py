@@ -26,5 +26,5 @@ def connect_four(rows: int = 6, columns: int = 7) -> Game:
         rules.board_of(rules.CONNECT_FOUR, rows, columns, corner=rows - 1, down=-1, right=rows + 1),
         name=f"connect_four_{rows}x{columns}",
         title=f"Connect Four, {rows} rows and {columns} columns",
-        action_names=tuple("abcdefghijkl"[:columns]),
+        cell_names=tuple(f"{column}{row}" for row in range(rows, 0, -1) for column in "abcdefghijkl"[:columns]),
     )

@@ -27,5 +27,5 @@ def hex_game(size: int = 4) -> Game:
         name=f"hex_{size}x{size}",
         title=f"Hex, {size} rows and {size} columns",
         # As people write it: a letter for the column, the number of the row from the top.
-        action_names=tuple(f"{column}{row + 1}" for row in range(size) for column in "abcdefg"[:size]),
+        cell_names=tuple(f"{column}{row + 1}" for row in range(size) for column in "abcdefg"[:size]),
     )

@@ -92,6 +92,8 @@ class Game:
     """`(positions [B, W], observations [B, *observation_shape])`: what the player to move sees."""
     cells: Callable[[npt.NDArray[np.uint64]], npt.NDArray[np.int8]]
     """`[W]` → `[rows, columns]`, row 0 on top: 0 empty, 1 the first player's, −1 the second's."""
+    cell_names: tuple[str, ...]
+    """Row by row, such as a4."""
     action_cell: Callable[[], npt.NDArray[np.int16]]
     """`[A, 2]`: the cell that an action names; a row of −1 means the column as a whole."""
     board: Board
@@ -104,6 +106,11 @@ class Game:
     def action_cells(self) -> npt.NDArray[np.int16]:
         """The cell that each action names, `[A, 2]`."""
         return self.action_cell()
+
+    def cell_of(self, position: npt.NDArray[np.uint64], action: int) -> tuple[int, int]:
+        """The row and column of the stone that an action has put there; of a column it is the uppermost."""
+        row, column = (int(number) for number in self.action_cell()[action])
+        return (row, column) if row >= 0 else (int(np.argmax(self.cells(position)[:, column] != 0)), column)
 
     def facts(self, position: npt.NDArray[np.uint64]) -> Facts:
         """What is true of one position `[W]`."""

@@ -2,8 +2,10 @@
 
 A position is two words of bits, the first player's stones and the second's; who is to move follows from their number.
 Cell (row, column), row 0 on top, is bit `corner + row · down + column · right` of a word (`Board`). All bits lie below
-the 63rd, so that signed 64-bit numbers, which numba is at ease with, hold them. What the loops over batches call is put into their code (`inline`), where
-much of it falls away: to them the board is a constant.
+the 63rd, so that signed 64-bit numbers, which numba is at ease with, hold them.
+
+What the loops over batches call is put into their code (`inline`), where much of it falls away, for to them the board
+is a constant.
 """
 
 import zlib
@@ -37,8 +39,8 @@ class Board(NamedTuple):
     """The bits of a side of the board, where it takes more than a shift to tell: in Connect Four the bottom row, in Hex
     the left column."""
     version: int
-    """A checksum of this file. What is compiled for a board is kept on the disk under its fields, and so is compiled anew
-    when the rules change; numba itself only looks at the file of the function that calls them."""
+    """A checksum of this file. What is compiled for a board is kept on the disk under its fields, and so is compiled
+    anew when the rules change; numba itself looks at the file of the calling function alone."""
 
 
 def board_of(family: int, rows: int, columns: int, *, corner: int, down: int, right: int) -> Board:
@@ -113,25 +115,6 @@ def winning_cells(board: Board, stones: int, taken: int, player: int) -> int:
             if count(stones & line) == 2:
                 cells |= line
     return cells & board.cells & ~taken
-
-
-@njit(cache=True, nogil=True)
-def won_with(board: Board, stones: int, player: int) -> int:
-    """The stones of the lines, or the chain, that have won; 0 where nothing has."""
-    cells = 0
-    if board.family == HEX:
-        if has_won(board, stones, player):
-            cells = _chain(board, stones, player, False) & _chain(board, stones, player, True)
-    elif board.family == CONNECT_FOUR:
-        for shift in (1, board.right - 1, board.right, board.right + 1):
-            pairs = stones & (stones >> shift)
-            ends = pairs & (pairs >> 2 * shift)
-            cells |= ends | (ends << shift) | (ends << 2 * shift) | (ends << 3 * shift)
-    else:
-        for line in _LINES:
-            if (stones & line) == line:
-                cells |= line
-    return cells
 
 
 @njit(cache=True, nogil=True)

@@ -9,6 +9,7 @@ Axis legend:
 import threading
 from dataclasses import dataclass, fields
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -66,9 +67,9 @@ class Solution:
 class Solver:
     """Solves positions of one game, and remembers what it met: the second question is answered sooner.
 
-    Any position of tic-tac-toe, Connect Four 4×5 and Hex 4×4 is answered in some hundredths of a second at most. Connect
-    Four 6×7 takes some hundredths from 16 moves on, half a second from 12 on, some seconds from 10 on; the first moves
-    would take many minutes, and the budget says when to give up. Threads may share a solver; they take turns.
+    Any position of tic-tac-toe, Connect Four 4×5 and Hex 4×4 is answered in some hundredths of a second at most.
+    Connect Four 6×7 takes some hundredths from 16 moves on, half a second from 12 on, some seconds from 10 on; the
+    first moves would take many minutes, and the budget says when to give up. Threads that share a solver take turns.
     """
 
     def __init__(self, game: Game, *, table_bits: int | None = None) -> None:
@@ -127,9 +128,7 @@ class Solver:
             score_actions(self.game.board, self._memory, int(position[0]), int(position[1]), only_values, scores)
             return scores, min(int(self._memory.nodes[0]), node_limit)
 
-    def _solve(
-        self, words: npt.NDArray[np.uint64], node_limit: int, only_values: bool
-    ) -> dict[str, npt.NDArray[np.generic]]:
+    def _solve(self, words: npt.NDArray[np.uint64], node_limit: int, only_values: bool) -> dict[str, npt.NDArray[Any]]:
         B, A = len(words), self.game.actions
         legal, ended = np.zeros((B, A), np.bool_), np.zeros(B, np.uint8)
         outcome, player = np.zeros(B, np.float32), np.zeros(B, np.int8)

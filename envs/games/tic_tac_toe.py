@@ -7,5 +7,5 @@ TIC_TAC_TOE = game_on(
     rules.board_of(rules.TIC_TAC_TOE, 3, 3, corner=0, down=3, right=1),
     name="tic_tac_toe",
     title="Tic-tac-toe",
-    action_names=tuple(f"{column}{row}" for row in (3, 2, 1) for column in "abc"),
+    cell_names=tuple(f"{column}{row}" for row in (3, 2, 1) for column in "abc"),
 )
