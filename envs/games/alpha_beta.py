@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from envs.games.rules import CONNECT_FOUR, Board, count, mirrored, playable, stone_of, winning_cells
+from envs.games.rules import CONNECT_FOUR, Board, action_cells, count, mirrored, playable, winning_cells
 
 UNKNOWN, ILLEGAL = 127, -128
 """In place of a score: the budget was used up; no such move."""
@@ -30,8 +30,10 @@ class Memory(NamedTuple):
 
     entries: npt.NDArray[np.void]
     """`[N]` of `ENTRY`"""
+    masks: npt.NDArray[np.int64]
+    """`[A]`, the cells of each action."""
     order: npt.NDArray[np.int64]
-    """`[A]`, the cells of each action, most promising first where nothing else tells."""
+    """`[A]`, the same, those in the middle first."""
     moves: npt.NDArray[np.int64]
     """`[M, A]`, the moves to be tried at each ply."""
     keys: npt.NDArray[np.int64]
@@ -44,19 +46,18 @@ def make_memory(board: Board, actions: int, bits: int) -> Memory:
     """Make room for a search, with a table of 2 to the power of `bits` places of 24 bytes."""
     entries = np.zeros(1 << bits, ENTRY)
     entries["low"], entries["high"] = -UNKNOWN, UNKNOWN
-    cells = [[board.corner + r * board.down + c * board.right for c in range(board.columns)] for r in range(board.rows)]
+    masks = action_cells(board)
     if board.family == CONNECT_FOUR:
-        masks = [sum(1 << cells[row][column] for row in range(board.rows)) for column in range(board.columns)]
         distance: list[float] = [abs(2 * column - board.columns + 1) for column in range(board.columns)]
     else:
-        masks = [1 << bit for row in cells for bit in row]
         middle = (board.rows - 1) / 2
         places = [(row - middle, column - middle) for row in range(board.rows) for column in range(board.columns)]
         distance = [r * r + c * c + r * c for r, c in places]
-    order = np.array([masks[action] for action in np.argsort(distance, kind="stable")], np.int64)
+    order = [masks[action] for action in np.argsort(distance, kind="stable")]
     plies = board.rows * board.columns + 1
     room = [np.zeros((plies, actions), np.int64) for _ in range(2)]
-    return Memory(entries, order, room[0], room[1], np.zeros(2, np.int64))
+    cells = np.array(masks, np.int64), np.array(order, np.int64)
+    return Memory(entries, *cells, *room, np.zeros(2, np.int64))
 
 
 @njit(cache=True, nogil=True)
@@ -74,8 +75,8 @@ def score_actions(
     wins = winning_cells(board, mine, taken, player)
     free = playable(board, taken)
     for action in range(len(scores)):
-        stone = stone_of(board, taken, action)
-        if not stone & free:
+        stone = free & memory.masks[action]
+        if not stone:
             scores[action] = ILLEGAL
         elif stone & wins:
             scores[action] = 1 if weak else (left + 1) // 2
