@@ -38,7 +38,9 @@ class Node:
         return max(self.moves, key=score)
 
 
-def reference_search(game: Any, position: Any, evaluate: Any, simulations: int, exploration: float, base: float) -> Node:
+def reference_search(
+    game: Any, position: Any, evaluate: Any, simulations: int, exploration: float, base: float
+) -> Node:
     """Search; two players who alternate, no proofs."""
     root = Node(game, position, evaluate)
     for _ in range(simulations):

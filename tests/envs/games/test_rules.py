@@ -61,7 +61,7 @@ def check_games(game: Game, draws: list[int]) -> None:
         np.testing.assert_array_equal(played[name], values[1:])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(game=st.sampled_from(GAMES), draws=st.lists(st.integers(0, 10**6), max_size=42))
 def test_games_go_as_the_plain_rules_have_it(game: Game, draws: list[int]) -> None:
     check_games(game, draws)
@@ -105,7 +105,7 @@ def test_more_positions_of_connect_four() -> None:
     assert sum(count_positions(SMALL, 20)) == 1_706_255
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(order=st.permutations(range(16)))
 def test_a_full_hex_board_has_exactly_one_winner(order: list[int]) -> None:
     """So a game ends with a win, whatever is played; the winner's chain goes from side to side."""
