@@ -113,7 +113,7 @@ def winning_cells(board: Board, stones: int, taken: int, player: int) -> int:
 
 @njit(cache=True, nogil=True)
 def mirrored(board: Board, stones: int) -> int:
-    """The same stones with left and right exchanged, of Hex turned by 180°; of tic-tac-toe, small as it is, as they are."""
+    """The same stones with left and right exchanged, of Hex turned by 180°; of tic-tac-toe unchanged."""
     turned = 0
     if board.family == HEX:
         last = (board.rows - 1) * board.down + (board.columns - 1) * board.right
