@@ -7,9 +7,9 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.wrappers import DelayObservation, DiscretizeAction, FrameStackObservation, TimeLimit, TransformAction
+
 from tests.search.environments.plain import PlainNode, plain_search
 from tests.search.environments.worlds import Coin, Corridor, Masked, Remembering, Tangle, generator_states
-
 from workbench.errors import WorkbenchError
 from workbench.progress import Cancelled
 from workbench.search import TableEvaluator, audit, choose_action, improved_policy, rebuild, view_node, visit_policy
@@ -77,13 +77,13 @@ def _solve(transitions, discount, steps):
 
 
 def test_frozen_lake_without_slipping_is_walked_the_shortest_way():
-    env, observation = _begun(gymnasium.make("FrozenLake-v1", is_slippery=False))
+    env, _ = _begun(gymnasium.make("FrozenLake-v1", is_slippery=False))
     chosen, snapshots = environment_settings(**UCT, simulations=4000, discount=0.9), open_snapshots(env)
     assert snapshots.way.name == "adapter"
     steps = 0
     while True:
         trace = search_environment(env, None, chosen, seed=steps, snapshots=snapshots)
-        observation, reward, terminated, truncated, _ = env.step(choose_action(trace))
+        _, reward, terminated, truncated, _ = env.step(choose_action(trace))
         steps += 1
         if terminated or truncated:
             break
@@ -121,7 +121,8 @@ def test_uct_keeps_the_pole_up(seed):
     for step in range(200):
         trace = search_environment(env, None, chosen, seed=step, rollout=Rollout(depth=20), snapshots=snapshots)
         _, _, terminated, truncated, _ = env.step(choose_action(trace))
-        assert not terminated and not truncated
+        assert not terminated
+        assert not truncated
 
 
 def test_blackjack_is_planned_without_seeing_the_card_that_lies_face_down():
@@ -330,7 +331,11 @@ def test_every_selection_is_the_rules_own(rules, world):
     env, observation = _begun(make())
     for guide in (None, TableEvaluator(int(env.action_space.n))):
         trace = search_environment(
-            env, guide, environment_settings(simulations=80, **rules), seed=2, observation=np.array([observation]).ravel()
+            env,
+            guide,
+            environment_settings(simulations=80, **rules),
+            seed=2,
+            observation=np.array([observation]).ravel(),
         )
         found = audit(trace)
         assert found.divergence is None

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 from gymnasium import spaces
-from tests.search.environments.worlds import Tangle
 from torch import nn
 
+from tests.search.environments.worlds import Tangle
 from workbench.errors import WorkbenchError
 from workbench.policies import PolicyOutput, load_policy
 from workbench.search import audit, choose_action, view_node

@@ -3,8 +3,8 @@
 import gymnasium
 import numpy as np
 import pytest
-from tests.search.environments.worlds import Coin, Tangle
 
+from tests.search.environments.worlds import Coin, Tangle
 from workbench.errors import WorkbenchError
 from workbench.search.environments import (
     EpisodeLog,

@@ -4,8 +4,18 @@ import gymnasium
 import numpy as np
 import pytest
 from gymnasium.wrappers import RecordEpisodeStatistics, TimeLimit
-from tests.search.environments.worlds import Alive, Clock, Coin, Elsewhere, Forgetful, Remembering, Tangle
 
+from tests.search.environments.worlds import (
+    Alive,
+    Anew,
+    Clock,
+    Coin,
+    Elsewhere,
+    Forgetful,
+    Remembering,
+    Restarting,
+    Tangle,
+)
 from workbench.errors import WorkbenchError
 from workbench.search import audit
 from workbench.search.environments import (
@@ -57,7 +67,7 @@ def test_a_state_that_is_handed_out_itself_is_found():
 
 
 def test_a_state_outside_of_what_is_copied_is_found():
-    with pytest.raises(WorkbenchError, match="copy: after . actions from a restored state") as caught:
+    with pytest.raises(WorkbenchError, match=r"copy: after . actions from a restored state") as caught:
         open_snapshots(_begun(Elsewhere(), (1, 2)))
     words = str(caught.value)
     assert "own: it has no get_state" in words
@@ -80,6 +90,32 @@ def test_such_an_environment_is_played_again():
 def test_what_no_way_restores_is_named_with_what_diverged():
     with pytest.raises(WorkbenchError, match="info\\['calls'\\]"):
         open_snapshots(_begun(EpisodeLog(Clock()), (1,)))
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [(Anew, "copies of Anew begin anew"), (Restarting, r"a copy of it is not the same: Restarting\.place")],
+)
+def test_copies_that_begin_anew_are_found_though_they_agree_with_each_other(make, words):
+    with pytest.raises(WorkbenchError, match=words):
+        open_snapshots(_begun(make(), (1, 2)))
+
+
+def test_chance_inside_of_an_emulator_is_not_foreseen_but_refused():
+    pytest.importorskip("ale_py", reason="Atari needs ale_py")
+    from workbench.recording.environments import make_environment
+
+    def begun(probability):
+        name, options = "ALE/Breakout-v5", {"repeat_action_probability": probability, "obs_type": "ram"}
+        return _begun(EpisodeLog(make_environment(name, kwargs=options)), (1, 0, 2))
+
+    env, plain = begun(0.0), begun(0.0)
+    assert open_snapshots(env).way.name == "adapter"
+    search_environment(env, None, environment_settings(rule="uct", simulations=4), seed=0, rollout=Rollout(depth=2))
+    for action in (1, 2, 3, 3):
+        assert np.array_equal(env.step(action)[0], plain.step(action)[0])
+    with pytest.raises(WorkbenchError, match=r"replay: its sticky actions \(probability 0\.25\)"):
+        open_snapshots(begun(0.25))
 
 
 @pytest.mark.parametrize("ways", [("elsewhere",), ()])
@@ -113,7 +149,7 @@ def test_a_deep_copy_of_the_lander_loses_its_state_and_is_refused():
     env = _begun(EpisodeLog(gymnasium.make("LunarLander-v3")), (2, 0, 1, 2))
     snapshots = open_snapshots(env)
     assert snapshots.way.name == "replay"
-    assert "AssertionError" in _refused(snapshots)["copy"]
+    assert "copies of LunarLander begin anew" in _refused(snapshots)["copy"]
     trace = search_environment(env, None, FEW, seed=0, snapshots=snapshots, rollout=Rollout(depth=5))
     assert audit(trace).divergence is None
     plain = _begun(EpisodeLog(gymnasium.make("LunarLander-v3")), (2, 0, 1, 2))
@@ -124,7 +160,7 @@ def test_a_deep_copy_of_the_lander_loses_its_state_and_is_refused():
 def test_without_a_log_the_lander_cannot_be_searched():
     pytest.importorskip("Box2D", reason="LunarLander needs Box2D")
     env = _begun(gymnasium.make("LunarLander-v3"), (2, 0))
-    with pytest.raises(WorkbenchError, match="LunarLander-v3 cannot be saved and restored.*EpisodeLog"):
+    with pytest.raises(WorkbenchError, match=r"LunarLander-v3 cannot be saved and restored.*EpisodeLog"):
         search_environment(env, None, FEW, seed=0)
 
 
@@ -223,7 +259,12 @@ def test_the_maze_of_the_workbench_is_searched_by_its_own_methods():
     snapshots = open_snapshots(env)
     assert snapshots.way.name == "own"
     trace = search_environment(
-        env, None, environment_settings(rule="uct", simulations=60), seed=0, snapshots=snapshots, rollout=Rollout(depth=10)
+        env,
+        None,
+        environment_settings(rule="uct", simulations=60),
+        seed=0,
+        snapshots=snapshots,
+        rollout=Rollout(depth=10),
     )
     assert audit(trace).divergence is None
     assert trace.game == "CheeseMaze-v0"

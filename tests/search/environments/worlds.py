@@ -1,11 +1,12 @@
 """Small environments whose best plan is known, and some that are hard to save and restore."""
 
 import random
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
 from gymnasium import spaces
+from gymnasium.utils import EzPickle
 
 
 class World(gymnasium.Env):
@@ -100,7 +101,7 @@ class _Drawer:
 class Elsewhere(Tangle):
     """Keeps its place where no copy finds it."""
 
-    everybody = [0]
+    everybody: ClassVar[list[int]] = [0]
 
     def reset(self, **options: Any) -> Any:
         self.everybody[0] = 0
@@ -160,6 +161,21 @@ class Alive(Remembering):
         stepped = super().step(action)
         self.state[:] = [self.place, self.time]
         return stepped
+
+
+class Anew(Tangle, EzPickle):
+    """Its copies are made from the constructor's arguments, and begin at the start."""
+
+    def __init__(self) -> None:
+        EzPickle.__init__(self)
+        super().__init__()
+
+
+class Restarting(Tangle):
+    """Its copies begin at the start, for reasons of their own."""
+
+    def __deepcopy__(self, memo: Any) -> "Restarting":
+        return Restarting()
 
 
 class Clock(Tangle):

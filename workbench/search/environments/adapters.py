@@ -1,4 +1,4 @@
-"""Which few attributes the state of a known environment is: gymnasium's classic control and toy text.
+"""Which few attributes the state of a known environment is: gymnasium's classic control and toy text, Atari's emulator.
 
 A row holds for the very class that it names: a subclass may have more to it. Pendulum and MountainCarContinuous have
 continuous actions and can be searched under `gymnasium.wrappers.DiscretizeAction` alone.
@@ -19,7 +19,7 @@ class StateAdapter:
 
     environment: str
     """Its class, with the module."""
-    fields: tuple[str, ...]
+    fields: tuple[str, ...] = ()
     """Attributes that a step replaces, and does not change in place."""
     lists: tuple[str, ...] = ()
     """Lists that a step makes longer."""
@@ -27,16 +27,25 @@ class StateAdapter:
     """Whether its episode has ended, as far as it can be seen."""
     table: Callable[[Any], bool] = lambda _environment: False
     """Whether a step is a draw from its table of transitions `P`, and nothing else."""
+    saves: tuple[Callable[[Any], Any], Callable[[Any, Any], None]] | None = None
+    """Functions that read and write the state, where it is no attributes."""
+    unfit: Callable[[Any], str | None] = lambda _environment: None
+    """Why its chance is out of reach, so that neither this nor playing again will do; None: it is not."""
     redraw: Callable[[Any], None] | None = None
     """Draws anew what the player cannot know, from the environment's generator; None: there is no such thing."""
 
     def read(self, environment: Any) -> tuple[Any, ...]:
         """The state."""
+        if self.saves is not None:
+            return (self.saves[0](environment),)
         plain = tuple(getattr(environment, name) for name in self.fields)
         return (*plain, *(list(getattr(environment, name)) for name in self.lists)) if self.lists else plain
 
     def write(self, environment: Any, state: tuple[Any, ...]) -> None:
         """Put a state back."""
+        if self.saves is not None:
+            self.saves[1](environment, state[0])
+            return
         for name, value in zip(self.fields, state, strict=False):
             setattr(environment, name, value)
         for name, value in zip(self.lists, state[len(self.fields) :], strict=True):
@@ -58,7 +67,18 @@ def _redraw_face_down(environment: Any) -> None:
     from gymnasium.envs.toy_text.blackjack import draw_card
 
     if len(environment.dealer) == 2:
-        environment.dealer[1] = draw_card(environment.np_random)
+        draw: Callable[[Any], int] = draw_card
+        environment.dealer[1] = draw(environment.np_random)
+
+
+def _emulators_chance(environment: Any) -> str | None:
+    probability = environment.ale.getFloat("repeat_action_probability")
+    if probability == 0:
+        return None
+    return (
+        f"its sticky actions (probability {probability:g}) are drawn inside of the emulator, where a search would "
+        f"foresee them: make it with repeat_action_probability=0"
+    )
 
 
 _CONTROL, _TOY = "gymnasium.envs.classic_control", "gymnasium.envs.toy_text"
@@ -100,10 +120,18 @@ ADAPTERS: tuple[StateAdapter, ...] = (
     ),
     StateAdapter(
         environment=f"{_TOY}.blackjack.BlackjackEnv",
-        fields=(),
         lists=("player", "dealer"),
         over=lambda environment: sum(environment.player) > 21 or len(environment.dealer) > 2,
         redraw=_redraw_face_down,
+    ),
+    StateAdapter(
+        environment="ale_py.env.AtariEnv",
+        saves=(
+            lambda environment: environment.clone_state(include_rng=True),
+            lambda environment, state: environment.restore_state(state),
+        ),
+        over=lambda environment: environment.ale.game_over(with_truncation=True),
+        unfit=_emulators_chance,
     ),
 )
 """The environments whose state is known."""

@@ -160,7 +160,7 @@ class Branches:
 
     def run(self, progress: Progress) -> None:
         """Search until the budget is spent."""
-        tree, rules, S, size = self._tree, self._rules, self._settings.simulations, self._settings.wave
+        S, size = self._settings.simulations, self._settings.wave
         wave, done, told = 0, 0, 0
         while done < S:
             if done >= told:
@@ -311,7 +311,8 @@ class Branches:
         self.has_values = judged.values is not None
         if judged.values is None and self._roll is None:
             raise WorkbenchError(
-                f"{self._guide.name} says nothing of the value of a state: pass rollout=Rollout(), so that it is played out."
+                f"{self._guide.name} says nothing of the value of a state: pass rollout=Rollout(), so that it is "
+                f"played out."
             )
         answers = []
         for row, one in enumerate(new):

@@ -5,9 +5,10 @@ Axis legend: that of `workbench.search.tree`.
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from workbench.search.settings import Rules
-from workbench.search.tree import TERMINAL, Tree, back_up, choose_edge, expand, link, njit, stops_at
+from workbench.search.tree import TERMINAL, Tree, back_up, choose_edge, expand, link, stops_at
 
 UNKNOWN, ONE, SEVERAL = 0, 1, 2
 """What is known of an edge: nothing, that it has one outcome, that it drew among several."""
@@ -17,8 +18,10 @@ UNKNOWN, ONE, SEVERAL = 0, 1, 2
 def select_known(
     tree: Tree, rules: Rules, scores: npt.NDArray[np.float64], kind: npt.NDArray[np.uint8]
 ) -> tuple[int, int]:
-    """Select from the root on, through edges of one outcome: the node where the environment is asked, and the edge that
-    it is asked about, or −1 where the simulation ends there."""
+    """Select from the root on, through edges of one outcome.
+
+    Gives the node where the environment is asked, and the edge that it is asked about; −1 where the simulation ends.
+    """
     node = 0
     while True:
         if node != 0 and stops_at(tree, rules, node):
@@ -35,7 +38,7 @@ def select_below(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np.flo
     """The edge that selection takes at a node below the root, or −1 where the simulation ends there."""
     if stops_at(tree, rules, node):
         return -1
-    return choose_edge(tree, rules, 0, node, False, scores)  # type: ignore[no-any-return]
+    return choose_edge(tree, rules, 0, node, False, scores)
 
 
 @njit(cache=True, nogil=True)
@@ -60,7 +63,7 @@ def settle(
     if ended:
         tree.nodes[node].status = TERMINAL
         return free
-    return expand(tree, node, free, legal, logits)  # type: ignore[no-any-return]
+    return expand(tree, node, free, legal, logits)
 
 
 @njit(cache=True, nogil=True)

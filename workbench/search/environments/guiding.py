@@ -31,11 +31,21 @@ class Judgement(NamedTuple):
 class Guide(Protocol):
     """What a search asks."""
 
-    name: str
-    words: str
-    """What priors and values are, for people."""
-    fingerprint: str
-    takes_action_masks: bool
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def words(self) -> str:
+        """What priors and values are, for people."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Which weights answer; empty where there are none."""
+
+    @property
+    def takes_action_masks(self) -> bool:
+        """Whether it wants to be told what is legal."""
 
     def judge(
         self,
@@ -78,7 +88,7 @@ class Unguided:
 
 
 class EvaluatorGuide:
-    """An evaluator as games have it, for observations that are arrays: `[B, ...]` → logits `[B, A]` and values `[B]`."""
+    """An evaluator as games have it, of observations that are arrays: `[B, ...]` → logits `[B, A]`, values `[B]`."""
 
     takes_action_masks = False
     words = "logits and values of an evaluator"

@@ -73,8 +73,9 @@ def difference(one: Any, other: Any, name: str) -> str | None:
         return f"{name} of another type"
     if isinstance(one, float) and one != one and other != other:
         return None
-    if type(one).__eq__ is object.__eq__:
-        # Objects that cannot be compared say nothing.
+    # Objects that are equal to themselves alone say nothing.
+    comparable: Any = type(one).__eq__
+    if comparable is object.__eq__:
         return None
     return None if bool(one == other) else f"{name} ({_short(one)}, then {_short(other)})"
 

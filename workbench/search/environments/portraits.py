@@ -2,7 +2,7 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import gymnasium
@@ -45,7 +45,7 @@ def _values(value: Any, place: str, depth: int, seen: set[int]) -> Iterator[tupl
         yield place, (value.dtype.str, value.shape, value.tobytes())
     elif isinstance(value, np.generic):
         yield place, (value.dtype.str, (), value.tobytes())
-    elif isinstance(value, GENERATORS) or isinstance(value, gymnasium.Space):
+    elif isinstance(value, (*GENERATORS, gymnasium.Space)):
         yield place, _OPAQUE
     elif depth > 0 and isinstance(value, dict) and len(value) <= _MOST:
         yield f"{place} (keys)", tuple(map(str, value))
@@ -81,7 +81,13 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other) or (isinstance(one, float) and one != one and other != other)
 
 
+def listed(places: Sequence[str]) -> str:
+    """Some places in words."""
+    return ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")
+
+
 Kept = list[tuple[Any, dict[str, Any]]]
+"""Attributes of each layer."""
 
 
 def keep(env: gymnasium.Env[Any, Any]) -> Kept:
@@ -99,7 +105,7 @@ def keep(env: gymnasium.Env[Any, Any]) -> Kept:
 def mend(kept: Kept) -> None:
     """Put back those of the kept attributes that have changed."""
     for layer, plain in kept:
-        own = vars(layer)
+        own = layer.__dict__
         for name, value in plain.items():
             then = dict(_values(value, "", _DEPTH, set()))
             if name not in own or changed(then, dict(_values(own[name], "", _DEPTH, set()))):

@@ -93,7 +93,9 @@ def _step_to(trace: SearchTrace, env: gymnasium.Env[Any, Any], session: Session,
         stepper.mark()
         observation, reward, terminated, truncated, _ = stepper.step(action)
         sure = not stepper.drew()
-        same = float(reward) == float(trace.reward[node]) and bool(terminated or truncated) == bool(trace.terminal[node])
+        same = float(reward) == float(trace.reward[node]) and bool(terminated or truncated) == bool(
+            trace.terminal[node]
+        )
         if same and trace.position is not None and trace.position.shape[1] == 1:
             same = digest(frozen(observation)) == int(trace.position[node, 0])
         if same:
@@ -104,8 +106,8 @@ def _step_to(trace: SearchTrace, env: gymnasium.Env[Any, Any], session: Session,
                 f"that was searched."
             )
     raise WorkbenchError(
-        f"Node {node} is an outcome of chance that did not come again in {DRAWS} draws; search with kept=KeptNodes() to "
-        f"be able to look at all nodes, or look at one above it."
+        f"Node {node} is an outcome of chance that did not come again in {DRAWS} draws; search with kept=KeptNodes(), "
+        f"to be able to look at all nodes, or look at one above it."
     )
 
 

@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.search.environments.adapters import find_adapter
 from workbench.search.environments.outcomes import PARTS, Outcome, difference
 from workbench.search.environments.played import PlayedEpisode, find_log
-from workbench.search.environments.portraits import changed, keep, mend, portray
+from workbench.search.environments.portraits import changed, keep, listed, mend, portray
 from workbench.search.environments.randomness import GlobalRandomness, Randomness, layers_of
 from workbench.search.environments.stack import Stack, name_of
 from workbench.search.environments.ways import Stepper, Way, select_ways
@@ -24,8 +24,8 @@ from workbench.search.games import Game
 PROBE_STEPS = 8
 """Random actions that a way is tried with."""
 CHECKED = (
-    f"{PROBE_STEPS} random actions (or as many as the episode had), played four times from the same state and twice from "
-    f"the middle, gave the same observations, rewards, ends and infos; afterwards the environment was where it had been"
+    f"{PROBE_STEPS} random actions (or as many as the episode had), played three times from the same state and twice "
+    f"from the middle, gave the same observations, rewards, ends and infos; then the environment was where it had been"
 )
 
 
@@ -49,9 +49,7 @@ class Snapshots:
     """Its steps draw from generators that all programs share, so that every step may have other outcomes."""
 
     @contextlib.contextmanager
-    def session(
-        self, *seed: int, episode: PlayedEpisode | None = None, watch: bool = True
-    ) -> Iterator[Session]:
+    def session(self, *seed: int, episode: PlayedEpisode | None = None, watch: bool = True) -> Iterator[Session]:
         """Move about in the environment; at the end it is where it was, whatever happened.
 
         Args:
@@ -68,8 +66,8 @@ class Snapshots:
         places = changed(before, portray(self.env)) if before is not None else []
         if places:
             raise WorkbenchError(
-                f"The search of {name_of(self.env)} did not leave it as it was: {_listed(places)} changed. Reset it, and "
-                f"search with another way than {self.way.words}: open_snapshots(env, ways=…)."
+                f"The search of {name_of(self.env)} did not leave it as it was: {listed(places)} changed. Reset it, "
+                f"and search with another way than {self.way.words}: open_snapshots(env, ways=…)."
             )
 
 
@@ -114,8 +112,8 @@ def open_snapshots(
     """Find the first way to save and restore this environment's state that does so exactly.
 
     Each is tried from the present state: some random actions are played, the state is restored, and they are played
-    again with equal chance; everything that the steps give must be the same, and the environment must be left as it was.
-    What shows only after more steps than that is not seen.
+    again with equal chance; everything that the steps give must be the same, and the environment must be left as it
+    was. What shows only after more steps than that is not seen.
 
     Args:
         env: In the middle of an episode, with discrete actions.
@@ -141,12 +139,12 @@ def open_snapshots(
         places = changed(before, portray(env))
         if places:
             mend(kept)
-            reason = reason or f"it does not leave the environment as it was: {_listed(places)} changed"
+            reason = reason or f"it does not leave the environment as it was: {listed(places)} changed"
         if reason is None:
             return Snapshots(env=env, way=way, refused=tuple(refused), always_chance=used[0])
         refused.append((way.name, reason))
     places = changed(before, portray(env))
-    damage = f" The attempts have left {_listed(places)} changed: reset the environment." if places else ""
+    damage = f" The attempts have left {listed(places)} changed: reset the environment." if places else ""
     tried = "; ".join(f"{name}: {reason}" for name, reason in refused)
     raise WorkbenchError(
         f"The state of {name_of(env)} cannot be saved and restored, which a search needs. Tried were {tried}. Give the "
@@ -170,12 +168,12 @@ def check_searchable(env: gymnasium.Env[Any, Any]) -> None:
         )
     layers = layers_of(env)
     begun = all(layer._has_reset for layer in layers if isinstance(layer, OrderEnforcing))
-    limits = [layer for layer in layers if isinstance(layer, TimeLimit)]
+    limits: list[Any] = [layer for layer in layers if isinstance(layer, TimeLimit)]
     if not begun or any(layer._elapsed_steps is None for layer in limits):
         raise WorkbenchError(f"There is no episode of {name} to search in yet: call reset first.")
     adapter, log = find_adapter(bare), find_log(env)
     over = (
-        any(layer._elapsed_steps >= layer._max_episode_steps for layer in limits)
+        any(int(layer._elapsed_steps) >= layer._max_episode_steps for layer in limits)
         or (adapter is not None and adapter.over(bare))
         or (log is not None and log.over)
         or getattr(bare, "_over", None) is True
@@ -274,7 +272,3 @@ def _compare(one: list[Outcome], other: list[Outcome], begin: int) -> str | None
 def _words(error: Exception) -> str:
     text = " ".join(str(error).split())[:160]
     return f"{type(error).__name__}{f': {text}' if text else ''}"
-
-
-def _listed(places: Sequence[str]) -> str:
-    return ", ".join(places[:3]) + (f" and {len(places) - 3} more" if len(places) > 3 else "")

@@ -1,7 +1,7 @@
 """The wrappers above an environment, as a search steps through them.
 
-Wrappers that only look on are left out. A step limit alone is a counter. Others are stepped through copies of their own,
-whose attributes are part of the state, so that the real ones are never touched.
+Wrappers that only look on are left out. A step limit alone is a counter. Others are stepped through copies of their
+own, whose attributes are part of the state, so that the real ones are never touched.
 """
 
 import copy
@@ -72,7 +72,9 @@ class Stack:
             self._shared |= shared_parts(layer, ())
         below = self.bare
         for layer in reversed(working):
-            own = copy.copy(layer)
+            # Not `copy`: some classes make their copies anew.
+            own = object.__new__(type(layer))
+            vars(own).update(vars(layer))
             own.env = below
             self._layers.insert(0, own)
             self._shared |= {id(layer): own, id(own): own}
@@ -140,7 +142,7 @@ class Stack:
 
 
 def shared_parts(holder: Any, generators: Sequence[Any]) -> dict[int, Any]:
-    """What copies of an object shall not have of their own, as a memo for `deepcopy`: generators, spaces, what draws."""
+    """What copies of an object share with it, as a memo for `deepcopy`: generators, spaces, what draws."""
     memo: dict[int, Any] = {id(generator): generator for generator in generators}
     for value in vars(holder).values():
         if (

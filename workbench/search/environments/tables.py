@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from numba import njit
 
 from workbench.search.environments.randomness import Randomness
 from workbench.search.environments.stack import Stack
-from workbench.search.tree import njit
 
 _NONE = 2.0
 """A probability where there is no outcome."""

@@ -8,10 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+from gymnasium.utils import EzPickle
+
 from workbench.errors import WorkbenchError
 from workbench.search.environments.adapters import find_adapter
 from workbench.search.environments.outcomes import difference
 from workbench.search.environments.played import PlayedEpisode
+from workbench.search.environments.portraits import changed, listed, portray
 from workbench.search.environments.randomness import Randomness, States
 from workbench.search.environments.stack import Stack, shared_parts
 from workbench.search.environments.tables import TableSteps
@@ -230,17 +234,37 @@ def _adapter(stack: Stack, randomness: Randomness, _episode: PlayedEpisode | Non
     adapter = find_adapter(stack.bare)
     if adapter is None:
         return "there is no adapter for its class"
+    unfit = adapter.unfit(stack.bare)
+    if unfit is not None:
+        return unfit
     in_place = InPlace(stack, randomness, adapter.read, adapter.write)
     return TableSteps(stack, randomness, in_place) if stack.counted and adapter.table(stack.bare) else in_place
 
 
 def _copies(stack: Stack, randomness: Randomness, _episode: PlayedEpisode | None) -> Opened:
+    bare = stack.bare
+    anew = [part for part in (bare, *vars(bare).values()) if isinstance(part, EzPickle)]
+    if anew and type(anew[0]).__setstate__ is EzPickle.__setstate__ and not hasattr(anew[0], "__deepcopy__"):
+        return f"copies of {type(anew[0]).__name__} begin anew from its constructor's arguments (EzPickle)"
+    copies = Copies(stack, randomness)
+    before = portray(bare)
+    places = changed(before, portray(copies.show().unwrapped))
+    if places:
+        return f"a copy of it is not the same: {listed(places)} differ"
+    if bare.render_mode == "rgb_array" and not np.array_equal(bare.render(), copies.show().unwrapped.render()):
+        return "a copy of it gives another picture"
     return Copies(stack, randomness)
 
 
 def _replays(stack: Stack, randomness: Randomness, episode: PlayedEpisode | None) -> Opened:
+    adapter = find_adapter(stack.bare)
+    unfit = adapter.unfit(stack.bare) if adapter is not None else None
+    if unfit is not None:
+        return unfit
     if episode is None:
-        return "the episode so far is not known (put EpisodeLog around the environment, or pass episode=PlayedEpisode(…))"
+        return (
+            "the episode so far is not known (put EpisodeLog around the environment, or pass episode=PlayedEpisode(…))"
+        )
     return Replays(stack, randomness, episode)
 
 
