@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import gymnasium
 import numpy as np
@@ -12,7 +13,16 @@ from tests.search.environments.plain import PlainNode, plain_search
 from tests.search.environments.worlds import Coin, Corridor, Masked, Remembering, Tangle, generator_states
 from workbench.errors import WorkbenchError
 from workbench.progress import Cancelled
-from workbench.search import TableEvaluator, audit, choose_action, improved_policy, rebuild, view_node, visit_policy
+from workbench.search import (
+    SearchSettings,
+    TableEvaluator,
+    audit,
+    choose_action,
+    improved_policy,
+    rebuild,
+    view_node,
+    visit_policy,
+)
 from workbench.search.environments import (
     EpisodeLog,
     KeptNodes,
@@ -117,7 +127,7 @@ def test_the_root_of_a_slippery_lake_comes_to_the_value_of_value_iteration():
 @pytest.mark.parametrize("seed", [0, 1])
 def test_uct_keeps_the_pole_up(seed):
     env, _ = _begun(gymnasium.make("CartPole-v1"), seed)
-    chosen, snapshots = environment_settings(**UCT, simulations=24), open_snapshots(env)
+    chosen, snapshots = environment_settings(**UCT, simulations=16), open_snapshots(env)
     for step in range(200):
         trace = search_environment(env, None, chosen, seed=step, rollout=Rollout(depth=20), snapshots=snapshots)
         _, _, terminated, truncated, _ = env.step(choose_action(trace))
@@ -145,13 +155,18 @@ def test_blackjack_is_planned_without_seeing_the_card_that_lies_face_down():
 # No clairvoyance
 
 
-@pytest.mark.parametrize("source", ["own", "numpy", "python", "drawer", "common"])
-@pytest.mark.parametrize("way", ["copy", "replay"])
+@pytest.mark.parametrize(
+    ("source", "way"),
+    [
+        *((source, "copy") for source in ("own", "numpy", "python", "drawer", "common")),
+        *((source, "replay") for source in ("own", "drawer")),
+    ],
+)
 def test_a_coin_of_the_future_is_not_foreseen(source, way):
     env, _ = _begun(EpisodeLog(Coin(source, rounds=400)))
     chosen, right = environment_settings(**UCT, simulations=6, discount=0.5), 0
     snapshots = open_snapshots(env, ways=(way,))
-    guesses = 60 if way == "copy" else 40
+    guesses = 60 if way == "copy" else 24
     for guess in range(guesses):
         trace = search_environment(env, None, chosen, seed=guess, rollout=Rollout(depth=2), snapshots=snapshots)
         right += env.step(choose_action(trace))[1] > 0
@@ -218,7 +233,7 @@ def _record(env, observation, steps, search):
     ids=["CartPole", "FrozenLake", "Taxi", "Blackjack", "own", "drawer", "stack", "own-stack"],
 )
 def test_the_environment_goes_on_as_if_it_had_not_been_searched(make, ways):
-    plain = _record(*_begun(EpisodeLog(make()), 3), 25, None)
+    plain = _record(*_begun(EpisodeLog(make()), 3), 14, None)
     for way in ways:
         env, observation = _begun(EpisodeLog(make()), 3)
         np.random.seed(1)
@@ -235,7 +250,7 @@ def test_the_environment_goes_on_as_if_it_had_not_been_searched(make, ways):
             )
             assert audit(trace).divergence is None
 
-        assert _record(env, observation, 25, search) == plain, way
+        assert _record(env, observation, 14, search) == plain, way
         assert np.random.get_state()[1].tolist() == before
 
 
@@ -418,16 +433,30 @@ def test_only_legal_actions_are_tried():
     assert audit(trace).divergence is None
 
 
+class Many(Tangle):
+    """Forty actions, of which most do the same."""
+
+    def __init__(self):
+        super().__init__()
+        self.action_space = gymnasium.spaces.Discrete(40)
+
+    def step(self, action):
+        return super().step(action % 3)
+
+
+class Shifted(Corridor):
+    """Its actions have numbers from 5 on."""
+
+    def __init__(self):
+        super().__init__()
+        self.action_space = gymnasium.spaces.Discrete(2, start=5)
+
+    def step(self, action):
+        assert action in (5, 6)
+        return super().step(action - 5)
+
+
 def test_actions_that_begin_elsewhere_are_counted_from_zero():
-    class Shifted(Corridor):
-        def __init__(self):
-            super().__init__()
-            self.action_space = gymnasium.spaces.Discrete(2, start=5)
-
-        def step(self, action):
-            assert action in (5, 6)
-            return super().step(action - 5)
-
     env, _ = _begun(Shifted())
     trace = search_environment(env, None, environment_settings(**UCT, simulations=300, discount=0.9), seed=0)
     assert choose_action(trace) == 1
@@ -439,6 +468,14 @@ def test_a_log_around_it_tells_the_present_observation():
     env.step(1)
     trace = search_environment(env, TableEvaluator(3), environment_settings(simulations=20), seed=0)
     assert audit(trace).divergence is None
+
+
+def test_the_pages_examples_run(checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout)
+    told, page = {}, (checkout / "docs" / "search-environments.md").read_text()
+    for example in re.findall(r"^```python\n(.*?)^```$", page, re.M | re.S):
+        exec(example, told)
+    assert capsys.readouterr().out.splitlines()[-1] == "None"
 
 
 # Bad input
@@ -453,11 +490,14 @@ def _tangle():
     [
         (lambda: _begun(gymnasium.make("Pendulum-v1"))[0], {}, "needs discrete actions.*DiscretizeAction"),
         (lambda: gymnasium.make("CartPole-v1"), {}, "call reset first"),
+        (lambda: gymnasium.make("Acrobot-v1").unwrapped, {}, "call reset first"),
+        (lambda: gymnasium.make_vec("CartPole-v1", 2), {}, "needs one gymnasium environment"),
+        (lambda: _begun(Many())[0], {"settings": "long"}, "more than 33,554,432 edges"),
         (lambda: _over(gymnasium.make("CartPole-v1")), {}, "is over"),
         (lambda: _over(gymnasium.make("CartPole-v1", max_episode_steps=2)), {}, "is over"),
         (lambda: _over(gymnasium.make("FrozenLake-v1")), {}, "is over"),
         (lambda: _over(EpisodeLog(Corridor(2))), {}, "is over"),
-        (lambda: _tangle(), {"settings": environment_settings}, "prove=False"),
+        (lambda: _tangle(), {"settings": "games"}, "prove=False"),
         (lambda: _tangle(), {"widening": 0.0}, "widening is an exponent"),
         (lambda: _tangle(), {"seed": -1}, "must be 0 or more"),
         (lambda: _tangle(), {"guide": TableEvaluator(3)}, "needs the present observation"),
@@ -472,9 +512,10 @@ def test_what_cannot_be_searched_is_a_sentence(make, given, sentence):
     env = make()
     given = {"seed": 0, **given}
     if given.get("settings") is not None:
-        from workbench.search import SearchSettings
-
-        given["settings"] = SearchSettings(simulations=10)
+        long = given["settings"] == "long"
+        given["settings"] = (
+            environment_settings(simulations=1_000_000, considered=1) if long else SearchSettings(simulations=10)
+        )
     if given.get("guide") == "nan":
         given["guide"] = lambda seen: (np.full((len(seen), 3), np.nan, np.float32), np.zeros(len(seen), np.float32))
     if given.get("snapshots") == "other":

@@ -94,7 +94,10 @@ def test_what_no_way_restores_is_named_with_what_diverged():
 
 @pytest.mark.parametrize(
     ("make", "words"),
-    [(Anew, "copies of Anew begin anew"), (Restarting, r"a copy of it is not the same: Restarting\.place")],
+    [
+        (Anew, "copies of Anew begin anew"),
+        (Restarting, r"a copy of it is not the same: Restarting\._np_random_seed"),
+    ],
 )
 def test_copies_that_begin_anew_are_found_though_they_agree_with_each_other(make, words):
     with pytest.raises(WorkbenchError, match=words):
@@ -242,6 +245,46 @@ def test_a_subclass_of_a_known_environment_is_not_taken_for_it():
     assert open_snapshots(_begun(Windy())).way.name == "copy"
     assert len({adapter.environment for adapter in ADAPTERS}) == len(ADAPTERS)
     assert [way.name for way in WAYS] == ["own", "adapter", "copy", "replay"]
+
+
+@pytest.mark.parametrize("ways", [("own",), ("copy",), ("replay",)])
+def test_what_a_wrapper_holds_of_the_environment_stays_the_environments(ways):
+    class Counting(Remembering):
+        def __init__(self):
+            super().__init__()
+            self.counter = np.zeros(1)
+
+        def reset(self, **options):
+            self.counter[0] = 0
+            return super().reset(**options)
+
+        def get_state(self):
+            return super().get_state() | {"counter": self.counter[0]}
+
+        def set_state(self, state):
+            super().set_state(state)
+            self.counter[0] = state["counter"]
+
+        def step(self, action):
+            self.counter += action
+            return super().step(action)
+
+    class Holding(gymnasium.Wrapper):
+        def __init__(self, env):
+            super().__init__(env)
+            self.held = env.unwrapped.counter
+
+        def step(self, action):
+            seen, reward, *rest = self.env.step(action)
+            return seen + self.held[0], reward, *rest
+
+    env, plain = (_begun(EpisodeLog(Holding(Counting())), (1, 2)) for _ in range(2))
+    snapshots = open_snapshots(env, ways=ways)
+    search_environment(env, None, FEW, seed=0, snapshots=snapshots, rollout=Rollout(depth=3))
+    for action in (2, 2, 1, 0):
+        one, other = env.step(action), plain.step(action)
+        assert one[0].tolist() == other[0].tolist()
+        assert one[1] == other[1]
 
 
 def test_wrappers_that_look_on_see_nothing_of_a_search():

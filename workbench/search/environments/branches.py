@@ -26,6 +26,8 @@ from workbench.search.environments.tables import TableSteps
 from workbench.search.settings import SearchSettings
 from workbench.search.tree import TERMINAL, allocate, back_up, considered_visits, pass_down
 
+_MOST_EDGES = 2**25
+"""A gigabyte."""
 _TOLD = 64
 """Simulations between two words to whoever watches."""
 
@@ -92,8 +94,10 @@ class Branches:
         self._random = np.random.default_rng([seed, 1])
         self._seed, self._always_chance, self._keep = seed, always_chance, keep
         S, A = settings.simulations, self._actions
-        if (S + 1) * A >= 2**31:
-            raise WorkbenchError(f"A tree of {S} simulations with {A} actions each does not fit; search less.")
+        if (S + 1) * A > _MOST_EDGES:
+            raise WorkbenchError(
+                f"A tree of {S} simulations with {A} actions each has more than {_MOST_EDGES:,} edges: search less."
+            )
         table = considered_visits(settings.considered if settings.rule == "gumbel" else 0, S)
         self._tree, self._rules = allocate(1, S + 1, (S + 1) * A, A, table), settings.rules
         self._kind = np.zeros((S + 1) * A, np.uint8)
@@ -131,7 +135,7 @@ class Branches:
         stepper, tree, settings = self._stepper, self._tree, self._settings
         self.snapshots[0] = stepper.save()
         self._certain[0] = not (self._redraw or self._always_chance)
-        allowed = np.asarray(legal, np.bool_) if legal is not None else self._legal(observation, {})
+        allowed = np.array(legal, np.bool_) if legal is not None else self._legal(observation, {})
         if allowed.shape != (self._actions,) or not allowed.any():
             raise WorkbenchError(f"legal must allow at least one of {self._actions} actions; got {allowed}.")
         rolled = self._roll() if self._roll is not None else 0.0
@@ -219,8 +223,9 @@ class Branches:
             ended = new.terminated or new.truncated
             self._free = settle(tree, new.node, value, ended, new.legal, logits, self._free)
         for simulation in range(begin, begin + together):
-            pass_down(tree, self._leaf[simulation], -1)
-            back_up(tree, self._rules, 0, self._leaf[simulation])
+            leaf = int(self._leaf[simulation])
+            pass_down(tree, leaf, -1)
+            back_up(tree, self._rules, 0, leaf)
 
     def _select(self) -> tuple[int, _New | None]:
         """Go down to a leaf; gives it, and what is new of it unless it was there."""
@@ -293,9 +298,9 @@ class Branches:
         if self._guide.takes_action_masks:
             bare: Any = self._stepper.stack.bare
             if "action_mask" in info:
-                return np.asarray(info["action_mask"], np.bool_)
+                return np.array(info["action_mask"], np.bool_)
             if isinstance(self._stepper, TableSteps) and callable(getattr(bare, "action_mask", None)):
-                return np.asarray(bare.action_mask(int(observation)), np.bool_)
+                return np.array(bare.action_mask(int(observation)), np.bool_)
         return self._all
 
     def _evaluate(self, new: list[_New], before: list[Any]) -> list[tuple[npt.NDArray[np.float32], float]]:
@@ -315,17 +320,19 @@ class Branches:
                 f"played out."
             )
         answers = []
+        # In one layout, for which the compiled code is there already.
+        rows = np.array(judged.logits, np.float32, order="C")
         for row, one in enumerate(new):
             self._memory[one.node] = judged.memories[row]
             value = one.rolled
             if judged.values is not None and (one.truncated or self._roll is None):
                 value = float(judged.values[row])
-            if not math.isfinite(value) or np.isnan(judged.logits[row]).any():
+            if not math.isfinite(value) or np.isnan(rows[row]).any():
                 raise WorkbenchError(
                     f"{self._guide.name} gave something that is not a number for the observation "
                     f"{' '.join(str(one.observation).split())[:120]}; look at its weights."
                 )
-            answers.append((judged.logits[row], value))
+            answers.append((rows[row], value))
         return answers
 
     def chance_in_words(self) -> str:

@@ -18,7 +18,7 @@ from workbench.search.environments.played import PlayedEpisode, find_log
 from workbench.search.environments.portraits import changed, keep, listed, mend, portray
 from workbench.search.environments.randomness import GlobalRandomness, Randomness, layers_of
 from workbench.search.environments.stack import Stack, name_of
-from workbench.search.environments.ways import Stepper, Way, select_ways
+from workbench.search.environments.ways import Copies, Stepper, Way, select_ways
 from workbench.search.games import Game
 
 PROBE_STEPS = 8
@@ -76,30 +76,25 @@ def _moving(
     env: gymnasium.Env[Any, Any], way: Way, seed: Sequence[int], episode: PlayedEpisode | None
 ) -> Iterator[Session]:
     bare: Any = env.unwrapped
-    common = GlobalRandomness(*seed)
-    randomness = Randomness(env)
-    saved = randomness.states()
-    shows, stepper = bare.render_mode == "human", None
-    if shows:
-        # Nobody wants to see every step of a search.
-        bare.render_mode = None
-    try:
+    # Undone in the reverse order, each whatever becomes of the others.
+    with contextlib.ExitStack() as undo:
+        common = GlobalRandomness(*seed)
+        undo.callback(common.put_back)
+        if bare.render_mode == "human":
+            # Nobody wants to see every step of a search.
+            undo.callback(setattr, bare, "render_mode", "human")
+            bare.render_mode = None
+        randomness = Randomness(env)
+        undo.callback(randomness.forget)
+        undo.callback(randomness.put, randomness.states())
         log = find_log(env)
         played = episode or (log.played if log is not None else None)
-        opened = way.open(Stack(env, randomness.found), randomness, played)
-        if isinstance(opened, str):
-            raise WorkbenchError(opened)
-        stepper = opened
+        stepper = way.open(Stack(env, randomness.found), randomness, played)
+        if isinstance(stepper, str):
+            raise WorkbenchError(stepper)
+        undo.callback(stepper.end)
         randomness.reseed(*seed)
         yield Session(stepper, randomness, common)
-    finally:
-        if stepper is not None:
-            stepper.end()
-        randomness.put(saved)
-        randomness.forget()
-        common.put_back()
-        if shows:
-            bare.render_mode = "human"
 
 
 def open_snapshots(
@@ -158,6 +153,8 @@ def check_searchable(env: gymnasium.Env[Any, Any]) -> None:
     Raises:
         WorkbenchError: The actions are not discrete; no episode is going on; it is a game of two players.
     """
+    if not isinstance(env, gymnasium.Env):
+        raise WorkbenchError(f"A search needs one gymnasium environment; got {type(env).__name__}.")
     name, bare = name_of(env), env.unwrapped
     if isinstance(getattr(bare, "game", None), Game):
         raise WorkbenchError(f"{name} is a game with rules of its own: search it with workbench.search.search.")
@@ -172,13 +169,13 @@ def check_searchable(env: gymnasium.Env[Any, Any]) -> None:
     if not begun or any(layer._elapsed_steps is None for layer in limits):
         raise WorkbenchError(f"There is no episode of {name} to search in yet: call reset first.")
     adapter, log = find_adapter(bare), find_log(env)
-    over = (
-        any(int(layer._elapsed_steps) >= layer._max_episode_steps for layer in limits)
-        or (adapter is not None and adapter.over(bare))
-        or (log is not None and log.over)
-        or getattr(bare, "_over", None) is True
-    )
-    if over:
+    try:
+        over = adapter is not None and adapter.over(bare)
+    except (AttributeError, TypeError, AssertionError):
+        # Its attributes are not there before the first reset.
+        raise WorkbenchError(f"There is no episode of {name} to search in yet: call reset first.") from None
+    over = over or any(int(layer._elapsed_steps) >= layer._max_episode_steps for layer in limits)
+    if over or (log is not None and log.over) or getattr(bare, "_over", None) is True:
         raise WorkbenchError(f"The episode of {name} is over, and there is nothing to search: call reset first.")
 
 
@@ -190,7 +187,7 @@ def legal_actions(shown: Any, actions: int) -> npt.NDArray[np.bool_] | None:
     """
     if not shown.has_wrapper_attr("action_masks"):
         return None
-    legal = np.asarray(shown.get_wrapper_attr("action_masks")(), np.bool_)
+    legal = np.array(shown.get_wrapper_attr("action_masks")(), np.bool_)
     if legal.shape != (actions,) or not legal.any():
         raise WorkbenchError(f"action_masks of {name_of(shown)} must allow one of {actions} actions; it gave {legal}.")
     return legal
@@ -205,6 +202,9 @@ def _try(session: Session, space: Any, seed: int) -> str | None:
         randomness.reseed(seed, stream)
         session.common.reseed(seed, stream)
 
+    words = stepper.unlike() if isinstance(stepper, Copies) else None
+    if words:
+        return words
     start = stepper.save()
     reseed(3)
     actions: list[int] = []

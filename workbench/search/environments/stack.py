@@ -5,7 +5,7 @@ own, whose attributes are part of the state, so that the real ones are never tou
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -57,6 +57,7 @@ class Stack:
 
     def __init__(self, env: gymnasium.Env[Any, Any], generators: Sequence[Any]) -> None:
         *wrappers, self.bare = layers_of(env)
+        self._real = self.bare
         working = [layer for layer in wrappers if full_name(layer) not in LOOKING_ON]
         self.counted = all(type(layer) is TimeLimit for layer in working) and len(working) <= 1
         """Whether there is at most a step limit."""
@@ -68,6 +69,8 @@ class Stack:
                 self.limit, self.elapsed = layer._max_episode_steps, layer._elapsed_steps or 0
             return
         self._shared = shared_parts(self.bare, generators)
+        # What a wrapper holds of the environment stays the environment's.
+        self._shared |= {id(value): value for value in vars(self.bare).values()}
         for layer in working:
             self._shared |= shared_parts(layer, ())
         below = self.bare
@@ -83,8 +86,6 @@ class Stack:
         self._shared[id(self.bare)] = self.bare
         try:
             self.restore(self.save())
-        except WorkbenchError:
-            raise
         except Exception as error:
             raise WorkbenchError(f"its wrappers cannot be copied ({type(error).__name__}: {error})") from error
 
@@ -92,13 +93,6 @@ class Stack:
     def top(self) -> Any:
         """The outermost layer that does something, in the present state."""
         return self._layers[0] if self._layers else self.bare
-
-    def put_below(self, bare: Any) -> None:
-        """Put the wrappers above another copy of the environment."""
-        if self._layers:
-            self._layers[-1].env = bare
-            self._shared[id(self.bare)] = self._shared[id(bare)] = bare
-        self.bare = bare
 
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, Any]:
         """One step, as the real environment would make it."""
@@ -117,28 +111,50 @@ class Stack:
         return self.top.reset(seed=seed, options=options)[0]
 
     def save(self) -> LayersState:
-        """The state of the wrappers."""
-        if self.counted:
-            return self.elapsed
-        # One memo for all: what two layers share, they share in the copy.
-        memo = dict(self._shared)
-        return [
-            {name: copy.deepcopy(value, memo) for name, value in vars(layer).items() if name != "env"}
-            for layer in self._layers
-        ]
+        """A state of the wrappers that no later step changes."""
+        return self.elapsed if self.counted else self._copied(self.layers(), dict(self._shared))
 
     def restore(self, state: LayersState) -> None:
-        """Put it back."""
+        """Put such a state back."""
         if self.counted:
             self.elapsed = state
+        else:
+            self.take(self._copied(state, dict(self._shared)))
+
+    def layers(self) -> LayersState:
+        """The wrappers as they are now; the next step changes them."""
+        if self.counted:
+            return self.elapsed
+        return [{name: value for name, value in vars(layer).items() if name != "env"} for layer in self._layers]
+
+    def take(self, layers: LayersState, bare: Any = None) -> None:
+        """Be wrappers as they were, above another copy of the environment where one is given."""
+        if bare is not None:
+            self.bare = bare
+        if self.counted:
+            self.elapsed = layers
             return
-        memo = dict(self._shared)
-        for layer, attributes in zip(self._layers, state, strict=True):
-            own = vars(layer)
-            below = own["env"]
-            own.clear()
-            own.update({name: copy.deepcopy(value, memo) for name, value in attributes.items()})
-            own["env"] = below
+        for layer, attributes in zip(self._layers, layers, strict=True):
+            below = vars(layer)["env"]
+            vars(layer).clear()
+            vars(layer).update(attributes)
+            layer.env = below
+        self._layers[-1].env = self.bare
+
+    def copy_of(self, bare: Any, layers: LayersState, shared: Mapping[int, Any]) -> tuple[Any, LayersState]:
+        """A copy of an environment and its wrappers: what both hold, both copies hold."""
+        memo = dict(shared)
+        below = copy.deepcopy(bare, memo)
+        if self.counted:
+            return below, layers
+        # References to the layers themselves lead to these.
+        memo |= {place: value for place, value in self._shared.items() if any(value is layer for layer in self._layers)}
+        memo[id(self._real)] = below
+        return below, self._copied(layers, memo)
+
+    def _copied(self, layers: LayersState, memo: dict[int, Any]) -> LayersState:
+        # One memo for all: what two layers share, they share in the copy.
+        return [{name: copy.deepcopy(value, memo) for name, value in one.items()} for one in layers]
 
 
 def shared_parts(holder: Any, generators: Sequence[Any]) -> dict[int, Any]:

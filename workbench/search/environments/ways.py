@@ -3,7 +3,6 @@
 Each gives a stepper: something that steps, saves and restores, and leaves the real environment where it was at the end.
 """
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -105,19 +104,19 @@ class Copies:
         self.stack = stack
         self._shared = shared_parts(stack.bare, randomness.found)
         self._here, self._is_snapshot = stack.bare, True
+        self._real: Any = stack.bare
         self.mark, self.drew = randomness.mark, randomness.moved
 
     def save(self) -> Any:
         """This copy; the next step is made on another."""
         self._is_snapshot = True
-        return self._here, self.stack.save()
+        return self._here, self.stack.layers()
 
     def restore(self, snapshot: Any) -> None:
         """Be at a snapshot; the next step is made on a copy of it."""
         self._here, layers = snapshot
         self._is_snapshot = True
-        self.stack.put_below(self._here)
-        self.stack.restore(layers)
+        self.stack.take(layers, self._here)
 
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, Any]:
         """Step a copy."""
@@ -129,10 +128,23 @@ class Copies:
         self._own()
         return self.stack.top
 
+    def unlike(self) -> str | None:
+        """What a copy has otherwise than the environment itself; None: nothing that can be seen.
+
+        Copies that all begin anew agree with each other.
+        """
+        copied = self.show().unwrapped
+        places = changed(portray(self._real), portray(copied))
+        if places:
+            return f"a copy of it is not the same: {listed(places)} differ"
+        if self._real.render_mode == "rgb_array" and not np.array_equal(self._real.render(), copied.render()):
+            return "a copy of it gives another picture"
+        return None
+
     def _own(self) -> None:
         if self._is_snapshot:
-            self._here = copy.deepcopy(self._here, dict(self._shared))
-            self.stack.put_below(self._here)
+            self._here, layers = self.stack.copy_of(self._here, self.stack.layers(), self._shared)
+            self.stack.take(layers, self._here)
             self._is_snapshot = False
 
     def end(self) -> None:
@@ -162,7 +174,9 @@ class Replays:
         words = None if seen is None else difference(seen, self.last_observation, "the present observation")
         words = words or difference(before, randomness.states(), "the state of a generator")
         if words:
-            raise WorkbenchError(f"the episode played again is another one: {words}")
+            raise WorkbenchError(
+                f"the episode played again is another one ({words}); the environment is now where that leads, so reset it"
+            )
 
     def save(self) -> Any:
         """The actions since the present state."""
@@ -246,13 +260,6 @@ def _copies(stack: Stack, randomness: Randomness, _episode: PlayedEpisode | None
     anew = [part for part in (bare, *vars(bare).values()) if isinstance(part, EzPickle)]
     if anew and type(anew[0]).__setstate__ is EzPickle.__setstate__ and not hasattr(anew[0], "__deepcopy__"):
         return f"copies of {type(anew[0]).__name__} begin anew from its constructor's arguments (EzPickle)"
-    copies = Copies(stack, randomness)
-    before = portray(bare)
-    places = changed(before, portray(copies.show().unwrapped))
-    if places:
-        return f"a copy of it is not the same: {listed(places)} differ"
-    if bare.render_mode == "rgb_array" and not np.array_equal(bare.render(), copies.show().unwrapped.render()):
-        return "a copy of it gives another picture"
     return Copies(stack, randomness)
 
 
