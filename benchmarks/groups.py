@@ -356,6 +356,32 @@ GROUPS = (
             ),
         ),
     ),
+    Group(
+        name="search in environments",
+        function="search_environments:measure",
+        figures=tuple(
+            Figure(name=f"search/gymnasium_{name}", unit="simulations/s", goal=goal, better="higher", measured=measured)
+            for name, goal, measured in (
+                (
+                    "cartpole_copy",
+                    800,
+                    "Simulations a second of UCT (800 simulations, random rollouts to the end, at most 100 steps) from "
+                    "a fresh CartPole, states saved by deep copies, with the complete trace, on one core.",
+                ),
+                (
+                    "cartpole_adapter",
+                    2_500,
+                    "The same, states saved by the adapter of its attributes.",
+                ),
+                (
+                    "toy_text",
+                    10_000,
+                    "The same in FrozenLake (slippery), CliffWalking and Taxi, stepped by their tables: the slowest of "
+                    "the three.",
+                ),
+            )
+        ),
+    ),
 )
 
 
