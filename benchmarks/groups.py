@@ -357,6 +357,60 @@ GROUPS = (
         ),
     ),
     Group(
+        name="search of games",
+        function="search:measure",
+        figures=tuple(
+            Figure(name=f"search/{name}", unit=unit, goal=goal, better=better, measured=measured)
+            for name, unit, goal, better, measured in (
+                (
+                    "mlp_sims_per_s",
+                    "simulations/s",
+                    400_000,
+                    "higher",
+                    "Simulations a second over 512 games of Connect Four, 400 each, in two threads, an MLP of "
+                    "84-128-128-8 in torch, with the complete trace.",
+                ),
+                (
+                    "cnn_sims_per_s",
+                    "simulations/s",
+                    50_000,
+                    "higher",
+                    "The same with three convolutions of 32 channels.",
+                ),
+                (
+                    "interactive_800_ms",
+                    "ms",
+                    100,
+                    "lower",
+                    "One search of 800 simulations of Connect Four with the MLP, one leaf at a time, with its trace.",
+                ),
+                (
+                    "vs_openspiel_python",
+                    "times as fast",
+                    10,
+                    "higher",
+                    "Simulations a second of 64 searches of Connect Four side by side ÷ those of OpenSpiel's in Python.",
+                ),
+                (
+                    "vs_mctx",
+                    "times as fast",
+                    1,
+                    "higher",
+                    "Simulations a second of 64 trees side by side ÷ those of mctx on the same processor.",
+                ),
+                ("trace_cost", "of the time", 0.05, "lower", "Share of a search's time that making its traces takes."),
+                (
+                    "trace_bytes",
+                    "bytes",
+                    20_000,
+                    "lower",
+                    "Bytes of one search of 800 simulations of Connect Four as recordings store it.",
+                ),
+                ("replay_ms", "ms", 1, "lower", "Making the tree after 800 simulations of its trace."),
+            )
+        ),
+    ),
+    Group(
         name="search in environments",
         function="search_environments:measure",
         figures=tuple(

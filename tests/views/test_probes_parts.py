@@ -42,6 +42,10 @@ def test_one_recording_is_no_course_and_two_are(full_root):
     st.cache_data.clear()
     app = part("Through training")
     assert not app.exception
+    # Which recordings are one training's checkpoints, and in what order, nobody can tell from the files.
+    offered = next(one for one in app.multiselect if one.label.startswith("Checkpoints"))
+    assert offered.value == []
+    offered.set_value(["cartpole.zarr", "later.zarr"]).run()
     app.toggle(key="training.run").set_value(True).run(timeout=120)
     assert not app.exception
     assert not app.error

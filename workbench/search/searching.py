@@ -241,7 +241,7 @@ class _Trees:
         counts = np.where(tree.nodes["status"][nodes] == OPEN, tree.nodes["edge_count"][nodes], 0)
         first_edge, edge_action, prior = _in_order(tree, nodes, counts)
         parent = np.where(tree.nodes["parent"][nodes] < 0, -1, tree.nodes["parent"][nodes] - node).astype(np.int32)
-        return SearchTrace(
+        return SearchTrace.made_here(
             game=self._game.name,
             settings=self._settings,
             seed=seed,
@@ -258,7 +258,7 @@ class _Trees:
             leaf=room.leaf[g, :done] - np.int32(node),
             backed_up=room.backed_up[g, :done].astype(np.float32),
             wave=room.wave_of[g, :done].copy(),
-            root_prior=self._root_priors[g],
+            root_prior=self._root_priors[g].copy(),
             noise=self._noises[g],
         )
 

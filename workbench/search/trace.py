@@ -9,7 +9,7 @@ Axis legend:
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -84,6 +84,19 @@ class SearchTrace:
                 array.setflags(write=False)
                 object.__setattr__(self, entry.name, array)
         check_trace(self)
+
+    @classmethod
+    def made_here(cls, **given: Any) -> "SearchTrace":
+        """A trace that the search itself has just made: its arrays are its own, and are not checked again."""
+        trace = object.__new__(cls)
+        for entry in fields(cls):
+            value = given.pop(entry.name) if entry.name in given else entry.default
+            value = {} if entry.name == "facts" and value is MISSING else value
+            if isinstance(value, np.ndarray):
+                value.setflags(write=False)
+            object.__setattr__(trace, entry.name, value)
+        assert not given, f"a trace has no {', '.join(given)}"
+        return trace
 
     @property
     def nodes(self) -> int:
