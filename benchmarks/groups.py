@@ -389,7 +389,7 @@ GROUPS = (
                     "times as fast",
                     10,
                     "higher",
-                    "Simulations a second of 64 searches of Connect Four side by side ÷ those of OpenSpiel's in Python.",
+                    "Simulations a second of 64 searches of Connect Four side by side ÷ those of OpenSpiel.",
                 ),
                 (
                     "vs_mctx",
