@@ -85,8 +85,8 @@ def lay_out(
     trace: SearchTrace,
     state: TreeState,
     *,
-    children: int = 4,
-    threshold: float = 0.005,
+    children: int = 3,
+    threshold: float = 0.01,
     depth: int = 12,
     most: int = MOST_DRAWN,
 ) -> TreeLayout:
@@ -97,7 +97,8 @@ def lay_out(
         state: Its statistics, after all simulations.
         children: How many moves of a node are drawn for themselves, those with the most visits; the rest is one
             node of its own.
-        threshold: A move with fewer visits than this share of the root's is one of the others.
+        threshold: A move with fewer visits than this share of the root's is one of the others; others that have fewer together
+            are not drawn.
         depth: Nodes further from the root are left out, but for the principal variation.
         most: Most nodes drawn, at least 2; those with the most visits come first.
 
@@ -132,8 +133,9 @@ def lay_out(
             continue
         chosen[node] = shown
         room -= len(wanted)
-        if left > 0 and room > 0:
-            others[node] = [one for one in ranked if one not in shown]
+        rest = [one for one in ranked if one not in shown]
+        if rest and room > 0 and sum(int(visits[one]) for one in rest) >= least:
+            others[node] = rest
             room -= 1
         for one in shown:
             heappush(waiting, (-int(visits[one]) if one not in on_line else -(2**31), one, level + 1))

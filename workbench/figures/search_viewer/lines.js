@@ -7,7 +7,7 @@ const PLY_MILLISECONDS = 420;
 const COLUMNS = [
   ["move", "Move", "The move at the root."],
   ["n", "N", "Simulations that went this way."],
-  ["share", "Share", "N of this move, of all simulations: what the search would have the network say."],
+  ["share", "Share", "N of this move, of all simulations: what the search would have the network say. The mark in the bar: the prior."],
   ["prior", "P", "The network's prior, before any noise."],
   ["q", "Q", "Mean of what came back, for the player to move at the root."],
   ["u", "U", "What selection adds to Q: large where the prior is large and the visits are few."],
@@ -42,7 +42,7 @@ function sortRows(rows, { key, down }) {
     const [x, y] = [of(a), of(b)];
     if (key === "move") return (x < y ? -1 : x > y ? 1 : 0) * (down ? -1 : 1);
     if (Number.isNaN(x) || Number.isNaN(y)) return Number.isNaN(x) - Number.isNaN(y);
-    return (x - y) * (down ? -1 : 1) || b.n - a.n || b.prior - a.prior;
+    return (x - y) * (down ? -1 : 1) || b.n - a.n || (b.q || 0) - (a.q || 0) || b.prior - a.prior;
   });
 }
 
@@ -173,7 +173,7 @@ function boardPanel(parent, view, title) {
     if (state.proven[node]) rows.push(["proven", `${mover} ${PROVEN_WORDS[state.proven[node]]}`, "whatever the other side does"]);
     rows.push(["to move", over ? "nobody: it is over" : mover, ""]);
     const made = view.madeAt(node);
-    if (made > 0) rows.push(["made in", `simulation ${made}`, ""]);
+    if (made > 0) rows.push(["made in", `sim. ${made}`, "the simulation that ended here first"]);
     facts.replaceChildren();
     for (const [name, value, hint] of rows) {
       const pair = make("div", "rlw-pair", null, facts);

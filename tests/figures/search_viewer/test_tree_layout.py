@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from envs.games import TIC_TAC_TOE, connect_four
-from workbench.figures.search import lay_out
-from workbench.figures.search.layout import principal_variation
+from workbench.figures.search_viewer import lay_out
+from workbench.figures.search_viewer.layout import principal_variation
 from workbench.search import SearchSettings, TableEvaluator, UniformEvaluator, rebuild, search
 
 GAME = connect_four(6, 7)

@@ -1,7 +1,7 @@
 /* A search, replayed to any simulation. A part of the viewer's module: viewer.js says how the parts come together.
  *
  * It does what `workbench.search.replay.rebuild` does, in the same order, so that N, W and what is proven are the same to the
- * last bit: sums are of doubles, and a proof is carried up as `tree.back_up` carries it. tests/figures/test_search_viewer.py
+ * last bit: sums are of doubles, and a proof is carried up as `tree.back_up` carries it. tests/figures/search_viewer/test_search_viewer.py
  * holds the two side by side. */
 
 const LOST = 1, DRAWN = 2, WON = 3; // proven, for the player to move; 0: not

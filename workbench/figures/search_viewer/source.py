@@ -31,7 +31,7 @@ def board_source() -> SearchSource:
 
 
 def _source(scripts: tuple[str, ...]) -> SearchSource:
-    here, player = files("workbench.figures.search"), files("workbench.figures.player")
+    here, player = files("workbench.figures.search_viewer"), files("workbench.figures.player")
     script = [(player / "pieces.js").read_text(encoding="utf-8")]
     script += [(here / part).read_text(encoding="utf-8") for part in scripts]
     style = [(player / "player.css").read_text(encoding="utf-8"), (here / "search.css").read_text(encoding="utf-8")]

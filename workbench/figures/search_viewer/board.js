@@ -111,7 +111,8 @@ function boardView(parent, board, names, { onAction = null, label = "Board" } = 
       if (cells[cell]) stone(cell, cells[cell]);
       else if (kind !== "discs" && named.has(cell) && rows * columns <= MOST_LABELLED) {
         const [x, y] = middle(cell);
-        shape("text", { x, y: y + UNIT * 0.08, class: "rlw-cell-name" }, over, names[named.get(cell)]);
+        const at = kind === "hexagons" ? { x, y: y + UNIT * 0.08 } : { x: x - UNIT * 0.45, y: y - UNIT * 0.28, style: "text-anchor: start" };
+        shape("text", { ...at, class: "rlw-cell-name" }, over, names[named.get(cell)]);
       }
     }
     for (const [action, part] of Object.entries(shares)) share(Number(action), part);

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.figures.player.encoding import encode_array
-from workbench.figures.search.boards import board_payload
-from workbench.figures.search.layout import lay_out, layout_payload
+from workbench.figures.search_viewer.boards import board_payload
+from workbench.figures.search_viewer.layout import lay_out, layout_payload
 from workbench.search.games import Game
 from workbench.search.positions import positions_of
 from workbench.search.replay import TreeState, rebuild
@@ -36,8 +36,8 @@ def search_payload(
     picture: str | None = None,
     picture_words: str = "",
     players: Sequence[str] = ("first player", "second player"),
-    children: int = 4,
-    threshold: float = 0.005,
+    children: int = 3,
+    threshold: float = 0.01,
     depth: int = 12,
 ) -> dict[str, Any]:
     """Build the viewer's payload.

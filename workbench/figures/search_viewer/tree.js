@@ -1,6 +1,6 @@
 /* The tree on a canvas, where `layout.lay_out` put its nodes. A part of the viewer's module: viewer.js says how the parts come together. */
 
-const COLUMN_WIDTH = 92, ROW_HEIGHT = 27, TREE_HEIGHT = 540;
+const WIDEST_COLUMN = 150, NARROWEST_COLUMN = 58, ROW_HEIGHT = 27, MOST_TALL = 560, LEAST_TALL = 230;
 const SMALLEST_NODE = 4, LARGEST_NODE = 10.5, WIDEST_EDGE = 11;
 
 function treePanel(parent, view) {
@@ -17,15 +17,16 @@ function treePanel(parent, view) {
   for (let i = 1; i < M; i++) below[layout.above[i]].push(i);
   const placeOf = new Map(layout.node.map((node, i) => [node, i]).filter(([node]) => node >= 0));
   const columns = Math.max(...layout.column) + 1, rows = Math.max(...layout.row) + 1;
-  let width = 600, scale = 1, left = 0, top = 0, touched = false;
+  const tall = Math.max(LEAST_TALL, Math.min(MOST_TALL, rows * ROW_HEIGHT + 60));
+  let width = 600, scale = 1, left = 0, top = 0, column = 90, touched = false;
 
   const tool = (text, label, action) => {
     const node = make("button", "", text, tools);
     node.type = "button"; node.title = label; node.setAttribute("aria-label", label);
     node.addEventListener("click", action);
   };
-  tool("−", "Smaller", () => zoom(1 / 1.25, width / 2, TREE_HEIGHT / 2));
-  tool("+", "Larger", () => zoom(1.25, width / 2, TREE_HEIGHT / 2));
+  tool("−", "Smaller", () => zoom(1 / 1.25, width / 2, tall / 2));
+  tool("+", "Larger", () => zoom(1.25, width / 2, tall / 2));
   tool("Fit", "All of it", () => { touched = true; fit(true); draw(); });
   make("div", "rlw-hint rlw-tree-legend", "", box.body);
 
@@ -41,14 +42,16 @@ function treePanel(parent, view) {
     return { n, q: n ? sum / n : NaN, count };
   }
 
+  /* All of it, or as much as can be read. */
   function fit(whole) {
-    const wide = (columns - 1) * COLUMN_WIDTH + 70, tall = (rows - 1) * ROW_HEIGHT + 60;
-    scale = Math.min(1.25, width / wide);
-    scale = whole ? Math.min(scale, TREE_HEIGHT / tall) : Math.max(scale, 0.6);
-    left = 30; top = 34;
+    const high = (rows - 1) * ROW_HEIGHT + 60, across = Math.max(1, columns - 1);
+    scale = Math.max(Math.min(1.1, tall / high), whole ? 0.1 : 0.72);
+    column = Math.max(NARROWEST_COLUMN, Math.min(WIDEST_COLUMN, (width - 90) / across / scale));
+    if (whole) scale = Math.min(scale, (width - 60) / (across * column));
+    left = 30; top = 36;
   }
 
-  const x = (i) => left + layout.column[i] * COLUMN_WIDTH * scale;
+  const x = (i) => left + layout.column[i] * column * scale;
   const y = (i) => top + layout.row[i] * ROW_HEIGHT * scale;
 
   function zoom(factor, cx, cy) {
@@ -63,8 +66,8 @@ function treePanel(parent, view) {
   const radius = (i, n, all) => (layout.node[i] < 0 ? 6 : SMALLEST_NODE + (LARGEST_NODE - SMALLEST_NODE) * Math.sqrt(n / all)) * Math.max(0.55, Math.min(scale, 1.6));
 
   function draw() {
-    const context = fitCanvas(canvas, width, TREE_HEIGHT), theme = view.theme();
-    context.clearRect(0, 0, width, TREE_HEIGHT);
+    const context = fitCanvas(canvas, width, tall), theme = view.theme();
+    context.clearRect(0, 0, width, tall);
     const { replay } = view, all = Math.max(1, replay.state.nodeVisits[0]);
     const told = layout.node.map((_, i) => numbers(i));
     const onLine = new Set(replay.variation(0)), looked = view.looked(), here = looked.line[looked.ply];
@@ -90,7 +93,7 @@ function treePanel(parent, view) {
 
   function node(context, theme, i, { n, q, count }, all, selected) {
     const r = radius(i, n, all), [cx, cy] = [x(i), y(i)], id = layout.node[i], { replay } = view;
-    if (cx < -40 || cy < -40 || cx > width + 40 || cy > TREE_HEIGHT + 40) return;
+    if (cx < -40 || cy < -40 || cx > width + 40 || cy > tall + 40) return;
     context.beginPath();
     if (id < 0) context.rect(cx - r, cy - r * 0.8, 2 * r, 1.6 * r);
     else if (replay.terminal[id]) context.rect(cx - r * 0.9, cy - r * 0.9, 1.8 * r, 1.8 * r);
@@ -184,7 +187,7 @@ function treePanel(parent, view) {
     const keys = {
       ArrowRight: () => go(i === undefined ? 0 : below[i].find((one) => numbers(one).n)), ArrowLeft: () => go(i ? layout.above[i] : 0),
       ArrowDown: () => go(siblings[siblings.indexOf(i) + 1]), ArrowUp: () => go(siblings[siblings.indexOf(i) - 1]),
-      "+": () => zoom(1.25, width / 2, TREE_HEIGHT / 2), "-": () => zoom(0.8, width / 2, TREE_HEIGHT / 2),
+      "+": () => zoom(1.25, width / 2, tall / 2), "-": () => zoom(0.8, width / 2, tall / 2),
     };
     if (!keys[event.key]) return;
     event.preventDefault();
@@ -196,7 +199,7 @@ function treePanel(parent, view) {
   function show(i) {
     const margin = 40;
     if (x(i) < margin || x(i) > width - margin) left += width / 2 - x(i);
-    if (y(i) < margin || y(i) > TREE_HEIGHT - margin) top += TREE_HEIGHT / 2 - y(i);
+    if (y(i) < margin || y(i) > tall - margin) top += tall / 2 - y(i);
     draw();
   }
 
