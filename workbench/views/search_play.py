@@ -115,16 +115,12 @@ def _answer(game: Game, played: Played, adviser: Adviser, settings: Any) -> Play
     """The agent's move, and the search that it comes from."""
     with st.spinner("It searches"):
         trace = think(game, _position(game, played), adviser, settings, seed=len(played.moves))
-    after = replace(
-        played, moves=(*played.moves, trace.chosen), trace=trace, searched_after=len(played.moves)
-    )
+    after = replace(played, moves=(*played.moves, trace.chosen), trace=trace, searched_after=len(played.moves))
     st.session_state[GAME] = after
     return after
 
 
-def _board(
-    game: Game, played: Played, side: str, facts: dict[str, Any], adviser: Adviser, settings: Any
-) -> None:
+def _board(game: Game, played: Played, side: str, facts: dict[str, Any], adviser: Adviser, settings: Any) -> None:
     position = _position(game, played)
     left, right = st.columns([1, 1.3])
     last = -1
@@ -146,10 +142,8 @@ def _board(
         )  # fmt: skip
     with right:
         st.markdown(f"**{_standing(facts, side)}**")
-        names = game.action_names
-        st.markdown(
-            "Moves: " + (" ".join(f"{number + 1}. {plain(names[one])}" for number, one in enumerate(played.moves)) or "none")
-        )
+        names = [plain(game.action_names[one]) for one in played.moves]
+        st.markdown("Moves: " + (" ".join(f"{number + 1}. {name}" for number, name in enumerate(names)) or "none"))
         st.caption(plain(f"Against {adviser.words}, {settings.simulations} simulations a move, the most visited one."))
         with st.container(horizontal=True):
             if st.button("Undo", icon=":material/undo:", key="search.play.undo", disabled=not played.moves):
@@ -195,5 +189,3 @@ def _title(game: Game, played: Played) -> str:
         return "Its search of this position"
     name = game.action_names[played.moves[played.searched_after]]
     return f"Its search before move {played.searched_after + 1}, {name}"
-
-

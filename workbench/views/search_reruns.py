@@ -15,9 +15,7 @@ from workbench.views.search_play_caching import Adviser, edited, think
 from workbench.views.search_viewer import search_viewer
 
 
-def rerun_part(
-    game: Game, root: npt.NDArray[np.uint64], trace: SearchTrace, adviser: Adviser, settings: Any
-) -> None:
+def rerun_part(game: Game, root: npt.NDArray[np.uint64], trace: SearchTrace, adviser: Adviser, settings: Any) -> None:
     """Draw what can be changed, and the search with it beside the one without."""
     with st.expander("What if the network said something else?", icon=":material/edit:"), errors_in_a_box():
         st.markdown("Change priors at the root, or the value of one position; the rest is searched as it was.")

@@ -28,9 +28,11 @@ const said = asked.map((k) => {
   const state = replay.seek(k);
   const edges = Array.from({ length: replay.E }, (_, edge) => edge);
   return {
-    k: state.k, node_visits: Array.from(state.nodeVisits), visits: Array.from(state.visits), sums: Array.from(state.valueSum),
+    k: state.k, node_visits: Array.from(state.nodeVisits), visits: Array.from(state.visits),
+    sums: Array.from(state.valueSum),
     proven: Array.from(state.proven), edge_proven: Array.from(state.edgeProven), child: Array.from(state.child),
-    bonus: numbers(edges.slice(0, replay.R).map((edge) => replay.bonus(edge))), line: replay.variation(0), root_q: numbers([replay.rootQ(0)])[0],
+    bonus: numbers(edges.slice(0, replay.R).map((edge) => replay.bonus(edge))),
+    line: replay.variation(0),
   };
 });
 const { at, visits } = replay.history(5);

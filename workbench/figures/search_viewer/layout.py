@@ -11,6 +11,7 @@ Axis legend:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,8 +98,8 @@ def lay_out(
         state: Its statistics, after all simulations.
         children: How many moves of a node are drawn for themselves, those with the most visits; the rest is one
             node of its own.
-        threshold: A move with fewer visits than this share of the root's is one of the others; others that have fewer together
-            are not drawn.
+        threshold: A move with fewer visits than this share of the root's is one of the others; others that have
+            fewer together are not drawn.
         depth: Nodes further from the root are left out, but for the principal variation.
         most: Most nodes drawn, at least 2; those with the most visits come first.
 
@@ -108,7 +109,7 @@ def lay_out(
     own = children_of(trace)
     line = principal_variation(trace, state)[:most]
     on_line = set(line)
-    following = dict(zip(line[:-1], line[1:], strict=True))
+    following = dict(pairwise(line))
     visits = state.node_visits
     least = max(1.0, threshold * float(visits[0]))
     # The variation is drawn whatever comes: its nodes and their others have their room from the beginning.

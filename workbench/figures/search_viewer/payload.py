@@ -51,7 +51,9 @@ def search_payload(
         picture: A data URL that is shown where there is no board.
         picture_words: What that shows.
         players: What the players are called.
-        children: As for `lay_out`; so are `threshold` and `depth`.
+        children: As for `lay_out`.
+        threshold: As for `lay_out`.
+        depth: As for `lay_out`.
 
     Returns:
         Plain JSON: numbers, texts, and arrays in base64.

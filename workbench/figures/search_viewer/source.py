@@ -5,7 +5,7 @@ from functools import cache
 from importlib.resources import files
 
 PARTS = ("replay.js", "board.js", "lines.js", "tree.js", "charts.js", "viewer.js")
-"""The files that make up the viewer, in their order; what uses it comes last. They build on the player's `pieces.js`."""
+"""The files that make up the viewer, in their order, after the player's `pieces.js`; what uses it comes last."""
 
 
 @dataclass(frozen=True, kw_only=True)
