@@ -142,6 +142,19 @@ def test_a_game_that_is_not_at_hand_costs_the_boards_and_the_playing_only(root):
     assert not app.error
 
 
+def test_where_there_is_no_board_the_recorded_picture_is_shown(tmp_path):
+    from tests.figures.example_recordings import record_example
+    from workbench.views.search_caching import seen_at
+
+    recording = record_example("image", tmp_path / "image.zarr", episodes=1) or workbench.open_recording(
+        tmp_path / "image.zarr"
+    )
+    url, words = seen_at(recording, 0)
+    assert url.startswith("data:image/png;base64,")
+    assert "at the root" in words
+    assert seen_at(workbench.record(searching_policy(), Playing, out=tmp_path / "p.zarr", episodes=1), 0) == (None, "")
+
+
 def test_decisions_are_listed_worst_first_and_lead_to_their_step(planned_root):
     app = run_page("search", recording="games.zarr")
     app.segmented_control(key="search.part").set_value("All decisions").run()

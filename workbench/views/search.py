@@ -165,9 +165,10 @@ def rules_in_words(trace: SearchTrace) -> str:
     settings: Any = trace.settings
     if settings is None:
         return f"a search by {trace.source} of {trace.game}"
-    words = [f"{RULES[settings.rule]} with {trace.simulations} simulations"]
+    count = f"{trace.simulations} simulation{'s' * (trace.simulations != 1)}"
     if trace.simulations < settings.simulations:
-        words[0] += f" of {settings.simulations} (the root was proven)"
+        count = f"{trace.simulations} of {settings.simulations} simulations (the root was proven)"
+    words = [f"{RULES[settings.rule]} with {count}"]
     if settings.rule != "gumbel":
         words.append(f"c = {settings.exploration:g}")
     if trace.noise is not None:

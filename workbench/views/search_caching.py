@@ -90,7 +90,7 @@ def cached_view(
         action_names=None if game is not None else recording.action_names,
         picture=picture,
         picture_words=words,
-        players=("first player", "second player") if "position" in recording.search else ("the agent", "the other"),
+        players=("the agent",) if game is None and not trace.player.any() else ("first player", "second player"),
         children=children,
         threshold=threshold,
         depth=depth,

@@ -1,7 +1,7 @@
 /* Q and N over the simulations, prior against visits, and the icicle. A part of the viewer's module: viewer.js says how the parts come
  * together. */
 
-const CHART_HEIGHT = 190, ICICLE_ROW = 22, MOST_ICICLE_ROWS = 10, PLACES_OF_HISTORY = 240;
+const MOST_PRIORS = 9, CHART_HEIGHT = 190, ICICLE_ROW = 22, MOST_ICICLE_ROWS = 10, PLACES_OF_HISTORY = 240;
 
 /* A line for each of the root's most visited moves: kind "visits" or "q". */
 function historyChart(parent, view, kind, title, hint) {
@@ -79,7 +79,7 @@ function historyChart(parent, view, kind, title, hint) {
 function priorChart(parent, view) {
   const box = panel(parent, "Prior against visits", "", "rlw-priors");
   const rows = make("div", "rlw-dumbbells", null, box.body);
-  const order = [...Array(view.replay.R).keys()].sort((a, b) => view.replay.rootPrior[b] - view.replay.rootPrior[a]).slice(0, 16);
+  const order = [...Array(view.replay.R).keys()].sort((a, b) => view.replay.rootPrior[b] - view.replay.rootPrior[a]).slice(0, MOST_PRIORS);
   const elements = order.map((edge) => {
     const row = make("div", "rlw-dumbbell", null, rows);
     make("span", "rlw-label", view.name(view.replay.edgeAction[edge]), row);
@@ -108,7 +108,7 @@ function priorChart(parent, view) {
       part.text.textContent = `${percent(row.prior)} → ${percent(row.share)}`;
     });
     const any = told.some((row) => row.n > 0);
-    box.note.textContent = any ? `surprise KL(visits ‖ prior) ${surprise.toFixed(3)} nat, after ${view.k()} simulations` : "";
+    box.note.textContent = any ? `surprise KL(visits ‖ prior) ${surprise.toFixed(3)} nat, after ${view.k()} simulation${view.k() === 1 ? "" : "s"}` : "";
   }
   return { draw };
 }

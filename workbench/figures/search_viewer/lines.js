@@ -201,7 +201,7 @@ function boardPanel(parent, view, title) {
       drawn.show({ cells, last, numbers, shares });
     }
     away.textContent = drawn && !cells ? "The board of this node was not sent along: the search is large."
-      : !replay.state.nodeVisits[node] ? `Not there yet after ${view.k()} simulations.` : "";
+      : !replay.state.nodeVisits[node] ? `Not there yet after ${view.k()} simulation${view.k() === 1 ? "" : "s"}.` : "";
     moves.replaceChildren();
     line.forEach((one, i) => {
       if (i === 0) return;
