@@ -205,11 +205,12 @@ def test_one_plays_against_the_agent_and_sees_its_search(planned_root):
     assert payload["board"]["cells"]["shape"][1] == 20
     app.button(key="search.play.undo").click().run()
     assert app.session_state[PLAYED].moves == ()
-    app.segmented_control(key="search.play.side").set_value("the second player").run()
+    app.segmented_control(key="search.play.side").set_value("second").run()
     assert len(app.session_state[PLAYED].moves) == 1
-    app.segmented_control(key="search.play.side").set_value("both (set up a position)").run()
+    app.segmented_control(key="search.play.side").set_value("both").run()
     app.button(key="search.play.think").click().run()
     assert app.subheader[0].value == "Its search of this position"
+    assert payload_of(app, 1)["chosen"] == -1
     app.button(key="search.play.new").click().run()
     assert app.session_state[PLAYED].moves == ()
     assert not app.error

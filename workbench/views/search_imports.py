@@ -22,7 +22,7 @@ def imported_part() -> None:
             "The search of another program (mctx, OpenSpiel, your own), as a file that "
             "`workbench.search.imports.to_record` or a program of yours has written. It stays in this session."
         )
-        file = st.file_uploader("Record of a search (JSON)", type=["json"], key="search.imported")
+        file = st.file_uploader("Record of a search (JSON)", type=["json"], key="search.imported", max_upload_size=20)
         if file is not None:
             show_record(file.getvalue())
 

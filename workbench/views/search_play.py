@@ -8,7 +8,7 @@ import numpy.typing as npt
 import streamlit as st
 
 from workbench.figures.search_viewer import place_payload, search_payload
-from workbench.search import SearchTrace, play_line
+from workbench.search import SearchTrace, play_line, with_choice
 from workbench.search.games import Game, describe
 from workbench.views.caching import stamp
 from workbench.views.choosing import ChosenStep
@@ -19,7 +19,7 @@ from workbench.views.search_reruns import rerun_part
 from workbench.views.search_viewer import playing_board, search_viewer
 
 GAME = "search.play.game"
-FIRST, SECOND, BOTH = "the first player", "the second player", "both (set up a position)"
+FIRST, SECOND, BOTH = "first", "second", "both"
 SIDES = {FIRST: (0,), SECOND: (1,), BOTH: (0, 1)}
 START, STEP = "the start of the game", "the step above"
 
@@ -78,7 +78,10 @@ def play_part(chosen: ChosenStep) -> None:
 
 def _options(path: str, moment: int | str) -> tuple[str, int, str]:
     first, second, third = st.columns([1.6, 1.3, 1])
-    side = first.segmented_control("You play", list(SIDES), default=FIRST, key="search.play.side", required=True)
+    side = first.segmented_control(
+        "You play", list(SIDES), default=FIRST, key="search.play.side", required=True,
+        help="The first player, the second, or both: to set up any position and search it.",
+    )  # fmt: skip
     begin = second.segmented_control("Begin from", [START, STEP], default=START, key="search.play.begin", required=True)
     usual = min(MOST_SIMULATIONS, recorded_settings(path, moment).simulations)
     simulations = third.number_input(
@@ -157,6 +160,8 @@ def _board(game: Game, played: Played, side: str, facts: dict[str, Any], adviser
                 disabled=bool(facts["ended"]), help="Its tree from here, without making a move.",
             ):  # fmt: skip
                 trace = think(game, position, adviser, settings, seed=len(played.moves))
+                # Nothing was played after it.
+                trace = with_choice(trace, -1)
                 st.session_state[GAME] = replace(played, trace=trace, searched_after=len(played.moves))
                 st.rerun()
 

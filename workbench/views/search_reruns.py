@@ -8,7 +8,7 @@ import streamlit as st
 
 from workbench.errors import WorkbenchError
 from workbench.figures.search_viewer import search_payload
-from workbench.search import SearchTrace, play_line, view_node
+from workbench.search import SearchTrace, choose_action, play_line, view_node
 from workbench.search.games import Game
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.search_play_caching import Adviser, edited, think
@@ -57,7 +57,7 @@ def rerun_part(game: Game, root: npt.NDArray[np.uint64], trace: SearchTrace, adv
             },
             hide_index=True,
         )
-        verdict = "the same move" if again.chosen == trace.chosen else "another move"
+        verdict = "the same move" if again.chosen == choose_action(trace) else "another move"
         st.caption(
             plain(f"It chooses {game.action_names[again.chosen]}, {verdict}. One search of each, with the same seed.")
         )

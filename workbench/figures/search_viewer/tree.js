@@ -46,7 +46,7 @@ function treePanel(parent, view) {
   function fit(whole) {
     const high = (rows - 1) * ROW_HEIGHT + 60, across = Math.max(1, columns - 1);
     scale = Math.max(Math.min(1.1, tall / high), whole ? 0.1 : 0.72);
-    column = Math.max(NARROWEST_COLUMN, Math.min(WIDEST_COLUMN, (width - 90) / across / scale));
+    column = Math.max(NARROWEST_COLUMN, Math.min(WIDEST_COLUMN, (width - 150) / across / scale));
     if (whole) scale = Math.min(scale, (width - 60) / (across * column));
     left = 30; top = 36;
   }
