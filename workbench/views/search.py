@@ -190,7 +190,7 @@ from workbench.search.policy import SearchPolicy
 
 # `policy`: any policy with logits and a value for the positions of a game.
 planner = SearchPolicy(policy, SearchSettings(simulations=200))
-workbench.record(planner, "module:Game-v0", out="runs/searches.zarr", episodes=10)
+workbench.record(planner, "envs:ConnectFour-v0", out="runs/searches.zarr", episodes=10)
 """
 
 HOW_TO_READ = """

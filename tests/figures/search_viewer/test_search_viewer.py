@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from importlib.resources import files
 
+import gymnasium
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.figures.search_viewer import board_kind, board_payload, place_payload, search_payload, search_source
 from workbench.figures.search_viewer.layout import principal_variation
 from workbench.search import SearchSettings, TableEvaluator, rebuild, search, view_node
+from workbench.search.environments import environment_settings, search_environment
 from workbench.search.imports import from_record, to_record
 
 GAME = connect_four(4, 5)
@@ -95,6 +97,20 @@ def test_rewards_of_one_player_are_backed_up_alike():
     answer = in_javascript(search_payload(alone, key="one"), [17, alone.simulations])
     for k, said in zip([17, alone.simulations], answer["said"], strict=True):
         assert said["sums"] == rebuild(alone, k).value_sum.tolist()
+
+
+def test_outcomes_of_chance_are_replayed_alike():
+    environment = gymnasium.make("FrozenLake-v1", is_slippery=True)
+    environment.reset(seed=0)
+    trace = search_environment(environment, None, environment_settings(simulations=80), seed=1)
+    incoming = trace.incoming()[1:]
+    assert len(set(incoming.tolist())) < len(incoming), "no edge leads to two outcomes"
+    payload = search_payload(trace, key="one")
+    for k, said in zip([9, 40, 80], in_javascript(payload, [9, 40, 80])["said"], strict=True):
+        state = rebuild(trace, k)
+        assert said["sums"] == state.value_sum.tolist()
+        assert said["child"] == state.child.tolist()
+        assert said["line"] == principal_variation(trace, state)
 
 
 def test_a_final_tree_has_its_statistics_and_says_what_is_absent():
