@@ -69,3 +69,11 @@ def searching_policy(**settings: Any) -> SearchPolicy:
 
     torch.manual_seed(3)
     return SearchPolicy(module_policy(Network(), Playing()), SearchSettings(**({"simulations": 40} | settings)))
+
+
+gymnasium.register(id="Playing-v0", entry_point="tests.search.playing:Playing")
+
+
+def planner(_environment: Any) -> SearchPolicy:
+    """The same by name: `tests.search.playing:planner`."""
+    return searching_policy(simulations=120, noise=0.25)

@@ -25,13 +25,14 @@ class ChosenStep:
     """Of `recording.steps`."""
 
 
-def choose_place(page: str, *, title: str, empty: str) -> ChosenStep | None:
+def choose_place(page: str, *, title: str, empty: str, names: list[str] | None = None) -> ChosenStep | None:
     """The top of a page about one step: its selectors, and what the address asks for in vain.
 
     Args:
         page: Whose selectors they are.
         title: Of the page, shown where there is nothing to choose from.
         empty: What to say then.
+        names: Of the recordings that are offered; None: all.
 
     Returns:
         The step; None where there is none, which has been said.
@@ -39,7 +40,8 @@ def choose_place(page: str, *, title: str, empty: str) -> ChosenStep | None:
     Raises:
         WorkbenchError: The address names no recording below the root.
     """
-    names = [name_below_root(entry["path"]) for entry in cached_listing() if isinstance(entry, dict)]
+    if names is None:
+        names = [name_below_root(entry["path"]) for entry in cached_listing() if isinstance(entry, dict)]
     if not names:
         st.title(title)
         st.info(f"{empty} Make a recording on the page *Recordings*.", icon=":material/info:")

@@ -37,6 +37,12 @@ def _highlights() -> None:
     highlights.page()
 
 
+def _search() -> None:
+    from workbench.views import search
+
+    search.page()
+
+
 def pages() -> dict[str, StreamlitPage]:
     """All pages by name; `url_path` is explicit, for two functions called `page` would share one."""
     return {
@@ -45,6 +51,7 @@ def pages() -> dict[str, StreamlitPage]:
         ),
         "replay": st.Page(replay.page, title="Replay", icon=":material/play_circle:", url_path="replay"),
         "highlights": st.Page(_highlights, title="Highlights", icon=":material/movie:", url_path="highlights"),
+        "search": st.Page(_search, title="Search", icon=":material/account_tree:", url_path="search"),
         "saliency": st.Page(_saliency, title="Saliency", icon=":material/center_focus_strong:", url_path="saliency"),
         "what_if": st.Page(_what_if, title="What if", icon=":material/alt_route:", url_path="what-if"),
         "probes": st.Page(_probes, title="Probes", icon=":material/psychology:", url_path="probes"),

@@ -1,0 +1,63 @@
+"""The page of searches in a real browser: the slider, the lines, the tree, a game."""
+
+import pytest
+
+import tests.search.playing
+import workbench
+from tests.views.serving import serve
+from workbench.search import rebuild
+
+VIEWER = ".rlw-search[data-ready]"
+assert tests.search.playing
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A recording of an agent that searches."""
+    folder = tmp_path_factory.mktemp("searches")
+    workbench.record(
+        "tests.search.playing:planner", "tests.search.playing:Playing-v0", out=folder / "games.zarr", episodes=1, seed=2
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    """A dashboard of it; its address."""
+    with serve(folder) as running:
+        yield running.address
+
+
+def test_a_search_is_gone_through_and_walked(page, server, folder):
+    trace = workbench.open_recording(folder / "games.zarr").search_trace(3)
+    page.goto(f"{server}/search?recording=games.zarr&episode=0&step=3")
+    viewer = page.locator(VIEWER)
+    viewer.wait_for(timeout=60_000)
+    assert viewer.get_attribute("data-simulation") == str(trace.simulations)
+
+    def shown():
+        cells = page.locator(".rlw-line").evaluate_all(
+            "rows => rows.map(row => [Number(row.dataset.edge), Number(row.querySelector('td.rlw-col-n').textContent)])"
+        )
+        return [n for _, n in sorted(cells)]
+
+    for k in (17, 0, trace.simulations):
+        page.get_by_role("slider", name="Simulations").fill(str(k))
+        page.wait_for_selector(f'.rlw-search[data-simulation="{k}"]')
+        assert shown() == rebuild(trace, k).visits[trace.edges_of(0)].tolist()
+    # The slider asks nobody: the address and the page are as they were.
+    assert "step=3" in page.url
+    page.get_by_role("button", name="P", exact=True).click()
+    page.locator(".rlw-line").first.click()
+    page.wait_for_selector('.rlw-search:not([data-node="0"])')
+    page.get_by_role("button", name="To the root").first.click()
+    page.wait_for_selector('.rlw-search[data-node="0"]')
+    tree = page.locator("canvas.rlw-tree")
+    tree.scroll_into_view_if_needed()
+    child = int(rebuild(trace).child[trace.edges_of(0)][rebuild(trace).visits[trace.edges_of(0)].argmax()])
+    place = viewer.evaluate(f"root => root.search.where({child})")
+    tree.click(position=place)
+    page.wait_for_selector(f'.rlw-search[data-node="{child}"]')
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector('.rlw-search[data-node="0"]')
+    assert page.get_by_text("Traceback").count() == 0

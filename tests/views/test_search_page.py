@@ -1,0 +1,274 @@
+"""The page of searches in its empty, normal and broken states."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import zarr
+
+import tests.search.playing
+import workbench
+from envs.games import TIC_TAC_TOE, connect_four
+from tests.search.playing import GAME, Playing, searching_policy
+from tests.views.conftest import run_page
+from workbench.analyses.search_surprises import surprise_of, surprises
+from workbench.errors import WorkbenchError
+from workbench.search import SearchSettings, TableEvaluator, UniformEvaluator, search, view_node
+from workbench.search.edited import EditedEvaluator, key_of
+from workbench.search.imports import to_record
+from workbench.views.search_play import GAME as PLAYED
+from workbench.views.search_reruns import moves_of
+from workbench.views.search_surprises import ranked
+
+PLANNER, PLAYING = "tests.search.playing:planner", "tests.search.playing:Playing-v0"
+assert tests.search.playing
+
+
+@pytest.fixture(scope="module")
+def planned(tmp_path_factory):
+    """A recording of an agent that searches, whose game and network are at hand."""
+    path = tmp_path_factory.mktemp("planned") / "games.zarr"
+    workbench.record(PLANNER, PLAYING, out=path, episodes=2, deterministic=False)
+    return path
+
+
+@pytest.fixture
+def planned_root(root, planned):
+    shutil.copytree(planned, root / "games.zarr")
+    return root
+
+
+def texts(app) -> str:
+    shown = [*app.caption, *app.markdown, *app.info, *app.warning, *app.error]
+    return " ".join(str(element.value) for element in shown).replace("\\", "")
+
+
+def payload_of(app, which=0):
+    return json.loads(app.get("bidi_component")[which].proto.json)["payload"]
+
+
+def test_an_empty_folder_says_how_to_record_a_search(root):
+    app = run_page("search")
+    assert "There are no recordings yet." in texts(app)
+    assert "SearchPolicy(policy" in app.code[0].value
+    assert not app.error
+
+
+def test_recordings_without_a_search_are_not_offered(full_root, planned):
+    app = run_page("search")
+    assert "acted without a search" in texts(app)
+    shutil.copytree(planned, full_root / "games.zarr")
+    app = run_page("search", recording="cartpole.zarr")
+    assert "The agent of cartpole.zarr acted without a search. Recordings with searches: games.zarr" in texts(app)
+    assert list(run_page("search").selectbox(key="search.recording").options) == ["games.zarr"]
+
+
+def test_a_decision_is_shown_with_its_facts(planned_root):
+    app = run_page("search", recording="games.zarr", episode="1", step="2")
+    for _ in range(2):
+        assert not app.error
+        assert not app.warning
+        said = texts(app)
+        assert "PUCT with 120 simulations, c = 1.25, 25 % noise, in connect_four_4x5" in said
+        assert "the recorded network's own search" in said
+        assert "every selection agrees with its rules" in said
+        payload = payload_of(app)
+        assert payload["board"]["kind"] == "discs"
+        assert payload["simulations"] == 120
+        assert "/" not in payload["key"]
+        app.run()
+    recording = workbench.open_recording(planned_root / "games.zarr")
+    row = recording.episode(1).rows[2]
+    assert payload["chosen"] == recording.steps["action"][row]
+    app.number_input(key="search.children").set_value(1).run()
+    assert len(payload_of(app)["layout"]["node"]) < len(payload["layout"]["node"])
+    app.number_input(key="search.step").set_value(3).run()
+    assert app.query_params["step"] == "3"
+
+
+def test_a_search_of_other_weights_says_so(planned_root):
+    metadata = planned_root / "games.zarr" / "zarr.json"
+    facts = json.loads(metadata.read_text())
+    facts["attributes"]["search"]["fingerprint"] = "f" * 64
+    metadata.write_text(json.dumps(facts))
+    said = texts(run_page("search", recording="games.zarr", episode="0", step="0"))
+    assert "of another network" in said
+    assert "made with other weights (fingerprint ffffffffffff)" in said
+
+
+def test_a_damaged_search_is_a_box_that_names_the_step(planned_root):
+    stored = zarr.open_group(planned_root / "games.zarr", mode="r+")
+    row = int(workbench.open_recording(planned_root / "games.zarr").episode(0).rows[1])
+    values = stored["search/parent"][row]
+    values[:] = 9999
+    stored["search/parent"][row] = values
+    app = run_page("search", recording="games.zarr", episode="0", step="1")
+    assert f"search of step {row}" in texts(app).replace("games.zarr", "")
+    assert app.error
+    assert not run_page("search", recording="games.zarr", episode="0", step="0").error
+    app = run_page("search", recording="games.zarr")
+    app.segmented_control(key="search.part").set_value("All decisions").run()
+    assert "The searches of 1 steps are damaged" in texts(app)
+
+
+def test_a_search_that_does_not_follow_its_rules_is_shown_with_a_warning(planned_root):
+    stored = zarr.open_group(planned_root / "games.zarr", mode="r+")
+    row = int(workbench.open_recording(planned_root / "games.zarr").episode(0).rows[1])
+    prior = stored["search/prior"][row]
+    prior[:5] = prior[:5][::-1]
+    stored["search/prior"][row] = prior
+    app = run_page("search", recording="games.zarr", episode="0", step="1")
+    assert "does not follow its own rules" in texts(app)
+    assert payload_of(app)["simulations"] == 120
+
+
+def test_a_step_without_a_search_says_so(planned_root):
+    stored = zarr.open_group(planned_root / "games.zarr", mode="r+")
+    row = int(workbench.open_recording(planned_root / "games.zarr").episode(0).rows[0])
+    stored["search/counts"][row] = np.zeros(3, np.int32)
+    app = run_page("search", recording="games.zarr", episode="0", step="0")
+    assert "Nothing was searched at step 0 of episode 0" in texts(app)
+
+
+def test_a_game_that_is_not_at_hand_costs_the_boards_and_the_playing_only(root):
+    workbench.record(searching_policy(), Playing, out=root / "games.zarr", episodes=1)
+    app = run_page("search", recording="games.zarr", episode="0", step="0")
+    assert "no boards: " in texts(app)
+    assert payload_of(app)["board"] is None
+    app.segmented_control(key="search.part").set_value("Play").run()
+    assert "The game is not at hand" in texts(app)
+    assert not app.error
+
+
+def test_where_there_is_no_board_the_recorded_picture_is_shown(tmp_path):
+    from tests.figures.example_recordings import record_example
+    from workbench.views.search_caching import seen_at
+
+    recording = record_example("image", tmp_path / "image.zarr", episodes=1) or workbench.open_recording(
+        tmp_path / "image.zarr"
+    )
+    url, words = seen_at(recording, 0)
+    assert url.startswith("data:image/png;base64,")
+    assert "at the root" in words
+    assert seen_at(workbench.record(searching_policy(), Playing, out=tmp_path / "p.zarr", episodes=1), 0) == (None, "")
+
+
+def test_decisions_are_listed_worst_first_and_lead_to_their_step(planned_root):
+    app = run_page("search", recording="games.zarr")
+    app.segmented_control(key="search.part").set_value("All decisions").run()
+    table = app.dataframe[0].value
+    assert list(table["surprise"]) == sorted(table["surprise"], reverse=True)
+    overturned = int(table["overturned"].sum())
+    assert f"overturned the network in **{overturned} of {len(table)}**" in texts(app)
+    app.toggle(key="search.surprises.only").set_value(True).run()
+    assert len(app.dataframe[0].value) == overturned
+    app.segmented_control(key="search.surprises.order").set_value("Q gained").run()
+    gained = app.dataframe[0].value["Q gained"].dropna()
+    assert list(gained) == sorted(gained, reverse=True)
+
+
+def test_surprise_is_the_divergence_of_the_visits_from_the_prior():
+    trace = search(GAME, GAME.start()[None], TableEvaluator(5), SearchSettings(simulations=80), seed=1)[0]
+    found, view = surprise_of(trace), view_node(trace)
+    share = view.visits / view.visits.sum()
+    expected = sum(p * np.log(p / q) for p, q in zip(share, trace.root_prior, strict=True) if p > 0)
+    assert found.surprise == pytest.approx(expected)
+    assert found.choice == view.action[np.argmax(view.visits)]
+    assert found.favourite == view.action[np.argmax(trace.root_prior)]
+    assert found.q_gain == pytest.approx(
+        view.q[list(view.action).index(found.choice)] - view.q[list(view.action).index(found.favourite)]
+    )
+
+
+def test_an_unknown_gain_comes_last(planned):
+    found = surprises(workbench.open_recording(planned), most=10)
+    assert found.left_out == len(workbench.open_recording(planned)) - 10
+    one = replace(found, found=(replace(found.found[0], q_gain=float("nan")), *found.found[1:]))
+    assert ranked(one, "Q gained", only=False)[-1] == 0
+
+
+def test_one_plays_against_the_agent_and_sees_its_search(planned_root):
+    app = run_page("search", recording="games.zarr", episode="0", step="0")
+    app.segmented_control(key="search.part").set_value("Play").run()
+    assert "First player: your move." in texts(app)
+    assert len(app.get("bidi_component")) == 1
+    # A click on the board is the component's own: the move is made as its report would make it.
+    app.session_state[PLAYED] = replace(app.session_state[PLAYED], moves=(2,))
+    app.run()
+    played = app.session_state[PLAYED]
+    assert len(played.moves) == 2
+    assert "Its search before move 2" in app.subheader[0].value
+    payload = payload_of(app, 1)
+    assert payload["chosen"] == played.moves[1]
+    assert payload["board"]["cells"]["shape"][1] == 20
+    app.button(key="search.play.undo").click().run()
+    assert app.session_state[PLAYED].moves == ()
+    app.segmented_control(key="search.play.side").set_value("second").run()
+    assert len(app.session_state[PLAYED].moves) == 1
+    app.segmented_control(key="search.play.side").set_value("both").run()
+    app.button(key="search.play.think").click().run()
+    assert app.subheader[0].value == "Its search of this position"
+    assert payload_of(app, 1)["chosen"] == -1
+    app.button(key="search.play.new").click().run()
+    assert app.session_state[PLAYED].moves == ()
+    assert not app.error
+
+
+def test_another_value_of_a_position_is_searched_again(planned_root):
+    app = run_page("search", recording="games.zarr", episode="0", step="0")
+    app.segmented_control(key="search.part").set_value("Play").run()
+    app.button(key="search.play.think").click().run()
+    app.text_input[0].set_value("a").run()
+    app.slider(key="search.rerun.value").set_value(-1.0).run()
+    table = app.dataframe[-1].value
+    # What leads to a position that is lost for the other side is visited more.
+    assert table["N after"][0] > table["N before"][0]
+    app.text_input[0].set_value("z").run()
+    assert "There is no move 'z' in this game" in texts(app)
+
+
+def test_an_edited_evaluator_changes_nothing_else():
+    seen = np.random.default_rng(0).integers(0, 2, (3, 2, 4, 5)).astype(np.float32)
+    bare = TableEvaluator(5)
+    one = EditedEvaluator(evaluate=bare, logits={key_of(seen[1]): np.arange(5, dtype=np.float32)},
+                          values={key_of(seen[2]): 0.5})  # fmt: skip
+    logits, values = one(seen)
+    expected, worth = bare(seen)
+    assert np.array_equal(logits[[0, 2]], expected[[0, 2]])
+    assert logits[1].tolist() == [0, 1, 2, 3, 4]
+    assert np.array_equal(values[:2], worth[:2])
+    assert values[2] == 0.5
+
+
+def test_moves_are_found_by_their_names():
+    assert moves_of(connect_four(4, 5), ["a", "e"]) == [0, 4]
+    with pytest.raises(WorkbenchError, match="no move 'x'"):
+        moves_of(TIC_TAC_TOE, ["x"])
+
+
+def test_a_file_of_another_program_is_shown_as_far_as_it_goes(root):
+    from streamlit.testing.v1 import AppTest
+
+    trace = search(GAME, GAME.start()[None], UniformEvaluator(5), SearchSettings(simulations=30), seed=1)[0]
+    record = to_record(trace)
+    del record["settings"], record["simulations"]
+    for node in record["nodes"]:
+        for edge in node["edges"]:
+            edge |= {"visits": 1, "q": 0.0}
+
+    def script(content):
+        from workbench.views.errors import errors_in_a_box
+        from workbench.views.search_imports import show_record
+
+        with errors_in_a_box():
+            show_record(content)
+
+    app = AppTest.from_function(script, kwargs={"content": json.dumps(record).encode()}, default_timeout=30).run()
+    assert "the order of the simulations" in texts(app)
+    assert payload_of(app)["replayable"] is False
+    for wrong in (b"{", b"[]", b'{"format": "rl-workbench-search", "version": 1, "game": "x", "nodes": []}'):
+        app = AppTest.from_function(script, kwargs={"content": wrong}, default_timeout=30).run()
+        assert app.error
+        assert not app.exception

@@ -1,0 +1,13 @@
+/* The viewer as a Streamlit component. A part of the viewer's module: viewer.js says how the parts come together.
+ *
+ * Streamlit calls this on every change of its data and theme: the viewer of the first call lives on as long as it is of the same search. */
+
+export default function (component) {
+  const { data, parentElement } = component;
+  const root = parentElement.querySelector(".rlw-search");
+  if (!root.search || root.search.key !== data.payload.key) {
+    root.search?.destroy();
+    mountSearch(root, data.payload);
+  } else root.search.redraw();
+  return () => { root.search?.destroy(); root.search = null; };
+}

@@ -1,0 +1,49 @@
+"""The viewer of a search, and a board to play on, as Streamlit components."""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from workbench.figures.search_viewer import board_source, search_source
+
+
+def search_viewer(payload: dict[str, Any], *, key: str) -> None:
+    """Mount the viewer.
+
+    Args:
+        payload: What `search_payload` built.
+        key: Of the place on the page.
+    """
+    source = search_source()
+    component = st.components.v2.component(
+        "workbench_search", html='<div class="rlw-player rlw-search"></div>', css=source.style, js=source.script
+    )
+    component(key=key, data={"payload": payload})
+
+
+def playing_board(
+    place: dict[str, Any], *, key: str, token: str, can_move: bool, last_cell: int, on_move: Callable[[int], None]
+) -> None:
+    """Mount a board on which one moves by clicking.
+
+    Args:
+        place: What `place_payload` built.
+        key: Of the place on the page.
+        token: Of this position of this game, so that a late click is not taken for a move in another.
+        can_move: Whether it is the reader's turn.
+        last_cell: The cell that is marked; −1: none.
+        on_move: Is told the action.
+    """
+
+    def changed() -> None:
+        report = (st.session_state.get(key) or {}).get("move")
+        if isinstance(report, dict) and report.get("token") == token and report.get("action") in place["legal"]:
+            on_move(int(report["action"]))
+
+    source = board_source()
+    component = st.components.v2.component(
+        "workbench_search_board", html='<div class="rlw-player rlw-search"></div>', css=source.style, js=source.script
+    )
+    data = {"place": place, "token": token, "open": can_move, "last_cell": last_cell}
+    component(key=key, data=data, on_move_change=changed)
