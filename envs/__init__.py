@@ -1,6 +1,6 @@
 """Environments whose inner truth is known and stated in `info["truth"]`; importing this package registers them.
 
-`gymnasium.make("envs:CheeseMaze-v0")` and `gymnasium.make("envs:CueRecall-v0")` need no further import.
+`gymnasium.make("envs:CheeseMaze-v0")` and the like need no further import.
 """
 
 import importlib.util
@@ -13,11 +13,15 @@ if importlib.util.find_spec("numba") is None:
         'install it with: pip install "rl-workbench[envs]"'
     )
 
+from envs.board_games import BoardGame
 from envs.cheese_maze import CheeseMaze
 from envs.cue_recall import CueRecall
 from envs.editing import Edit, StateEditor, find_state_editor
 
-__all__ = ["CheeseMaze", "CueRecall", "Edit", "StateEditor", "find_state_editor"]
+__all__ = ["BoardGame", "CheeseMaze", "CueRecall", "Edit", "StateEditor", "find_state_editor"]
 
 gymnasium.register(id="CheeseMaze-v0", entry_point="envs.cheese_maze:CheeseMaze")
 gymnasium.register(id="CueRecall-v0", entry_point="envs.cue_recall:CueRecall")
+gymnasium.register(id="TicTacToe-v0", entry_point="envs.board_games:tic_tac_toe_environment")
+gymnasium.register(id="ConnectFour-v0", entry_point="envs.board_games:connect_four_environment")
+gymnasium.register(id="Hex-v0", entry_point="envs.board_games:hex_environment")

@@ -5,6 +5,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+import pytest
 
 from envs import StateEditor, find_state_editor
 
@@ -25,12 +26,20 @@ def assert_same(first: Any, second: Any) -> None:
         np.testing.assert_array_equal(first, second)
 
 
+def legal(environment: gymnasium.Env[Any, Any], number: int) -> int:
+    """The action of that number, or where not all are legal the one that comes to stand in its place."""
+    if not environment.has_wrapper_attr("action_masks"):
+        return number % int(environment.action_space.n)
+    allowed = np.flatnonzero(environment.get_wrapper_attr("action_masks")())
+    return int(allowed[number % len(allowed)])
+
+
 def play(environment: gymnasium.Env[Any, Any], seed: int, steps: int) -> list[Any]:
     """Everything that the environment says in so many random steps."""
     random = np.random.default_rng(seed)
     said: list[Any] = [environment.reset(seed=seed)]
     for _ in range(steps):
-        outcome = environment.step(int(random.integers(environment.action_space.n)))
+        outcome = environment.step(legal(environment, int(random.integers(environment.action_space.n))))
         said.append(outcome)
         if outcome[2] or outcome[3]:
             said.append(environment.reset())
@@ -60,7 +69,7 @@ def check_seed_decides(make: Make) -> None:
     for one, other in zip(first, second, strict=True):
         for left, right in zip(one, other, strict=True):
             assert_same(left, right)
-    others = [infos(play(make(), seed=seed, steps=0))[0]["truth"] for seed in range(5, 15)]
+    others = [make().reset(seed=seed)[1]["truth"] for seed in range(5, 15)]
     assert any(any(not np.array_equal(others[0][name], truth[name]) for name in truth) for truth in others[1:])
 
 
@@ -69,14 +78,14 @@ def check_state_round_trip(make: Make) -> None:
     environment = make()
     environment.reset(seed=3)
     editor = editor_of(environment)
-    environment.step(0)
+    environment.step(legal(environment, 0))
     state, observation, truth = editor.get_state(), editor.observation(), editor.truth()
     actions = [1, 0, 1, 1, 0]
 
     def go_on(there: gymnasium.Env[Any, Any]) -> list[Any]:
         outcomes = []
         for action in actions:
-            outcomes.append(there.step(action))
+            outcomes.append(there.step(legal(there, action)))
             if outcomes[-1][2] or outcomes[-1][3]:
                 break
         return outcomes
@@ -93,6 +102,31 @@ def check_state_round_trip(make: Make) -> None:
                 assert_same(left, right)
 
 
+def check_masks(make: Make) -> None:
+    """Where not all actions are legal, both ways of asking agree, and an illegal one is refused and changes nothing."""
+    environment = make()
+    if not environment.has_wrapper_attr("action_masks"):
+        return
+    environment.reset(seed=2)
+    refused = 0
+    for number in range(40):
+        mask = environment.get_wrapper_attr("action_masks")()
+        assert mask.dtype == np.bool_
+        for action in np.flatnonzero(~mask):
+            state = editor_of(environment).get_state()
+            with pytest.raises(ValueError, match="is not legal here; legal are"):
+                environment.step(int(action))
+            assert_same(editor_of(environment).get_state(), state)
+            refused += 1
+        _, _, terminated, truncated, info = environment.step(legal(environment, number * number))
+        np.testing.assert_array_equal(info["action_mask"], environment.get_wrapper_attr("action_masks")())
+        assert info["action_mask"].dtype == np.int8
+        assert info["action_mask"].any() != (terminated or truncated)
+        if terminated or truncated:
+            environment.reset()
+    assert refused
+
+
 def check_truth_of_now(make: Make) -> None:
     """What reset and step say about the state is what the editor says about it."""
     environment = make()
@@ -101,7 +135,7 @@ def check_truth_of_now(make: Make) -> None:
     for action in (0, 1, 0):
         assert_same(editor.truth(), info["truth"])
         assert_same(editor.observation(), observation)
-        observation, _, terminated, truncated, info = environment.step(action)
+        observation, _, terminated, truncated, info = environment.step(legal(environment, action))
         if terminated or truncated:
             break
 
