@@ -17,8 +17,8 @@ from workbench.search import SearchSettings, choose_action, play_line
 from workbench.search.history import principal_variation
 
 torch.set_num_threads(1)
-SETTINGS = SearchSettings(simulations=60)
-MOST = 400
+SETTINGS = SearchSettings(simulations=40)
+MOST = 250
 
 
 class Planner(nn.Module):
@@ -56,7 +56,7 @@ def planner(tmp_path_factory):
     torch.manual_seed(0)
     network = Planner()
     policy = module_policy(network, Playing())
-    common = {"episodes": 60, "seed": 3, "search": SETTINGS, "environments": 20}
+    common = {"episodes": 45, "seed": 3, "search": SETTINGS, "environments": 20}
     first = workbench.record(policy, Playing, out=folder / "first.zarr", layers=[], **common)
     lines = [
         principal_variation(trace, first=choose_action(trace)) for trace in map(first.search_trace, range(len(first)))
