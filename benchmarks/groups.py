@@ -322,6 +322,12 @@ GROUPS = (
                     "are timed), ÷ seconds of the linear probes of all, reading included, one torch thread."
                 ),
             ),
+        ),
+    ),
+    Group(
+        name="probing on two workers",
+        function="probing:measure_workers",
+        figures=(
             Figure(
                 name="probing/two_workers_speedup",
                 unit="times as fast",
@@ -348,6 +354,32 @@ GROUPS = (
                     "1,000,000 steps ÷ that of one of 10,000 steps."
                 ),
             ),
+        ),
+    ),
+    Group(
+        name="search in environments",
+        function="search_environments:measure",
+        figures=tuple(
+            Figure(name=f"search/gymnasium_{name}", unit="simulations/s", goal=goal, better="higher", measured=measured)
+            for name, goal, measured in (
+                (
+                    "cartpole_copy",
+                    800,
+                    "Simulations a second of UCT (800 simulations, random rollouts to the end, at most 100 steps) from "
+                    "a fresh CartPole, states saved by deep copies, with the complete trace, on one core.",
+                ),
+                (
+                    "cartpole_adapter",
+                    2_500,
+                    "The same, states saved by the adapter of its attributes.",
+                ),
+                (
+                    "toy_text",
+                    10_000,
+                    "The same in FrozenLake (slippery), CliffWalking and Taxi, stepped by their tables: the slowest of "
+                    "the three.",
+                ),
+            )
         ),
     ),
 )

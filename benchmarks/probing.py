@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from statistics import mean
@@ -33,7 +33,18 @@ LENGTHS = (10_000, 1_000_000)
 
 
 def measure_speed(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
-    """`probing/vs_sklearn` and `probing/two_workers_speedup`."""
+    """`probing/vs_sklearn`."""
+    return _with_breakout(lambda made: _beside_scikit_learn(figures["probing/vs_sklearn"], made, quick=quick), quick)
+
+
+def measure_workers(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
+    """`probing/two_workers_speedup`."""
+    return _with_breakout(
+        lambda made: _on_two_workers(figures["probing/two_workers_speedup"], made, quick=quick), quick
+    )
+
+
+def _with_breakout(measure: Callable[[Recording], Row], quick: bool) -> list[Row]:
     import torch
 
     torch.set_num_threads(1)
@@ -45,10 +56,7 @@ def measure_speed(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
             layers=list(LAYERS[-1:] if quick else LAYERS),
             out=folder / "breakout.zarr", seed=SEED, deterministic=False,
         )  # fmt: skip
-        return [
-            _beside_scikit_learn(figures["probing/vs_sklearn"], made, quick=quick),
-            _on_two_workers(figures["probing/two_workers_speedup"], made, quick=quick),
-        ]
+        return [measure(made)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -83,9 +91,8 @@ def _beside_scikit_learn(figure: Figure, recording: Recording, *, quick: bool) -
 
     features = {layer: np.concatenate([x.numpy() for _, x in layer_features(recording, layer).read()])
                 for layer in layers[-2:]}  # fmt: skip
-    # Two concepts of each sort, in the two layers that are the narrowest.
-    chosen = [concept for sort in (True, False) for concept in concepts if concept.is_number is sort]
-    chosen = [chosen[0], chosen[1], chosen[-1], chosen[-2]][: 2 if quick else 4]
+    # A concept of each sort, in the two layers that are the narrowest.
+    chosen = [next(concept for concept in concepts if concept.is_number is sort) for sort in (True, False)]
     spent, differences, rates = [], [], []
     for run in range(1 if quick else 3):
         spent.append(seconds(ours))

@@ -121,7 +121,7 @@ def _scores(words: str, case: Any, relevant: Any) -> dict[str, Any]:
         taken = (time.perf_counter() - started) / len(maps.rows)
         found = fidelity(case, maps)
         methods[method] = {
-            "score": estimate(area_under_curve(np.abs(maps.regions), relevant), maps.episodes),
+            "score": estimate(area_under_curve(np.abs(maps.regions), relevant), maps.episodes, lowest=0.0, highest=1.0),
             "deletion": found.deletion_below_random,
             "causal": causal_check(case, maps).correlation,
             "seconds": taken,

@@ -55,9 +55,14 @@ def make_memory(board: Board, actions: int, bits: int) -> Memory:
         distance = [r * r + c * c + r * c for r, c in places]
     order = [masks[action] for action in np.argsort(distance, kind="stable")]
     plies = board.rows * board.columns + 1
-    room = [np.zeros((plies, actions), np.int64) for _ in range(2)]
-    cells = np.array(masks, np.int64), np.array(order, np.int64)
-    return Memory(entries, *cells, *room, np.zeros(2, np.int64))
+    return Memory(
+        entries=entries,
+        masks=np.array(masks, np.int64),
+        order=np.array(order, np.int64),
+        moves=np.zeros((plies, actions), np.int64),
+        keys=np.zeros((plies, actions), np.int64),
+        nodes=np.zeros(2, np.int64),
+    )
 
 
 @njit(cache=True, nogil=True)

@@ -99,6 +99,12 @@ class Game:
     board: Board
     """The compiled rules, which the solver and the drawing go by."""
 
+    def __reduce__(self) -> tuple[Callable[[str], "Game"], tuple[str]]:
+        """Copies and pickles are made by name, which leaves one game of each."""
+        from envs.games.naming import game_named
+
+        return game_named, (self.name,)
+
     def start(self) -> npt.NDArray[np.uint64]:
         """The position at the start, `[W]`."""
         return np.array(self.first_position, np.uint64)

@@ -113,7 +113,7 @@ def winning_cells(board: Board, stones: int, taken: int, player: int) -> int:
 
 @njit(cache=True, nogil=True)
 def mirrored(board: Board, stones: int) -> int:
-    """The same stones on the other side: left and right exchanged, or for Hex the board turned by 180°."""
+    """The same stones with left and right exchanged, of Hex turned by 180°; of tic-tac-toe unchanged."""
     turned = 0
     if board.family == HEX:
         last = (board.rows - 1) * board.down + (board.columns - 1) * board.right
@@ -124,10 +124,7 @@ def mirrored(board: Board, stones: int) -> int:
         for number in range(board.columns):
             turned = (turned << board.right) | ((stones >> (board.right * number)) & column)
     else:
-        for row in range(3):
-            turned |= ((stones >> (3 * row)) & 1) << (3 * row + 2)
-            turned |= ((stones >> (3 * row + 1)) & 1) << (3 * row + 1)
-            turned |= ((stones >> (3 * row + 2)) & 1) << (3 * row)
+        turned = stones
     return turned
 
 

@@ -227,7 +227,7 @@ def test_what_a_search_and_a_viewer_look_for_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("name", "moves", "last"),
-    [("TicTacToe", "a3 b2 b3 c1 c3".split(), "c3"), ("ConnectFour", "dadada", "d"), ("Hex", ["b1", "a1"], "b2")],
+    [("TicTacToe", ["a3", "b2", "b3", "c1", "c3"], "c3"), ("ConnectFour", "dadada", "d"), ("Hex", ["b1", "a1"], "b2")],
 )
 def test_a_picture_shows_stones_last_move_and_what_has_won(name: str, moves: list[str], last: str) -> None:
     environment = make(name, render_mode="rgb_array")

@@ -127,6 +127,15 @@ def rows_where(recording: "Recording", text: str) -> npt.NDArray[np.int64]:
     return rows
 
 
+def columns_named(text: str) -> frozenset[str]:
+    """The columns that an expression asks for, by the first part of their names; nothing of one that is none."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval")
+    except (SyntaxError, RecursionError, MemoryError, ValueError):
+        return frozenset()
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)) - frozenset(_FUNCTIONS)
+
+
 class _Reader:
     """Works out the parts of one expression."""
 

@@ -221,11 +221,13 @@ def _clusters_in_words(one: dict[str, Any]) -> str:
                 _interval(found["value"][cluster], "mean"),
                 _interval(found["reward"][cluster], "mean"),
                 ", ".join(f"{to}: {100 * way:.0f}" for way, to in ways[:4]) or "–",
-                f"{found['jaccard'][cluster]:.2f}",
+                "–" if np.isnan(found["jaccard"][cluster]) else f"{found['jaccard'][cluster]:.2f}",
             )
         )
     rand = np.array(found["adjusted_rand_index"])
-    again = f"{rand.mean():.2f} ({rand.min():.2f} to {rand.max():.2f})" if len(rand) else "none"
+    again = (
+        f"{rand.mean():.2f} ({rand.min():.2f} to {rand.max():.2f})" if len(rand) else "unknown (fewer than 2 episodes)"
+    )
     told = (
         f"{printable(one['layer'])}: silhouette {_interval(found['silhouette'], 'mean')}, of Gaussian numbers "
         f"{found['silhouette_of_gaussian']:.2f}; adjusted Rand index in other episodes {again}; next cluster foretold "

@@ -46,7 +46,7 @@ def run(options: FeaturesOptions) -> None:
     from workbench.analyses.representation.feature_activity import feature_report
     from workbench.analyses.representation.feature_concepts import feature_concepts
 
-    features = _features(options, recording)
+    features, interrupted = _features(options, recording)
     if options.out is not None:
         from workbench.exports.output import writing
 
@@ -64,6 +64,9 @@ def run(options: FeaturesOptions) -> None:
         sys.stdout.write(f"{to_json(facts_of(options, report, concepts, effects, substitution))}\n")
     else:
         sys.stdout.write(f"{describe(report, concepts, effects, substitution)}\n")
+    if interrupted:
+        kept = f"; go on with --resume {options.resume}" if options.resume is not None else ""
+        raise KeyboardInterrupt(f"Interrupted before all updates were made: these are the features as they were{kept}.")
 
 
 @contextmanager
@@ -81,6 +84,8 @@ class Stoppable:
 
     def __init__(self, told: Progress) -> None:
         self._told, self._stopped = told, False
+        self.heeded = False
+        """Whether what reports here has been stopped."""
 
     def __enter__(self) -> "Stoppable":
         self._before = signal.signal(signal.SIGINT, self._stop)
@@ -92,6 +97,7 @@ class Stoppable:
     def update(self, done: int, total: int, message: str = "") -> None:
         """Report, or stop."""
         if self._stopped:
+            self.heeded = True
             raise Cancelled
         self._told.update(done, total, message)
 
@@ -119,20 +125,21 @@ def _check(options: FeaturesOptions) -> None:
         raise UsageError("--rollouts and --effects are at least 0.")
 
 
-def _features(options: FeaturesOptions, recording: "Recording") -> "LayerFeatures":
+def _features(options: FeaturesOptions, recording: "Recording") -> "tuple[LayerFeatures, bool]":
     from workbench.analyses.representation.features import load_features
     from workbench.analyses.representation.fitting import fit_features
 
     if options.features is not None:
-        return load_features(options.features)
+        return load_features(options.features), False
     assert options.layer is not None
     with progress_of("making features", "updates") as told, Stoppable(told) as stoppable:
         try:
-            return fit_features(
+            made = fit_features(
                 recording, options.layer, method=options.method, count=options.count, active=options.active,
                 sparsity=options.sparsity, updates=options.updates, seed=options.seed, checkpoint=options.resume,
                 progress=stoppable,
             )  # fmt: skip
+            return made, stoppable.heeded
         except Cancelled:
             raise KeyboardInterrupt("Interrupted before anything was made.") from None
 

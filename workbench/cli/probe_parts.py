@@ -197,6 +197,7 @@ def probe_course(options: ProbeOptions, recording: "Recording") -> None:
         ]
         header = ("layer", *map(printable, one.checkpoints), "decodable from")
         blocks.append(f"{printable(one.words)}: {one.metric} [95 %]\n\n{format_table(header, rows)}")
+    blocks.append("Note: the recordings are taken for checkpoints of one training, in the order given.")
     sys.stdout.write("\n\n".join(blocks) + "\n")
 
 

@@ -80,7 +80,8 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
                                 linewidth=0.4 + 2.6 * probability, color="#333333",
                                 alpha=0.25 + 0.65 * float(probability), shrinkA=0, shrinkB=0)
             )  # fmt: skip
-            at = 0.36
+            # Not all at the same place of their arrows: around neighbours they would lie on each other.
+            at = 0.26 + 0.1 * ((a + 2 * b) % 3)
             axis.annotate(
                 f"{100 * probability:.0f}", (start[0] + at * (end[0] - start[0]) - 0.09 * (end[1] - start[1]),
                                              start[1] + at * (end[1] - start[1]) + 0.09 * (end[0] - start[0])),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from workbench.analyses.probing import ProbeResult
+from workbench.analyses.probing.results import COUNTS
 from workbench.figures.style import DIVERGING, SEQUENTIAL, literal
 
 REFERENCES = {
@@ -43,7 +44,7 @@ def differences(found: Sequence[ProbeResult], reference: str) -> tuple[list[str]
 
 
 def probes_figure(found: Sequence[ProbeResult], reference: str) -> Figure:
-    """The map: a row a concept, a column a layer; a dot where the interval of the difference lies above 0."""
+    """The map: a row a concept, a column a layer; bold where it is above, by a difference that counts."""
     concepts, layers, table = differences(found, reference)
     figure = Figure(figsize=(max(6.0, 2.6 + 0.62 * len(layers)), 1.9 + 0.36 * len(concepts)), layout="constrained")
     axis = figure.subplots()
@@ -62,15 +63,19 @@ def probes_figure(found: Sequence[ProbeResult], reference: str) -> Figure:
                     column, row, f"{round(value, 2) + 0.0:.2f}".replace("-", "−"), ha="center", va="center", fontsize=7,
                     weight="bold" if sure else "normal", color="white" if abs(value) > 0.6 * largest else "black",
                 )  # fmt: skip
-    axis.set_title("held-out episodes; bold: the 95 % interval lies above 0", fontsize=9, loc="left")
+    axis.set_title(
+        f"held-out episodes; bold: the 95 % interval lies above 0, and the difference is {COUNTS:g} or more",
+        fontsize=9,
+        loc="left",
+    )
     return figure
 
 
 def _sure(one: ProbeResult, reference: str) -> bool:
     if reference == "chance":
-        return one.score.low > one.chance
+        return one.score.low > one.chance and one.score.value - one.chance >= COUNTS
     baseline = getattr(one, reference)
-    return baseline is not None and baseline.difference.low > 0
+    return baseline is not None and baseline.surpassed
 
 
 def confusion_figure(found: ProbeResult) -> Figure:

@@ -36,7 +36,8 @@ def how_to_allow(module: str) -> str:
     package = module.partition(".")[0]
     return (
         f"The module {module!r} is not imported because a recording names it: that would run its code, wherever it "
-        f"comes from. If you trust it, import it yourself first: import {package}"
+        f"comes from. If you trust it, import it yourself first: import {package} "
+        f"(on the command line --imports {package}; for the dashboard, in the script given by --script)."
     )
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from workbench.errors import WorkbenchError
+from workbench.search.compiling import compiled
 from workbench.search.settings import Rules
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import (
@@ -175,7 +175,7 @@ def replay_tree(trace: SearchTrace) -> Tree:
     return tree
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _run(
     tree: Tree,
     rules: Rules,
@@ -192,7 +192,7 @@ def _run(
         back_up(tree, rules, 0, node)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _back_all_up(
     tree: Tree,
     rules: Rules,
@@ -214,7 +214,7 @@ def backed_up_of(trace: SearchTrace) -> npt.NDArray[np.float64]:
     return backed_up
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _note(
     found: npt.NDArray[np.int64], kind: int, simulation: int, depth: int, node: int, recorded: int, selected: int
 ) -> None:
@@ -222,7 +222,7 @@ def _note(
     found[3], found[4], found[5] = node, recorded, selected
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _audit(
     tree: Tree,
     rules: Rules,

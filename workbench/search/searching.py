@@ -28,6 +28,7 @@ def search(
     settings: SearchSettings | None = None,
     *,
     seed: int | Sequence[int] = 0,
+    root_noise: Sequence[npt.NDArray[np.float64]] | None = None,
     threads: int = 1,
     progress: Progress | None = None,
 ) -> list[SearchTrace]:
@@ -40,6 +41,8 @@ def search(
         settings: How; the defaults otherwise.
         seed: Of the noise at the roots, 0 or more; tree g draws from a generator of `[seed, g]`. Or one of each tree,
             which then draws from a generator of that alone.
+        root_noise: The noise of each root instead of a drawn one, `[legal actions]` in the order of their numbers:
+            Dirichlet noise (puct), or Gumbel noise (gumbel).
         threads: Into how many parts the trees are divided, that are searched side by side. A number of rows that is
             evaluated together can change the last bits of what a network gives, and so the search.
         progress: Told how many waves came back; one that raises `Cancelled` ends the search with that error.
@@ -66,7 +69,10 @@ def search(
 
     def run(part: npt.NDArray[np.intp]) -> list[SearchTrace]:
         chosen = {name: values[part] for name, values in facts.items()}
-        trees = _Trees(game, positions[part], chosen, evaluate, settings, [seeds[g] for g in part])
+        noise = [root_noise[g] for g in part] if root_noise is not None else [None] * len(part)
+        trees = _Trees(
+            game, positions[part], chosen, evaluate, settings, list(zip([seeds[g] for g in part], noise, strict=True))
+        )
         # One part tells for all: they are about as far.
         trees.run(progress if part[0] == 0 else SilentProgress())
         return trees.traces([seeds[g][0] for g in part])
@@ -87,7 +93,7 @@ class _Trees:
         facts: dict[str, npt.NDArray[Any]],
         evaluate: Evaluator,
         settings: SearchSettings,
-        seeds: Sequence[tuple[int, ...]],
+        drawn: Sequence[tuple[tuple[int, ...], npt.NDArray[np.float64] | None]],
     ) -> None:
         self._game, self._evaluate, self._settings = game, evaluate, settings
         G, S, A = len(positions), settings.simulations, game.actions
@@ -128,13 +134,13 @@ class _Trees:
             open_row=np.zeros(M, np.int32),
         )
         self._observations = np.zeros((max(M, G), *game.observation_shape), np.float32)
-        self._plant(positions, facts, seeds)
+        self._plant(positions, facts, drawn)
 
     def _plant(
         self,
         positions: npt.NDArray[np.uint64],
         facts: dict[str, npt.NDArray[Any]],
-        seeds: Sequence[tuple[int, ...]],
+        drawn: Sequence[tuple[tuple[int, ...], npt.NDArray[np.float64] | None]],
     ) -> None:
         """Evaluate the roots, and mix in their noise."""
         tree, room, settings = self._tree, self._room, self._settings
@@ -154,14 +160,20 @@ class _Trees:
             room.edge_count[g] = end - first
             prior = tree.edges["prior"][first:end].copy()
             self._root_priors.append(prior)
-            noise = self._noise(seeds[g], len(prior))
+            noise = self._noise(*drawn[g], len(prior))
             self._noises.append(noise)
             if noise is not None and settings.rule == "gumbel":
                 tree.gumbel[g, : len(prior)] = noise
             elif noise is not None:
                 tree.edges["prior"][first:end] = (1 - settings.noise) * prior + settings.noise * noise
 
-    def _noise(self, seed: tuple[int, ...], actions: int) -> npt.NDArray[np.float64] | None:
+    def _noise(
+        self, seed: tuple[int, ...], given: npt.NDArray[np.float64] | None, actions: int
+    ) -> npt.NDArray[np.float64] | None:
+        if given is not None:
+            if np.shape(given) != (actions,):
+                raise WorkbenchError(f"A root with {actions} legal actions needs as much noise; got {np.shape(given)}.")
+            return np.asarray(given, np.float64)
         random = np.random.default_rng(seed)
         if self._settings.rule == "gumbel":
             return random.gumbel(size=actions)

@@ -52,7 +52,8 @@ class SearchSettings:
     the actions that have visits)."""
     reduction: float = 0.2
     value_scale: Literal["none", "siblings", "tree"] = "none"
-    """What Q is mapped to [0, 1] by: nothing; the smallest and largest of the node's value and its actions' Q (mctx);
+    """What Q is mapped to [0, 1] by: nothing; the smallest and largest of the mean that came back to the node and of
+    its actions' Q (mctx; an action without a visit has the smallest);
     the smallest and largest Q met in the tree (Schrittwieser et al. 2020)."""
     discount: float = 1.0
     noise: float = 0.0

@@ -16,13 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from workbench.errors import MissingExtraError
+from workbench.search.compiling import compiled, compiled_inline
 from workbench.search.settings import Rules
-
-try:
-    from numba import njit
-except ImportError as error:
-    raise MissingExtraError("numba", "search", "Tree search") from error
 
 PENDING, OPEN, TERMINAL = 0, 1, 2
 """What a node is: not evaluated yet, evaluated, or the end of a game."""
@@ -122,13 +117,13 @@ def considered_visits(most: int, simulations: int, length: int | None = None) ->
     return table
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def view_of(tree: Tree, node: int, child: int) -> float:
     """1 where the player to move at a node is the one to move at its child, else −1."""
     return 1.0 if tree.nodes[node].player == tree.nodes[child].player else -1.0
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def edge_value(tree: Tree, edge: int) -> float:
     """Q of an edge that has visits: its outcome where that is proven; a simulation on its way counts as lost."""
     if tree.edges[edge].proven != UNPROVEN:
@@ -137,7 +132,7 @@ def edge_value(tree: Tree, edge: int) -> float:
     return (tree.edges[edge].value_sum - under_way) / (tree.edges[edge].visits + under_way)  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scores: npt.NDArray[np.float64]) -> None:
     """Write the number that selection takes the largest of, for each edge of an evaluated node, in their order."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -147,7 +142,11 @@ def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scor
         return
     low, high = 0.0, 1.0
     if rules.value_scale == _SIBLINGS:
-        low = high = tree.nodes[node].value
+        total, tried = tree.nodes[node].value, 1
+        for edge in range(first, first + count):
+            total += tree.edges[edge].value_sum
+            tried += tree.edges[edge].visits
+        low = high = total / tried
         for edge in range(first, first + count):
             if tree.edges[edge].visits + tree.edges[edge].passing > 0:
                 q = edge_value(tree, edge)
@@ -162,11 +161,11 @@ def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scor
         elif rules.first_play == _VALUE:
             unvisited = (tree.nodes[node].value - low) / (high - low)
         elif rules.first_play == _REDUCED:
-            tried = 0.0
+            share = 0.0
             for edge in range(first, first + count):
                 if tree.edges[edge].visits + tree.edges[edge].passing > 0:
-                    tried += tree.edges[edge].prior
-            unvisited = (tree.nodes[node].value - rules.reduction * math.sqrt(tried) - low) / (high - low)
+                    share += tree.edges[edge].prior
+            unvisited = (tree.nodes[node].value - rules.reduction * math.sqrt(share) - low) / (high - low)
     exploration = rules.exploration
     if rules.exploration_base > 0:
         exploration += math.log((here + rules.exploration_base + 1) / rules.exploration_base)
@@ -189,7 +188,7 @@ def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scor
             scores[offset] = q + root_of_visits * tree.edges[edge].prior / (1 + tried_here)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def completed_scores(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np.float64]) -> None:
     """Write σ(completed Q) of each edge (Danihelka et al. 2022, with the mixed value of mctx), in their order."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -215,7 +214,7 @@ def completed_scores(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np
         scores[offset] = (scores[offset] - low) * scale
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def improved_policy(tree: Tree, rules: Rules, node: int, policy: npt.NDArray[np.float64]) -> None:
     """Write softmax(log P + σ(completed Q)) over a node's edges, in their order."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -232,7 +231,7 @@ def improved_policy(tree: Tree, rules: Rules, node: int, policy: npt.NDArray[np.
         policy[offset] /= total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _score_gumbel(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scores: npt.NDArray[np.float64]) -> None:
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
     visits = 0
@@ -261,7 +260,7 @@ def _score_gumbel(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, sc
         scores[offset] = max(_LOWEST_LOGIT, tree.gumbel[g, offset] + logit + scores[offset])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def choose_edge(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scores: npt.NDArray[np.float64]) -> int:
     """The edge that selection takes at an evaluated node: the first of those with the largest score."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -273,13 +272,13 @@ def choose_edge(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scor
     return first + best  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def stops_at(tree: Tree, rules: Rules, node: int) -> bool:
     """Whether a simulation that comes to a node below the root ends there."""
     return tree.nodes[node].status != OPEN or (rules.prove and tree.nodes[node].proven != UNPROVEN)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def pass_down(tree: Tree, node: int, amount: int) -> None:
     """Mark that a simulation is on its way to a node (1), or take the mark back (−1)."""
     while True:
@@ -291,7 +290,7 @@ def pass_down(tree: Tree, node: int, amount: int) -> None:
         node = tree.nodes[node].parent
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def link(tree: Tree, parent: int, edge: int, node: int) -> None:
     """Put a node at the end of an edge."""
     tree.nodes[node].parent = parent
@@ -299,7 +298,7 @@ def link(tree: Tree, parent: int, edge: int, node: int) -> None:
     tree.edges[edge].child = node
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def expand(
     tree: Tree, node: int, first_edge: int, legal: npt.NDArray[np.bool_], logits: npt.NDArray[np.float32]
 ) -> int:
@@ -328,7 +327,7 @@ def expand(
     return edge
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def back_up(tree: Tree, rules: Rules, g: int, leaf: int) -> None:
     """Bring what is known of a leaf back to its root, and prove what follows from it."""
     if rules.prove and tree.nodes[leaf].status == TERMINAL and tree.nodes[leaf].proven == UNPROVEN:
@@ -352,7 +351,7 @@ def back_up(tree: Tree, rules: Rules, g: int, leaf: int) -> None:
         _prove_above(tree, leaf)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def leaf_value(tree: Tree, rules: Rules, leaf: int) -> float:
     """What a simulation that ends at a node brings back, for the player to move there."""
     if rules.prove and tree.nodes[leaf].proven != UNPROVEN:
@@ -360,7 +359,7 @@ def leaf_value(tree: Tree, rules: Rules, leaf: int) -> float:
     return tree.nodes[leaf].value  # type: ignore[no-any-return]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _prove_above(tree: Tree, node: int) -> None:
     while tree.nodes[node].incoming >= 0:
         above, edge = tree.nodes[node].parent, tree.nodes[node].incoming
@@ -380,7 +379,7 @@ def _prove_above(tree: Tree, node: int) -> None:
         tree.nodes[node].proven = best
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def descend(tree: Tree, rules: Rules, g: int, root: int, scores: npt.NDArray[np.float64]) -> tuple[int, int]:
     """Select down from a root: the node where it ends, and the edge of it that is to be tried, or −1."""
     node = root

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from workbench.search.compiling import compiled
 from workbench.search.settings import Rules
 from workbench.search.tree import (
     TERMINAL,
@@ -79,7 +79,7 @@ class Wave(NamedTuple):
     """`[M]`, their places among the new nodes."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def select(tree: Tree, rules: Rules, room: Room, wave: Wave, size: int, number: int, budget: int) -> int:
     """Select the wave's leaves; gives the number of new nodes."""
     new = 0
@@ -109,7 +109,7 @@ def select(tree: Tree, rules: Rules, room: Room, wave: Wave, size: int, number: 
     return new
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def receive(tree: Tree, room: Room, wave: Wave, new: int) -> int:
     """Take in what the game says of the new nodes; gives how many are to be evaluated."""
     waiting = 0
@@ -127,7 +127,7 @@ def receive(tree: Tree, room: Room, wave: Wave, new: int) -> int:
     return waiting
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def finish(
     tree: Tree,
     rules: Rules,

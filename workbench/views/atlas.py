@@ -48,7 +48,7 @@ def page() -> None:
         with middle:
             layer = _choose_layer(recording)
         with right:
-            part = st.segmented_control("Part", list(PARTS), default="Map", key="atlas.part", required=True)
+            part = st.radio("Part", list(PARTS), key="atlas.part", horizontal=True)
         PARTS[part or "Map"](path, recording, layer)
 
 

@@ -34,7 +34,9 @@ def clusters_part(path: str, recording: Recording, layer: str) -> None:
         finally:
             bar.empty()
         st.markdown(_evidence(found))
-        st.dataframe(_table(found, graph), hide_index=True)
+        table = _table(found, graph)
+        wide = {name: st.column_config.TextColumn(width=170) for name in table if name.endswith("[95 %]")}
+        st.dataframe(table, hide_index=True, column_config=wide, height=38 + 35 * found.count)
         st.caption(plain("; ".join(found.notes)) + ".")
         _ways(recording, found, graph)
     with st.expander("How to read this page", icon=":material/help:"):
@@ -43,7 +45,7 @@ def clusters_part(path: str, recording: Recording, layer: str) -> None:
 
 def _evidence(found: Clustering) -> str:
     facts = [
-        f"**{found.count} clusters** of {found.read} principal component{'s' * (found.read != 1)}",
+        f"**{found.count_in_words}** of {found.read} principal component{'s' * (found.read != 1)}",
         f"silhouette {_short(found.silhouette)}, of Gaussian numbers with the same covariance "
         f"{found.silhouette_of_chance:.2f}",
         f"found again in other episodes: adjusted Rand index {found.stability_in_words}",
@@ -63,7 +65,7 @@ def _table(found: Clustering, graph: TransitionGraph) -> dict[str, Any]:
         "reward [95 %]": [_short(one) for one in found.reward],
         "episodes that begin here": graph.starts,
         "that end here": graph.ends,
-        "comes again (Jaccard)": np.round(found.stability_of_cluster, 2),
+        "comes again (Jaccard)": ["–" if np.isnan(one) else f"{one:.2f}" for one in found.stability_of_cluster],
     }
     if found.value[0] is not None:
         table["value [95 %]"] = [_short(one) for one in found.value]

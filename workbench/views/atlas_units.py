@@ -47,6 +47,7 @@ def units_part(path: str, recording: Recording, layer: str) -> None:
         st.caption(
             plain(
                 f"How well all other units predict each one, linearly; {report.held_out_episodes} held-out episodes. "
+                "Of channels at single places, not of their means. "
                 + " ".join(f"{note[0].upper()}{note[1:]}." for note in report.notes)
             )
         )

@@ -163,5 +163,7 @@ HOW_TO_READ = """
   changes a probe's direction in the live agent: do decisions change more than with random directions, and how often
   does behaviour follow? **Through training** puts recordings of several checkpoints side by side.
 - The map shows the score less the reference that is chosen: red is more, blue is less, **bold** where the 95 % interval
-  lies above 0.
+  lies above 0 and the difference is 0.01 or more (less is what a penalty or rounding makes).
+- **"Linearly" of classes means by a linear discriminant** with equal priors. Where a class is a threshold of a number
+  (`observation[2] > 0`), it misses steps that a logistic probe finds, in the input as in the layers: try that kind.
 """

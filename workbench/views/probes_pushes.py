@@ -30,8 +30,9 @@ def pushes_part(path: str, recording: Recording) -> None:
         which = to.selectbox("Push to", classes[concept], key=f"pushes.class.{concept}")
         follows = says.text_input(
             "It follows if, at once", key="pushes.follows", placeholder=f"{concept} is {which}",
-            help="An expression over recorded columns that the agent's next step fulfils, such as `action == 3`. "
-            "Empty: the concept itself is of the class.",
+            help="An expression over recorded columns that the agent's next step fulfils, such as `action == 3`; one "
+            "of what is there before it acts, such as `observation[2] > 0`, is asked one action later. Empty: the "
+            "concept itself is of the class.",
         ).strip()  # fmt: skip
         asked = PushAsked(
             path=path, stamp=stamp(path), concept=concept, layer=layer, which=which, follows=follows or None
@@ -40,13 +41,12 @@ def pushes_part(path: str, recording: Recording) -> None:
         with decisions:
             st.markdown("**Are decisions changed?**")
             if st.toggle("Take it out, swap it, push it at 40 steps", key="pushes.use"):
-                with st.spinner("changing decisions"):
-                    found = cached_use(asked)
-                _use(found)
+                with errors_in_a_box(), st.spinner("changing decisions"):
+                    _use(cached_use(asked))
         with behaviour:
             st.markdown("**Does behaviour follow?**")
             if st.toggle("Go on from 40 steps under the push", key="pushes.follow"):
-                with stoppable("going on", "pushes.follow") as progress:
+                with errors_in_a_box(), stoppable("going on", "pushes.follow") as progress:
                     _followed(cached_following(asked, SCALES, progress))
 
 

@@ -46,9 +46,20 @@ def squares_part(path: str, recording: Recording) -> None:
         st.table(_rows(found))
         st.caption(
             f"Balanced accuracy over all squares of {found[0].steps:,} steps of {found[0].episodes} episodes, each "
-            f"decided by a probe that was not made from its episode; 95 % intervals by bootstrap over episodes."
+            f"decided by a probe that was not made from its episode; 95 % intervals by bootstrap over episodes. "
+            f"{_absent(found)}"
         )
         _one(path, recording, found)
+
+
+def _absent(found: Sequence[SquareProbeResult]) -> str:
+    """Why there are no random weights, where there are none."""
+    if all(one.random_network is not None for one in found):
+        return ""
+    return (
+        "No random weights (–): the agent has a memory, or could not be made; one that its own code makes needs a "
+        "dashboard that is started with --script."
+    )
 
 
 def _first(offered: Sequence[str]) -> list[str]:

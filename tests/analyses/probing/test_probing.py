@@ -45,6 +45,16 @@ def test_what_a_layer_holds_linearly_or_not_or_not_at_all_is_told_apart(recordin
     assert abs(best.control.score.value - 0.5) < 0.06
 
 
+def test_a_difference_of_nothing_is_not_more_than_the_input(recording: Recording) -> None:
+    """`mixed` is a linear map of the observation: what it holds beyond that is rounding, however sure."""
+    found = results_of(recording, "observation[0]", "observation[1]", layers=["mixed"])
+    for one in found.values():
+        assert one.score.value > 0.999
+        assert abs(one.observation.difference.value) < 1e-3
+        assert not one.observation.surpassed
+        assert one.verdict == "linearly decodable here, no more than from the input"
+
+
 def test_a_number_is_scored_by_its_share_of_variance(recording: Recording) -> None:
     found = results_of(recording, "observation[2] + 2 * observation[3]", "observation[4]", layers=["product"])
     first, second = found.values()

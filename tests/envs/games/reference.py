@@ -1,4 +1,4 @@
-"""The rules of the games in plain Python on a dictionary of cells: slow, short, and written apart from the compiled ones."""
+"""The rules of the games in plain Python on a dictionary of cells: slow, short, and apart from the compiled ones."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class Plain:
         """The game one move on."""
         new = Plain(self.kind, self.rows, self.columns)
         new.stones = {**self.stones, self.target(action): self.player}
-        new.winner = next((who for who in (0, 1) if new._has_won(who)), None)
+        new.winner = self.player if new._has_won(self.player) else None
         return new
 
     @property

@@ -12,7 +12,7 @@ from tests.envs.games.reference import Plain, minimax, plain
 
 SMALL, FOUR, HEX = connect_four(4, 5), connect_four(6, 7), hex_game(4)
 EMPTY_BOARD = [-2, -1, 0, 1, 0, -1, -2]
-"""Scores of Connect Four's first moves by column: P. Pons, blog.gamesolver.org; the game's value is J. Allen's (1988)."""
+"""Scores of Connect Four's first moves by column: P. Pons, blog.gamesolver.org; that it is a win: J. Allen (1988)."""
 
 
 def random_position(game: Game, draws: list[int], free: int = 0) -> tuple[np.ndarray, Plain]:

@@ -48,7 +48,7 @@ class StateSpace:
             WorkbenchError: A number is not finite.
         """
         for rows, values in self.features.blocks():
-            yield rows, self._made(values, rows.start)
+            yield rows, self._made(values.double(), rows.start)
 
     def at(self, recording: "Recording", rows: npt.NDArray[np.int64]) -> FloatArray:
         """Some states, `[n, D]`."""

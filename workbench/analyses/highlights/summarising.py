@@ -136,7 +136,7 @@ def highlights(
         interval=interval,
         interval_rule=interval_rule,
         seed=seed,
-        any_step=estimate(comparison.importance, sample.episodes),
+        any_step=estimate(comparison.importance, sample.episodes, lowest=0),
         steps=defined[0],
         sampled=len(rows),
         unit_distance=comparison.unit,
@@ -249,7 +249,7 @@ class _Comparison:
             steps=round(sum(len(one.rows) for one in every) / len(draws)),
             episodes=len({one.episode for one in every}),
             importance=self._mean_importance(every),
-            coverage=estimate(covered[name], episodes),
+            coverage=estimate(covered[name], episodes, lowest=0),
             less_covered=None if name == own else estimate(covered[name] - covered[own], episodes),
             diversity=diversity,
             nearest=nearest,
@@ -258,7 +258,7 @@ class _Comparison:
 
     def _mean_importance(self, places: Sequence[Place]) -> Estimate:
         numbers = [float(importance_of(self.recording, self.found, slice(one.row, one.row + 1))[0]) for one in places]
-        return estimate(numbers, [one.episode for one in places])
+        return estimate(numbers, [one.episode for one in places], lowest=0)
 
 
 def _moments(

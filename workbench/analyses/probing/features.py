@@ -4,7 +4,7 @@ Axis legend: T steps, n rows of one block, D numbers a step.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 MOST_NUMBERS = 1_024
 """Of wider layers this many random projections are read instead (Johnson and Lindenstrauss): a linear probe of them is
 one of the layer, of a random subspace."""
+MOST_KEPT_BYTES = 96 << 20
+"""Of a projected layer, what is kept for the next time that it is read."""
 BLOCK_BYTES = 32 << 20
 BLOCK_STEPS = 4_096
 
@@ -35,9 +37,11 @@ class Features:
     shape: tuple[int, ...]
     """Of one step, before projection."""
     blocks: Callable[[], Iterator[tuple[slice, Tensor]]]
-    """Gives the rows, in order, and their numbers as float64 `[n, D]`; may be gone through several times."""
+    """Gives the rows, in order, and their numbers `[n, numbers]`; may be gone through several times."""
     projection: Tensor | None = None
     """`[numbers, D]` where the layer is wider than `MOST_NUMBERS`."""
+    _kept: list[tuple[slice, Tensor]] = field(default_factory=list)
+    """The projected blocks, while they are few: projecting a wide layer takes longer than all else."""
 
     @property
     def width(self) -> int:
@@ -45,20 +49,37 @@ class Features:
         return int(np.prod(self.shape)) if self.projection is None else int(self.projection.shape[1])
 
     def read(self) -> Iterator[tuple[slice, Tensor]]:
-        """The blocks, projected where they are wide.
+        """The blocks as float64 `[n, D]`, projected where they are wide.
 
         Raises:
             WorkbenchError: A number is not finite.
         """
+        if self._kept:
+            yield from ((rows, values.double()) for rows, values in self._kept)
+            return
+        # In single precision, as layers are recorded: of wide ones this product is most of the work.
+        projection = None if self.projection is None else self.projection.float()
+        kept: list[tuple[slice, Tensor]] = []
+        room = MOST_KEPT_BYTES
         for rows, values in self.blocks():
-            if not bool(torch.isfinite(values).all()):
+            # A sum is not finite if one of its terms is not, and seldom otherwise.
+            if not bool(torch.isfinite(values.sum())) and not bool(torch.isfinite(values).all()):
                 first = int(torch.nonzero(~torch.isfinite(values))[0][0]) + rows.start
                 raise WorkbenchError(
                     f"The {self.name} holds numbers that are not finite (NaN or infinite), first at row {first:,}; no "
                     f"probe can be made of them."
                 )
-            # In single precision, as layers are recorded: of wide ones this product is most of the work.
-            yield rows, values if self.projection is None else (values.float() @ self.projection.float()).double()
+            if projection is None:
+                yield rows, values.double()
+                continue
+            projected = values.float() @ projection
+            room -= projected.nbytes
+            if room >= 0:
+                kept.append((rows, projected))
+            else:
+                kept.clear()
+            yield rows, projected.double()
+        self._kept.extend(kept)
 
 
 def layer_features(recording: "Recording", layer: str, *, seed: int = 0) -> Features:
@@ -118,7 +139,7 @@ def random_features(recording: "Recording", policy: "Policy", layer: str, *, see
         for rows in _slices(len(recording), int(np.prod(recording.activations[layer].shape[1:]))):
             with exclusively(policy), random_weights(policy.module, seed):
                 values = layer_values(recording, policy, layer, np.arange(rows.start, rows.stop))
-            yield rows, values.flatten(1).double()
+            yield rows, values.flatten(1)
 
     shape = tuple(recording.activations[layer].shape[1:])
     return Features(
@@ -136,7 +157,7 @@ def _slices(length: int, width: int) -> Iterator[slice]:
 
 
 def _flat(values: npt.NDArray[Any]) -> Tensor:
-    return torch.as_tensor(np.ascontiguousarray(values).reshape(len(values), -1)).double()
+    return torch.as_tensor(np.ascontiguousarray(values).reshape(len(values), -1))
 
 
 def _projection(numbers: int, seed: int) -> Tensor | None:

@@ -69,7 +69,7 @@ def split_episodes(
     if episodes < FEWEST_FOLDS:
         told = f"{given}" if episodes == given else f"{given}, of which {episodes} differ"
         raise WorkbenchError(
-            f"A probe is tested on episodes that it was not made from, which takes {FEWEST_FOLDS} of them at least; "
+            f"What is made from episodes is tested on others, which takes {FEWEST_FOLDS} of them at least; "
             f"{recording.path} holds {told}. Record more episodes."
         )
     count = min(folds, episodes)

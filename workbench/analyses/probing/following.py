@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.analyses.concepts import DERIVED, read_concept
-from workbench.analyses.expressions import evaluate
+from workbench.analyses.expressions import columns_named, evaluate
 from workbench.analyses.intervals import Estimate, estimate
 from workbench.analyses.intervention.changes import Change
 from workbench.analyses.intervention.decisions import layer_values
@@ -38,6 +38,10 @@ SCALES = (1.0, 2.0, 4.0)
 CONTROLS = 5
 LONG = 200
 """Actions after which an episode is cut off, where its end is asked about."""
+MATTERS = 0.1
+"""A share of the steps above which a push would be said to be followed."""
+BEFORE_THE_ACTION = frozenset({"observation", "truth", "t", "episode", "slot", "frame"})
+"""Columns that are what they are before the agent acts."""
 MOST_STEPS = 40
 """Steps that are gone on from, where nobody says which."""
 
@@ -67,14 +71,18 @@ class Followed:
     @property
     def verdict(self) -> str:
         """In words."""
-        if self.above_without.low is None or self.above_controls.low is None:
-            alike = self.above_without.mean > 0 and self.above_controls.mean > 0
-            return "follows at every step; no interval" if alike else "does not follow, or too few episodes to say"
-        if self.above_without.above(0) and self.above_controls.above(0):
-            return "behaviour follows the push, more than it follows random directions as long"
-        if self.above_without.above(0):
-            return "behaviour follows the push, but no more than it follows random directions as long"
-        return "behaviour does not follow the push"
+        # Where all steps are alike there is no interval: then it is the same everywhere.
+        always = self.above_without.low is None and self.above_without.mean > 0
+        beyond_random = self.above_controls.above(0) or (self.above_controls.low is None and always)
+        if (always or self.above_without.above(0)) and beyond_random:
+            sure = ", at every step of these" if always else ""
+            return f"behaviour follows the push{sure}, more than it follows random directions as long"
+        if self.above_without.above(0) or always:
+            return "behaviour follows the push, but not shown to do so more than random directions as long"
+        most = self.above_without.high
+        if most is not None and most <= MATTERS:
+            return f"behaviour does not follow the push: at most {most:.2f} of the steps more"
+        return "not shown to follow the push, and too few steps to say that it does not"
 
 
 def following(
@@ -100,8 +108,9 @@ def following(
         probe: Of a concept with classes.
         which: The class that is pushed.
         follows: An expression over recorded columns that holds at the first step of what the agent then does, such as
-            `action == 3`; None takes the concept itself: it has to be of the class at that step. Of concepts that the
-            agent does not bring about (where a wall is) only an expression says what following means.
+            `action == 3`; one of what is there before the agent acts (`observation[2] > 0`) is asked one step later,
+            after the first action. None takes the concept itself: it has to be of the class at that step. Of
+            concepts that the agent does not bring about (where a wall is) only an expression says what following means.
         rows: `[S]` rows; None draws up to 40 at which the concept is another class.
         scales: Lengths of the push, in standard deviations of the layer along its direction.
         controls: C random directions for each.
@@ -122,7 +131,9 @@ def following(
     )
     chosen = _elsewhere(recording, probe, which, seed) if rows is None else np.asarray(rows, np.int64)
     groups = recording.steps["episode"][chosen]
-    length = _needed(probe.concept if follows is None else follows) if most_steps is None else most_steps
+    later = int(follows is not None and columns_named(follows) <= BEFORE_THE_ACTION)
+    needed = _needed(probe.concept) if follows is None else 1 + later
+    length = needed if most_steps is None else most_steps
     total, done = 1 + len(scales) * (1 + controls), 0
 
     def does(changes: Sequence[Change]) -> FloatArray:
@@ -134,7 +145,7 @@ def following(
                 deterministic=deterministic,
             )  # fmt: skip
             done += 1
-            return _followed(went, probe.concept, which, follows)
+            return _followed(went, probe.concept, which, follows, later)
 
     without = does([])
     found = []
@@ -150,7 +161,7 @@ def following(
             Followed(
                 probe=probe,
                 which=which,
-                follows=follows or f"{probe.concept} is {which}",
+                follows=f"{follows or f'{probe.concept} is {which}'}{', one action later' if later else ''}",
                 scale=float(scale),
                 rows=chosen,
                 without=estimate(without, groups, lowest=0, highest=1),
@@ -193,14 +204,16 @@ def _elsewhere(recording: Recording, probe: Probe, which: str, seed: int) -> npt
     return np.sort(order[np.argsort(turn, kind="stable")[:MOST_STEPS]])
 
 
-def _followed(went: Recording, concept: str, which: str, follows: str | None) -> FloatArray:
+def _followed(went: Recording, concept: str, which: str, follows: str | None, later: int) -> FloatArray:
     """`[S]`: 1 where the agent did so, 0 where not, NaN where that is not defined."""
-    firsts = [int(went.episode(number).rows[0]) for number in range(went.number_of_episodes)]
+    of_episodes = [went.episode(number).rows for number in range(went.number_of_episodes)]
+    firsts = [int(rows[0]) for rows in of_episodes]
     if follows is not None:
         values = evaluate(went, follows)
         if values.shape != (len(went),) or values.dtype != np.bool_:
             raise WorkbenchError(f"{follows!r} must be true or false at each step, such as `action == 2`.")
-        return values[firsts].astype(np.float64)
+        # An episode that ended before leaves nothing to be asked.
+        return np.array([float(values[rows[later]]) if len(rows) > later else np.nan for rows in of_episodes])
     read = read_concept(went, concept, constant=True)
     assert read.classes is not None, "the probe has classes"
     # Classes may have other places here: only those that came up have one.

@@ -11,6 +11,7 @@ Axis legend:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,11 @@ from torch import Tensor
 from workbench.analyses.concepts import Concept
 from workbench.analyses.probing.features import Features
 from workbench.analyses.probing.folds import Folds
+
+LEAST_SHARED = 0.95
+"""Of the steps of each class, what must be left of them for a concept to share others' steps."""
+MOST_MOVED = 0.02
+"""By how many standard deviations a number's mean and spread may change thereby."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +63,7 @@ class Moments:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Concepts that are defined at the same steps, and their columns side by side."""
+    """Concepts that are defined at nearly the same steps, and their columns side by side."""
 
     concepts: tuple[Concept, ...]
     places: tuple[slice, ...]
@@ -89,7 +95,7 @@ def read_moments(features: Features, concepts: Sequence[Concept], folds: Folds) 
         folds: Of its steps.
 
     Returns:
-        The concepts in groups, those first that are defined at the same steps.
+        The concepts in groups that share their steps.
     """
     groups = _grouped(concepts)
     size, count = features.width, folds.count
@@ -134,15 +140,46 @@ def read_moments(features: Features, concepts: Sequence[Concept], folds: Folds) 
     )
 
 
-def _grouped(concepts: Sequence[Concept]) -> list[tuple[npt.NDArray[np.bool_] | None, list[Concept]]]:
-    groups: dict[bytes, tuple[npt.NDArray[np.bool_] | None, list[Concept]]] = {}
+_Masked: TypeAlias = tuple[npt.NDArray[np.bool_] | None, list[Concept]]
+
+
+def _grouped(concepts: Sequence[Concept]) -> list[_Masked]:
+    """Concepts by the steps at which they are defined; those that differ in few steps share the steps of all of them.
+
+    Concepts that are defined at every step are left as they are.
+    """
+    whole: list[Concept] = []
+    exact: dict[bytes, tuple[npt.NDArray[np.bool_], list[Concept]]] = {}
     for concept in concepts:
         mask = concept.defined
-        whole = bool(mask.all())
-        groups.setdefault(b"" if whole else np.packbits(mask).tobytes(), (None if whole else mask, []))[1].append(
-            concept
-        )
-    return list(groups.values())
+        if bool(mask.all()):
+            whole.append(concept)
+        else:
+            exact.setdefault(np.packbits(mask).tobytes(), (mask, []))[1].append(concept)
+    groups: list[_Masked] = [(None, whole)] if whole else []
+    shared: list[tuple[npt.NDArray[np.bool_], list[Concept]]] = []
+    for mask, members in sorted(exact.values(), key=lambda one: -int(one[0].sum())):
+        if shared:
+            common = shared[-1][0] & mask
+            if all(_hardly_changed(concept, common) for concept in (*shared[-1][1], *members)):
+                shared[-1] = (common, [*shared[-1][1], *members])
+                continue
+        shared.append((mask, members))
+    return [*groups, *shared]
+
+
+def _hardly_changed(concept: Concept, kept: npt.NDArray[np.bool_]) -> bool:
+    """Whether a concept is the same at some of its steps: no class much rarer, a number of the same spread."""
+    before, after = concept.values[concept.defined], concept.values[kept]
+    if concept.classes is not None:
+        counts = [np.bincount(some.astype(np.int64), minlength=len(concept.classes)) for some in (before, after)]
+        return bool((counts[1] >= LEAST_SHARED * counts[0]).all())
+    if len(after) < LEAST_SHARED * len(before):
+        return False
+    spread = float(np.std(before, dtype=np.float64))
+    moved = abs(float(np.mean(after, dtype=np.float64)) - float(np.mean(before, dtype=np.float64)))
+    narrowed = abs(float(np.std(after, dtype=np.float64)) - spread)
+    return max(moved, narrowed) <= MOST_MOVED * spread
 
 
 def _width(concept: Concept) -> int:

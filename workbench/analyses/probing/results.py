@@ -15,6 +15,8 @@ from workbench.analyses.probing.scores import LEVEL, Interval, Tally, bootstrap_
 
 MATTERS = 0.1
 """A difference of scores that a recording should be able to show."""
+COUNTS = 0.01
+"""The least difference of scores that counts as one: what a penalty or rounding makes is smaller."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,11 @@ class Baseline:
     """The layer's score less this one, paired."""
     tally: Tally
     """What came of it on each episode."""
+
+    @property
+    def surpassed(self) -> bool:
+        """Whether the layer's score is above this one, beyond doubt and by a difference that counts."""
+        return self.difference.low > 0 and self.difference.value >= COUNTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,8 +125,8 @@ class ProbeResult:
                     f"too little data to say: {self.episodes} episodes do not show a difference of {MATTERS:g}{needed}"
                 )
             return f"not {self._how} here"
-        above_input = self.observation.difference.low > 0
-        above_random = self.random_network is None or self.random_network.difference.low > 0
+        above_input = self.observation.surpassed
+        above_random = self.random_network is None or self.random_network.surpassed
         if above_input and above_random:
             return f"{self._how} here, more than from the input"
         if above_input:

@@ -108,9 +108,12 @@ class SquareProbeResult:
             (self.random_network, "no more than from the same network with random weights"),
         ]
         for baseline, words in more:
-            if baseline is not None and not baseline.difference.low > 0:
+            if baseline is not None and not baseline.surpassed:
                 return f"decodable square by square here, but {words}"
-        return "decodable square by square here, more than from all that it is compared with"
+        compared = ["the square alone", "random labels"]
+        compared += ["the observed picture there"] if self.picture is not None else []
+        compared += ["random weights"] if self.random_network is not None else []
+        return f"decodable square by square here, more than from {', '.join(compared[:-1])} and {compared[-1]}"
 
 
 def probe_squares(

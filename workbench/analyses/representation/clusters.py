@@ -90,6 +90,16 @@ class Clustering:
         return len(self.centres)
 
     @property
+    def count_in_words(self) -> str:
+        """How many, and where that number comes from."""
+        if not self.tried:
+            return f"{self.count} clusters"
+        most, least = max(self.tried), min(self.tried)
+        limit = ", the most that was tried" if self.count == most else ", the fewest" if self.count == least else ""
+        steps = ", ".join(f"{number}: {value:.2f}" for number, value in sorted(self.tried.items()))
+        return f"{self.count} clusters{limit} (silhouettes by their number: {steps})"
+
+    @property
     def stability_in_words(self) -> str:
         """The mean adjusted Rand index and its spread over the draws."""
         if not len(self.stability):

@@ -14,6 +14,7 @@ Axis legend:
 """
 
 import contextlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -170,6 +171,8 @@ def strongest_concepts(
     real = correlations(active, table[rows])
     best = np.abs(real).argmax(axis=1)
     largest = np.abs(real).max(axis=1)
+    # So few episodes have so few orders, of which the recorded one is one.
+    least = 1 / math.factorial(min(len(places.starts), 20))
     drawn = np.zeros((shuffles, len(largest)))
     for number, other in enumerate(shuffled_rows(places, rows, shuffles, seed=seed)):
         progress.update(number, shuffles, "shuffling episodes")
@@ -188,8 +191,8 @@ def strongest_concepts(
             steps=int(there.sum()),
             episodes=len(np.unique(episodes[there])),
             control=float(usual[place]),
-            chance=float((1 + (drawn[:, place] >= largest[place]).sum()) / (1 + shuffles)),
-            chance_of_any=float((1 + (any_of >= largest[place] / usual[place]).sum()) / (1 + shuffles)),
+            chance=max(least, float((1 + (drawn[:, place] >= largest[place]).sum()) / (1 + shuffles))),
+            chance_of_any=max(least, float((1 + (any_of >= largest[place] / usual[place]).sum()) / (1 + shuffles))),
         )
     return tuple(found)
 

@@ -98,7 +98,7 @@ def _graph(
         counts=counts,
         probabilities=probabilities,
         stays=stays,
-        dwell=tuple(estimate(long[where == cluster], of[where == cluster]) for cluster in range(count)),
+        dwell=tuple(estimate(long[where == cluster], of[where == cluster], lowest=1) for cluster in range(count)),
         starts=starts,
         ends=ends,
         predictable=estimate(hits, episodes),
