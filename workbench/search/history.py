@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from workbench.errors import WorkbenchError
+from workbench.search.compiling import compiled
 from workbench.search.replay import _run, rebuild, replay_tree
 from workbench.search.settings import Rules
 from workbench.search.trace import SearchTrace
@@ -67,7 +67,7 @@ def root_history(trace: SearchTrace) -> RootHistory:
     return RootHistory(action=trace.edge_action[:R], visits=visits, value_sum=value_sum, proven=outcome)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _follow(
     tree: Tree,
     rules: Rules,
@@ -86,7 +86,7 @@ def _follow(
             proven[simulation + 1, edge] = tree.edges[edge].proven
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def depths(parent: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     """How many actions lead to each node, `[N]`."""
     depth = np.zeros(len(parent), np.int32)

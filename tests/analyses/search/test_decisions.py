@@ -220,3 +220,20 @@ def test_what_cannot_be_is_said():
         measure_decision(trace, 9)
     with pytest.raises(WorkbenchError, match="Action 7 is not legal"):
         measure_decision(trace).place(7)
+
+
+def test_a_search_of_an_environment_is_measured_too():
+    gymnasium = pytest.importorskip("gymnasium")
+    from workbench.search.counterfactual import counterfactual
+    from workbench.search.environments import environment_settings, search_environment
+
+    environment = gymnasium.make("FrozenLake-v1")
+    environment.reset(seed=0)
+    trace = search_environment(environment, settings=environment_settings(rule="uct", simulations=80), seed=1)
+    found = measure_decision(trace)
+    assert found.visits.sum() == 80
+    assert found.search_value == pytest.approx((found.net_value + np.nansum(found.visits * found.q)) / 81)
+    assert found.mean_depth >= 1
+    assert len(course_of(trace).variations) == 8
+    with pytest.raises(WorkbenchError, match="outcomes of chance"):
+        counterfactual(trace)
