@@ -20,7 +20,7 @@ from envs.games.drawing import draw_game
 from envs.games.hex import hex_game
 from envs.games.positions import check_position, legal_action, position_after
 from envs.games.record import Game
-from envs.games.solver import quick_to_solve, solver_for
+from envs.games.solver import Solver, quick_to_solve, solver_for
 from envs.games.tic_tac_toe import TIC_TAC_TOE
 
 NODE_LIMIT = 2_000_000
@@ -80,6 +80,11 @@ class BoardGame(gymnasium.Env[npt.NDArray[np.float32], int]):
         actions = list(game.action_names)
         self.metadata = {**type(self).metadata, "action_names": actions, "observation_names": names}
         self._position: npt.NDArray[np.uint64] | None = None
+
+    @property
+    def solver(self) -> Solver:
+        """Knows what is exactly true of positions of the game; made when it is first asked for, and shared."""
+        return solver_for(self.game)
 
     @property
     def position(self) -> npt.NDArray[np.uint64]:

@@ -89,7 +89,7 @@ def paired_share_interval(first: npt.NDArray[np.bool_], second: npt.NDArray[np.b
     both, neither = int((first & second).sum()), int((~first & ~second).sum())
     only_second, only_first = int((~first & second).sum()), int((first & ~second).sum())
     shares = (both + only_first) / count, (both + only_second) / count
-    (low_1, high_1), (low_2, high_2) = (_wilson(share, count) for share in shares)
+    (low_1, high_1), (low_2, high_2) = (wilson_interval(share, count) for share in shares)
     product = math.prod((both + only_first, neither + only_second, both + only_second, neither + only_first))
     surplus = float(both * neither - only_first * only_second)
     if surplus > 0:
@@ -103,8 +103,11 @@ def paired_share_interval(first: npt.NDArray[np.bool_], second: npt.NDArray[np.b
     )
 
 
-def _wilson(share: float, count: int) -> tuple[float, float]:
-    """Wilson 1927, JASA 22:209."""
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927, JASA 22:209).
+
+    Of a mean of independent numbers from 0 to 1 it is conservative: their variance is at most share · (1 − share).
+    """
     z = NORMAL_95
     middle, half = 2 * count * share + z**2, z * math.sqrt(z**2 + 4 * count * share * (1 - share))
     return (middle - half) / (2 * (count + z**2)), (middle + half) / (2 * (count + z**2))

@@ -123,8 +123,8 @@ class ProbeOptions:
     recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
     """The recording: a folder, or a URL that fsspec reaches."""
     concept: Annotated[tuple[str, ...], argument("CONCEPT ...", "all that the recording offers")] = ()
-    """What: action_in:K, reward_within:K, steps_to_end, return_to_go, success, phase, new_observation, or an
-    expression over recorded columns, such as "truth.distance < 4" or truth.mouse[0]."""
+    """What: action_in:K, planned_in:K (by its search), reward_within:K, steps_to_end, return_to_go, success, phase,
+    new_observation, or an expression over recorded columns, such as "truth.distance < 4" or truth.mouse[0]."""
     layer: Annotated[tuple[str, ...], argument("NAME ...", "all")] = ()
     """Where: recorded layers."""
     kind: Annotated[str, conf.arg(metavar="KIND")] = "linear"

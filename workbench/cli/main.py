@@ -18,6 +18,7 @@ from workbench.cli import analysis_options as analyses
 from workbench.cli import options as commands
 from workbench.cli.checks import check_options
 from workbench.cli.option_kinds import UsageError
+from workbench.cli.search_options import SearchOptions
 from workbench.errors import NotImportedError, UnnamedEnvironmentError, WorkbenchError
 from workbench.printable import printable
 
@@ -41,6 +42,7 @@ RUNNERS: dict[type, str] = {
     analyses.AtlasOptions: "workbench.cli.atlas:run",
     analyses.FeaturesOptions: "workbench.cli.features:run",
     analyses.HighlightsOptions: "workbench.cli.highlights:run",
+    SearchOptions: "workbench.cli.search:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
@@ -56,6 +58,7 @@ COMMANDS = (
     "atlas",
     "features",
     "highlights",
+    "search",
     "app",
 )
 

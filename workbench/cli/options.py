@@ -21,6 +21,7 @@ from workbench.cli.analysis_options import (
     SaliencyOptions,
 )
 from workbench.cli.option_kinds import Switch, UsageError, argument
+from workbench.cli.search_options import SearchOptions
 from workbench.dashboard_settings import DEFAULT_PORT, DEFAULT_ROOT
 
 ExportFormat = Literal["html", "mp4", "gif", "minari", "npz", "csv"]
@@ -66,6 +67,15 @@ class RecordOptions:
     """What to put around the environment, innermost first: atari, frame_stack:4, ..."""
     env_kwargs: Annotated[tuple[str, ...], argument("KEY=VALUE ...")] = ()
     """Options for making the environment: key=value pairs, or one JSON object."""
+    search_simulations: Annotated[int | None, argument("N")] = None
+    """Let the agent search before it acts, in a game: so many simulations a move, guided by its network; every search
+    is recorded."""
+    search_rule: Annotated[Literal["puct", "uct", "gumbel"], argument("RULE", "puct")] = "puct"
+    """How it selects: puct, uct or gumbel."""
+    search_noise: Annotated[float, argument("SHARE", "0")] = 0.0
+    """Share of Dirichlet noise in the root's priors (puct, with --stochastic)."""
+    search_temperature: Annotated[float, argument("T", "1")] = 1.0
+    """With --stochastic an action is drawn by its visits to the power of 1 / T."""
     float16: Switch = False
     """Keep the activations in half precision: half the size, not lossless."""
     trust_pickle: Switch = False
@@ -85,6 +95,19 @@ class RecordOptions:
         if self.deterministic and self.stochastic:
             raise UsageError("--deterministic and --stochastic exclude each other; give one of them.")
         return not self.stochastic
+
+    @property
+    def searching(self) -> dict[str, Any] | None:
+        """How the agent searches, as `SearchSettings` takes it; None where it does not."""
+        if self.search_simulations is None:
+            if self.search_rule != "puct" or self.search_noise or self.search_temperature != 1.0:
+                raise UsageError("How to search is said with --search-rule and the like; add --search-simulations N.")
+            return None
+        if self.search_temperature < 0:
+            raise UsageError(f"--search-temperature must be at least 0; it is {self.search_temperature}.")
+        if self.search_noise and (self.search_rule != "puct" or not self.stochastic):
+            raise UsageError("--search-noise is for --search-rule puct with --stochastic; leave it out.")
+        return {"simulations": self.search_simulations, "rule": self.search_rule, "noise": self.search_noise}
 
     @property
     def keyword_arguments(self) -> dict[str, Any]:
@@ -174,6 +197,7 @@ Options = (
     | Annotated[AtlasOptions, conf.subcommand("atlas")]
     | Annotated[FeaturesOptions, conf.subcommand("features")]
     | Annotated[HighlightsOptions, conf.subcommand("highlights")]
+    | Annotated[SearchOptions, conf.subcommand("search")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
 

@@ -18,6 +18,7 @@ def run(options: RecordOptions) -> None:
         KeyboardInterrupt: Ctrl-C; its message says what was kept.
     """
     deterministic, arguments, out = options.acts_deterministically, options.keyword_arguments, options.path
+    planning = options.searching
     import torch
 
     from workbench.recording import record
@@ -43,6 +44,8 @@ def run(options: RecordOptions) -> None:
                 trust_pickle=options.trust_pickle,
                 device=options.device,
                 activation_dtype="float16" if options.float16 else None,
+                search=_settings(planning),
+                search_temperature=options.search_temperature,
                 overwrite=options.overwrite,
                 resume=options.resume,
                 flush_seconds=options.flush_seconds,
@@ -52,6 +55,15 @@ def run(options: RecordOptions) -> None:
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"Interrupted. {_kept(out)}") from error
     sys.stdout.write(f"{_told(recording.summary())}\n")
+
+
+def _settings(planning: dict[str, Any] | None) -> Any:
+    """How to search; None for an agent that acts without."""
+    if planning is None:
+        return None
+    from workbench.search import SearchSettings
+
+    return SearchSettings(**planning)
 
 
 @contextlib.contextmanager

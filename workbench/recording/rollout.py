@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 
@@ -17,6 +17,9 @@ from workbench.recording.environments import EnvironmentSpecification
 from workbench.recording.loop import Rollout
 from workbench.recording.reader import Recording, open_recording
 from workbench.recording.recorder import Recorder
+
+if TYPE_CHECKING:
+    from workbench.search.settings import SearchSettings
 
 EnvironmentSource = str | Callable[[], Environment] | Environment
 
@@ -40,6 +43,8 @@ def record(
     trust_pickle: bool = False,
     device: str = "cpu",
     activation_dtype: str | None = None,
+    search: "SearchSettings | None" = None,
+    search_temperature: float = 1.0,
     overwrite: bool = False,
     resume: bool = False,
     flush_seconds: float = 5.0,
@@ -69,6 +74,9 @@ def record(
         trust_pickle: Let the agent's file run its code while loading. Only for files that you made yourself.
         device: Where the network runs, `cpu` or `cuda`.
         activation_dtype: `float16` halves the size of the activations and loses precision.
+        search: Let the policy search before it acts, in an environment that plays a game: its network tells the search
+            priors and values, and every search is recorded beside its step (`workbench.search.policy`).
+        search_temperature: With which an action is drawn by its visits, where it is sampled.
         overwrite: Replace a recording that is there.
         resume: Go on with the recording that is there, if there is one and it was killed, stopped or failed: the result
             is what it would have been without. Everything else must be as it was.
@@ -96,6 +104,11 @@ def record(
         raise WorkbenchError("resume and overwrite exclude each other: go on with what is there, or replace it.")
     slots = min(environments, episodes) if episodes is not None else environments
     if client is not None:
+        if search is not None:
+            raise WorkbenchError(
+                "A search is not handed to a cluster's workers; give a policy that searches by name there, "
+                "module:factory."
+            )
         if resume:
             raise WorkbenchError("A recording on a cluster cannot be resumed; overwrite it, or choose another path.")
         from workbench.recording.cluster import record_on_cluster
@@ -132,6 +145,8 @@ def record(
             if environment is not env:
                 stack.callback(environment.close)
         actor = make_policy(policy, made[0], vec_normalize, device, trust_pickle=trust_pickle)
+        if search is not None:
+            actor = _searching(actor, made[0], search, search_temperature)
         check_observation_space(actor.observation_space, made[0], normalised=True, where=actor.name)
         check_action_space(actor.action_space, made[0], actor.name)
         recorder = stack.enter_context(
@@ -171,6 +186,15 @@ def record(
         )
         recorder.close(rollout.run(progress or SilentProgress()))
     return open_recording(out)
+
+
+def _searching(actor: Policy, environment: Environment, settings: "SearchSettings", temperature: float) -> Policy:
+    from workbench.search.policy import PolicyEvaluator, SearchPolicy, game_of
+
+    # What cannot be is said before anything is written.
+    game_of(environment)
+    PolicyEvaluator(actor)
+    return SearchPolicy(actor, settings, temperature=temperature)
 
 
 def make_environments(

@@ -1,6 +1,10 @@
 """Reading the searches of an agent that plans."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 
@@ -23,12 +27,48 @@ def read_trace(recording: "Recording", row: int) -> "SearchTrace | None":
         return None
     if not 0 <= row < len(recording):
         raise WorkbenchError(f"There is no step {row}: the recording has {len(recording)}, numbered from 0.")
+    stored = {name: array[row] for name, array in recording.search.items()}
+    return _unpacked(recording, row, stored, int(recording.steps["action"][row]))
+
+
+def read_traces(
+    recording: "Recording", *, block_bytes: int = 32 << 20
+) -> "Iterator[tuple[int, SearchTrace | None, npt.NDArray[np.uint64] | None]]":
+    """All searches in the order of the steps, read in blocks: memory does not grow with the recording.
+
+    Args:
+        recording: With searches, or none.
+        block_bytes: About how much is held at a time.
+
+    Yields:
+        Row, search (None where nothing was searched) and the position at its root `[W]` (None where it is not kept).
+
+    Raises:
+        WorkbenchError: What is stored is damaged; the message names the step.
+    """
+    if not recording.searches:
+        return
+    arrays = dict(recording.search.items())
+    row_bytes = sum(array.nbytes for array in arrays.values()) // max(1, len(recording))
+    height = min(array.chunks[0] for array in arrays.values())
+    rows = max(1, block_bytes // max(1, row_bytes) // height) * height
+    for start in range(0, len(recording), rows):
+        block = slice(start, min(len(recording), start + rows))
+        read = {name: array[block] for name, array in arrays.items()}
+        actions = recording.steps["action"][block]
+        for place in range(block.stop - block.start):
+            stored = {name: values[place] for name, values in read.items()}
+            trace = _unpacked(recording, start + place, stored, int(actions[place]))
+            yield start + place, trace, stored.get("position") if trace is not None else None
+
+
+def _unpacked(
+    recording: "Recording", row: int, stored: dict[str, npt.NDArray[Any]], chosen: int
+) -> "SearchTrace | None":
     from workbench.search.packing import unpack_trace
 
-    facts = recording.attributes["search"]
-    stored = {name: array[row] for name, array in recording.search.items()}
     try:
-        return unpack_trace(stored, facts, chosen=int(recording.steps["action"][row]))
+        return unpack_trace(stored, recording.attributes["search"], chosen=chosen)
     except (WorkbenchError, KeyError, IndexError, ValueError, TypeError) as error:
         said = str(error) if isinstance(error, WorkbenchError) else f"{type(error).__name__}: {error}"
         raise WorkbenchError(f"The search of step {row} of {recording.path} cannot be read: {said}") from error

@@ -14,7 +14,9 @@ from workbench.search.replay import NodeView, view_node
 from workbench.search.trace import SearchTrace
 
 
-def choose_action(trace: SearchTrace, *, temperature: float = 0.0, seed: int | None = None) -> int:
+def choose_action(
+    trace: SearchTrace, *, temperature: float = 0.0, seed: int | None = None, simulations: int | None = None
+) -> int:
     """The action to take on the strength of a search.
 
     A proven win is taken, a proven loss avoided. Then, with temperature 0, the most visited action, the better Q and
@@ -25,13 +27,14 @@ def choose_action(trace: SearchTrace, *, temperature: float = 0.0, seed: int | N
         trace: With its simulations.
         temperature: Above 0: an action is drawn with a probability ∝ N^(1 / temperature).
         seed: Of the draw; needed with a temperature.
+        simulations: Choose as after so many of its simulations; None: all.
 
     Raises:
         WorkbenchError: A temperature below 0 or without a seed.
     """
     if not 0 <= temperature < np.inf or (temperature > 0 and seed is None):
         raise WorkbenchError(f"A temperature is 0 or more, and needs a seed if it is not 0; got {temperature}, {seed}.")
-    view = view_node(trace)
+    view = view_node(trace, 0, simulations)
     allowed = _allowed(view)
     if temperature > 0:
         weights = np.where(allowed, view.visits.astype(np.float64), 0.0)

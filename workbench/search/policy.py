@@ -87,12 +87,32 @@ class SearchPolicy:
         self.policy, self.search_settings = policy, settings
         self.name = f"{policy.name} with {settings.simulations} simulations"
         self.settings: dict[str, Any] = {**(getattr(policy, "settings", None) or {}), "search": settings.rule}
-        self.spec = spec
+        self.spec = spec if spec is not None else getattr(policy, "spec", None)
         self._temperature, self._threads = temperature, threads
         self._evaluator: PolicyEvaluator | None = None
         self._room: TraceRoom | None = None
         self.last_traces: list[SearchTrace] = []
         """Of the last act, one a row."""
+
+    @property
+    def source(self) -> Any:
+        """The file that the network's policy came from, which a recording keeps."""
+        return getattr(self.policy, "source", None)
+
+    @property
+    def algorithm(self) -> Any:
+        """The live algorithm of the network's policy, where it has one."""
+        return getattr(self.policy, "algorithm", None)
+
+    @property
+    def agent_file(self) -> Any:
+        """The network's file where it is no longer on the disk."""
+        return getattr(self.policy, "agent_file", None)
+
+    @property
+    def normalisation(self) -> Any:
+        """What normalises the network's observations."""
+        return getattr(self.policy, "normalisation", None)
 
     @property
     def observation_space(self) -> gymnasium.Space[Any]:

@@ -54,6 +54,25 @@ def _action_in(recording: "Recording", steps: int) -> npt.NDArray[np.int64]:
     return found
 
 
+def _planned_in(recording: "Recording", steps: int) -> npt.NDArray[np.int64]:
+    """Not defined where nothing was searched, or the principal variation is shorter."""
+    from workbench.recording.searches import read_traces
+
+    if not recording.searches:
+        raise WorkbenchError(
+            f"What is planned is read off searches, and {recording.path} holds none; record an agent that searches."
+        )
+    from workbench.search.choosing import choose_action
+    from workbench.search.history import principal_variation
+
+    found = np.full(len(recording), -1, np.int64)
+    for row, trace, _ in read_traces(recording):
+        if trace is not None:
+            line = principal_variation(trace, first=choose_action(trace))
+            found[row] = line[steps] if len(line) > steps else -1
+    return found
+
+
 def _reward_within(recording: "Recording", steps: int) -> npt.NDArray[np.int64]:
     """1 where a reward above 0 comes with one of the next actions, this one counted; not defined where the end is near
     and none has come.
@@ -135,6 +154,8 @@ def _keys(observations: Any, hashed: Callable[[bytes], int]) -> list[bytes]:
 
 DERIVED: tuple[DerivedConcept, ...] = (
     DerivedConcept(name="action_in", steps=True, words="the action {} steps from now", function=_action_in),
+    DerivedConcept(name="planned_in", steps=True, words="the action {} moves on in the search's principal variation",
+                   function=_planned_in),
     DerivedConcept(name="reward_within", steps=True, words="a reward within {} steps", function=_reward_within,
                    classes=("none", "some")),
     DerivedConcept(name="steps_to_end", steps=False, words="steps to the end", function=_steps_to_end),

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 MOST_CLASSES = 16
 """Whole numbers of more different values are taken for numbers."""
 OFFERED_STEPS = 3
+PLANNED_STEPS = 2
+"""The move after next: one's own again, where two players alternate."""
 LONGEST_NUMBER = 6
 """Digits of a number of steps."""
-OF_ACTIONS = re.compile(r"action(_in(:\d+)?)?|truth\.\w*action\w*")
+OF_ACTIONS = re.compile(r"(action|planned)(_in(:\d+)?)?|truth\.\w*action\w*")
 """Concepts whose values are actions."""
 MOST_PARTS = 4
 """A truth label of more places is offered by expressions only."""
@@ -84,6 +86,9 @@ def offered_concepts(recording: "Recording") -> list[str]:
     action = recording.steps["action"]
     for row in DERIVED:
         if row.name == "action_in" and (len(action.shape) > 1 or action.dtype.kind not in "iub"):
+            continue
+        if row.name == "planned_in":
+            names += [f"planned_in:{PLANNED_STEPS}"] if recording.searches else []
             continue
         names.append(f"{row.name}:{OFFERED_STEPS}" if row.steps else row.name)
     return names

@@ -1,0 +1,162 @@
+"""`workbench search`, and recording with a search: what they print, write and refuse."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zarr
+
+from workbench.analyses.search import measure_decision
+from workbench.cli import main
+from workbench.recording import open_recording
+
+ENVIRONMENT = "tests.analyses.search.hand_made:WorkbenchTicTacToe-v0"
+AGENT = "tests.analyses.search.hand_made:erring"
+TRUST = ("--imports", "tests.analyses.search.hand_made")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("search") / "games.zarr"
+    words = ["record", AGENT, ENVIRONMENT, "--episodes", "6", "--search-simulations", "80", "--out", str(out)]
+    assert main(words) == 0
+    return out
+
+
+def call(capsys: pytest.CaptureFixture[str], *words: Any) -> tuple[int, str, str]:
+    status = main(["search", *map(str, words)])
+    said = capsys.readouterr()
+    return status, said.out, said.err
+
+
+def test_a_search_is_recorded_by_the_command(made: Path) -> None:
+    recording = open_recording(made)
+    assert recording.searches
+    trace = recording.search_trace(0)
+    assert trace is not None
+    assert trace.settings is not None
+    assert trace.settings.simulations == 80
+
+
+def test_the_rule_and_the_noise_are_the_search_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["record", AGENT, ENVIRONMENT, "--episodes", "1", "--search-simulations", "20"]
+    assert main([*common, "--search-rule", "gumbel", "--out", str(tmp_path / "g.zarr")]) == 0
+    noisy = ["--stochastic", "--search-noise", "0.25", "--search-temperature", "0.5"]
+    assert main([*common, *noisy, "--out", str(tmp_path / "n.zarr")]) == 0
+    assert open_recording(tmp_path / "g.zarr").search_trace(0).settings.rule == "gumbel"  # type: ignore[union-attr]
+    assert open_recording(tmp_path / "n.zarr").search_trace(0).noise is not None  # type: ignore[union-attr]
+    capsys.readouterr()
+
+
+def test_one_decision_is_told(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = call(capsys, made, "--episode", 1, "--step", 2, "--solver", *TRUST)
+    assert status == 0
+    for words in ("move", "prior", "improved", "exact", "policy surprise", "principal variation", "by the solver:"):
+        assert words in out
+    status, out, _ = call(capsys, made, "--episode", 1, "--step", 2, "--simulations", 30, "--json")
+    facts = json.loads(out)
+    recording = open_recording(made)
+    found = measure_decision(recording.search_trace(int(recording.episode(1).rows[2])), 30)  # type: ignore[arg-type]
+    assert facts["simulations"] == 30
+    assert sum(move["visits"] for move in facts["moves"]) == 30
+    assert facts["surprise"] == found.surprise
+    assert facts["moves"][0]["exact"] is None
+    status, _, err = call(capsys, made, "--step", 0, "--out", tmp_path / "one.png")
+    assert status == 0
+    assert (tmp_path / "one.png").stat().st_size > 5000
+    assert "one.png" in err
+
+
+def test_all_decisions_are_told(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = call(capsys, made)
+    assert status == 0
+    assert "decisions of 6 episodes" in out
+    assert "most surprising:" in out
+    assert "solver" not in out
+    words = ("--solver", "--uniform", "--group", "t < 2", "--worst", 3, "--out", tmp_path / "all.svg", *TRUST)
+    status, out, _ = call(capsys, made, *words)
+    assert status == 0
+    assert "right overturn" in out
+    assert "a search without the network" in out
+    assert (tmp_path / "all.svg").exists()
+    status, out, _ = call(capsys, made, "--solver", "--json", "--worst", 2, *TRUST)
+    facts = json.loads(out)
+    assert len(facts["most_surprising"]) == 2
+    assert facts["means"]["search_right"]["mean"] >= facts["means"]["net_right"]["mean"]
+    assert sum(one["mean"] for one in facts["verdicts"].values()) == pytest.approx(1)
+
+
+def test_an_audit_passes_and_fails(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = call(capsys, made, "--audit")
+    assert status == 0
+    assert "are what their rules select" in out
+    shutil.copytree(made, tmp_path / "changed.zarr")
+    stored = zarr.open_group(tmp_path / "changed.zarr", mode="r+")["search/prior"]
+    row = stored[1]  # type: ignore[index]
+    row[:2] = [0.9, 0.0]
+    stored[1] = row  # type: ignore[index]
+    status, out, err = call(capsys, tmp_path / "changed.zarr", "--audit")
+    assert status == 1
+    assert "first divergence" in out
+    assert "1 of" in err
+    status, out, _ = call(capsys, tmp_path / "changed.zarr", "--audit", "--json")
+    assert status == 1
+    assert json.loads(out)["divergences"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--simulations", 3), 2, "say which with --step"),
+        (("--audit", "--step", 1), 2, "leave out --step"),
+        (("--step", 0, "--uniform"), 2, "the whole recording"),
+        (("--worst", -1), 2, "at least 0"),
+        (("--out", "x.gif"), 2, "ends in .png, .svg, .pdf"),
+        (("--step", 0, "--simulations", 999), 1, "simulations"),
+        (("--episode", 99, "--step", 0), 1, "no episode 99"),
+        (("--step", 99), 1, "no step 99"),
+        (("--group", "mood"), 1, "mood"),
+    ],
+)
+def test_what_is_refused(
+    made: Path, words: tuple[Any, ...], status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, _, err = call(capsys, made, *words)
+    assert found == status
+    assert said in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (("--search-rule", "uct"), 2, "add --search-simulations"),
+        (("--search-simulations", "1"), 1, "prior's favourite"),
+        (("--search-simulations", "0"), 1, "2 to 1,000,000 simulations; got 0"),
+        (("--search-simulations", "9", "--search-noise", "0.2"), 2, "leave it out"),
+        (("--search-simulations", "9", "--search-temperature", "-1"), 2, "at least 0"),
+    ],
+)
+def test_what_recording_refuses(
+    words: tuple[str, ...], status: int, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["record", AGENT, ENVIRONMENT, "--out", str(tmp_path / "x.zarr"), *words]) == status
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "x.zarr").exists()
+
+
+def test_an_environment_that_is_no_game_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "x.zarr")
+    assert main(["record", AGENT, "CartPole-v1", "--out", out, "--search-simulations", "9"]) == 1
+    assert "CartPole-v1 is no game that can be searched" in capsys.readouterr().err
+    assert not Path(out).exists()
+
+
+def test_a_recording_without_searches_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "x.zarr")
+    assert main(["record", AGENT, ENVIRONMENT, "--out", out, "--episodes", "1"]) == 0
+    status, _, err = call(capsys, out)
+    assert status == 1
+    assert "--search-simulations" in err
