@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from envs.games.compiling import compiled
 from envs.games.rules import CONNECT_FOUR, Board, action_cells, count, mirrored, playable, winning_cells
 
 UNKNOWN, ILLEGAL = 127, -128
@@ -65,7 +65,7 @@ def make_memory(board: Board, actions: int, bits: int) -> Memory:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def score_actions(
     board: Board, memory: Memory, first: int, second: int, weak: bool, scores: npt.NDArray[np.int16]
 ) -> None:
@@ -90,7 +90,7 @@ def score_actions(
             scores[action] = UNKNOWN if score == UNKNOWN else -score
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _score(board: Board, memory: Memory, mine: int, theirs: int, left: int, weak: bool) -> int:
     """The score of a position without a winner for the player to move, by bisection with null windows."""
     taken = mine | theirs
@@ -117,7 +117,7 @@ def _score(board: Board, memory: Memory, mine: int, theirs: int, left: int, weak
     return min(max(found, -1), 1) if weak else found
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _search(board: Board, memory: Memory, mine: int, theirs: int, left: int, alpha: int, beta: int) -> int:
     """A bound of the score of a position where no move wins at once, exact if it lies between alpha and beta."""
     memory.nodes[0] += 1
@@ -165,7 +165,7 @@ def _search(board: Board, memory: Memory, mine: int, theirs: int, left: int, alp
     return best
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _not_losing(board: Board, theirs: int, taken: int, other: int) -> int:
     """The moves after which the other player cannot win at once."""
     moves = playable(board, taken)
@@ -181,7 +181,7 @@ def _not_losing(board: Board, theirs: int, taken: int, other: int) -> int:
     return moves
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _sort(board: Board, memory: Memory, moves: int, mine: int, taken: int, player: int, ply: int) -> int:
     """Write the moves, those first that make most winning cells; give their number."""
     number = 0
@@ -200,7 +200,7 @@ def _sort(board: Board, memory: Memory, moves: int, mine: int, taken: int, playe
     return number
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _place(mine: int, theirs: int, places: int) -> int:
     """Where a position lies in the table (multiplicative hashing by the golden ratio's and splitmix64's constants)."""
     mixed = (mine ^ (theirs * -4658895280553007687)) * -7046029254386353131

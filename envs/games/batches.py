@@ -7,8 +7,8 @@ Axis legend:
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from envs.games.compiling import compiled, compiled_inline
 from envs.games.record import Game
 from envs.games.rules import CONNECT_FOUR, Board, action_cells, count, has_won, playable
 
@@ -89,13 +89,13 @@ def game_on(board: Board, *, name: str, title: str, cell_names: tuple[str, ...])
     )
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def _board(shape: npt.NDArray[np.int64]) -> Board:
     """A `Board` that was handed over as an array, which takes a small part of the time."""
     return Board(shape[0], shape[1], shape[2], shape[3], shape[4], shape[5], shape[6], shape[7])
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def _state(
     board: Board, bits: npt.NDArray[np.int64], first: int, second: int, player: int, legal: npt.NDArray[np.bool_]
 ) -> tuple[int, float]:
@@ -110,7 +110,7 @@ def _state(
     return int(over), -1.0 if lost else 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _describe(
     shape: npt.NDArray[np.int64],
     bits: npt.NDArray[np.int64],
@@ -128,7 +128,7 @@ def _describe(
         ended[b], outcome[b] = _state(board, bits, first, second, mover, legal[b])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _play(
     shape: npt.NDArray[np.int64],
     bits: npt.NDArray[np.int64],
@@ -156,7 +156,7 @@ def _play(
         ended[b], outcome[b] = _state(board, bits, first, second, 1 - mover, legal[b])
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _observe(bits: npt.NDArray[np.int64], positions: _Positions, planes: npt.NDArray[np.float32]) -> None:
     """`planes`: `[B, 2 · cells]`, so that the loop over cells runs through neighbouring places."""
     cells = len(bits)

@@ -9,7 +9,7 @@ What the loops over batches call is put into their code (`inline`), which makes 
 
 from typing import NamedTuple
 
-from numba import njit
+from envs.games.compiling import compiled, compiled_inline
 
 TIC_TAC_TOE, CONNECT_FOUR, HEX = 0, 1, 2
 """Families: what ends a game, and where a stone may be put."""
@@ -54,7 +54,7 @@ def action_cells(board: Board) -> list[int]:
     return [cell for row in rows for cell in row]
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def count(bits: int) -> int:
     """How many bits are set; the compiler makes one instruction of the loop."""
     number = 0
@@ -64,7 +64,7 @@ def count(bits: int) -> int:
     return number
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def playable(board: Board, taken: int) -> int:
     """The cells where a stone may be put, game over or not."""
     if board.family == CONNECT_FOUR:
@@ -72,7 +72,7 @@ def playable(board: Board, taken: int) -> int:
     return board.cells & ~taken
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def has_won(board: Board, stones: int, player: int) -> bool:
     """Whether that player's stones make a line, or a chain from side to side."""
     if board.family == HEX:
@@ -89,7 +89,7 @@ def has_won(board: Board, stones: int, player: int) -> bool:
     return won
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def winning_cells(board: Board, stones: int, taken: int, player: int) -> int:
     """The empty cells where one more stone would win for that player, whether or not it can be put there now."""
     cells = 0
@@ -111,7 +111,7 @@ def winning_cells(board: Board, stones: int, taken: int, player: int) -> int:
     return cells & board.cells & ~taken
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mirrored(board: Board, stones: int) -> int:
     """The same stones with left and right exchanged, of Hex turned by 180°; of tic-tac-toe unchanged."""
     turned = 0
@@ -128,19 +128,19 @@ def mirrored(board: Board, stones: int) -> int:
     return turned
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def _start(board: Board, player: int) -> int:
     """In Hex the side that a player's chain is followed from: the top row, or the left column."""
     return (1 << board.columns) - 1 if player == 0 else board.edge
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def _goal(board: Board, player: int) -> int:
     """The side opposite: the bottom row, or the right column."""
     return _start(board, player) << ((board.rows - 1) * (board.down if player == 0 else 1))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def _beside(board: Board, cells: int) -> int:
     """The cells of a Hex board next to some cells, themselves included; the spare column catches what runs over."""
     aslant = board.down - 1
@@ -148,7 +148,7 @@ def _beside(board: Board, cells: int) -> int:
     return cells | straight | (cells << aslant) | (cells >> aslant)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled_inline
 def _chain(board: Board, stones: int, player: int, backwards: bool) -> int:
     """The stones that hang together with a side of a Hex board, found by flooding."""
     reached = stones & (_goal(board, player) if backwards else _start(board, player))
