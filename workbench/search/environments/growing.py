@@ -3,6 +3,8 @@
 Axis legend: that of `workbench.search.tree`.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 from numba import njit
@@ -22,12 +24,14 @@ def select_known(
 
     Gives the node where the environment is asked, and the edge that it is asked about; −1 where the simulation ends.
     """
-    node = 0
+    # One type for all: the compiled functions of the core are made for each type anew.
+    root: Any = np.int64(0)
+    node = root
     while True:
-        if node != 0 and stops_at(tree, rules, node):
+        if node != root and stops_at(tree, rules, node):
             return node, -1
-        edge = choose_edge(tree, rules, 0, node, node == 0, scores)
-        child = tree.edges[edge].child
+        edge = choose_edge(tree, rules, root, node, node == root, scores)
+        child: Any = np.int64(tree.edges[edge].child)
         if child < 0 or kind[edge] != ONE:
             return node, edge
         node = child
@@ -38,7 +42,8 @@ def select_below(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np.flo
     """The edge that selection takes at a node below the root, or −1 where the simulation ends there."""
     if stops_at(tree, rules, node):
         return -1
-    return choose_edge(tree, rules, 0, node, False, scores)
+    first: Any = np.int64(0)
+    return choose_edge(tree, rules, first, node, node == first, scores)
 
 
 @njit(cache=True, nogil=True)
@@ -83,5 +88,6 @@ def grow(
     """All of these and back up: a simulation that waits for no other; gives the first free edge."""
     add(tree, parent, edge, node, reward)
     free = settle(tree, node, value, ended, legal, logits, free)
-    back_up(tree, rules, 0, node)
+    first: Any = np.int64(0)
+    back_up(tree, rules, first, node)
     return free

@@ -47,7 +47,7 @@ def make_rollout(
         stream = random.integers(0, 2**63, 1).astype(np.uint64)
         return lambda: stepper.rollout(rollout.depth, discount, stream)
     actions, numbers = int(space.n), action_numbers(space, stepper)
-    masked = stepper.show().has_wrapper_attr("action_masks")
+    masked = stepper.stack.top.has_wrapper_attr("action_masks")
     drawn: list[int] = []
 
     def play() -> float:

@@ -175,7 +175,7 @@ class Replays:
         words = words or difference(before, randomness.states(), "the state of a generator")
         if words:
             raise WorkbenchError(
-                f"the episode played again is another one ({words}); the environment is now where that leads, so reset it"
+                f"the episode played again is another one ({words}); the environment is where that leads: reset it"
             )
 
     def save(self) -> Any:
