@@ -52,8 +52,8 @@ def make_rollout(
 
     def play() -> float:
         total, weight = 0.0, 1.0
-        step = stepper.step
-        for _ in range(rollout.depth):
+        step, most = stepper.away()
+        for _ in range(int(min(rollout.depth, most))):
             if masked:
                 legal = legal_actions(stepper.show(), actions)
                 action = numbers[random.choice(np.flatnonzero(legal))]  # type: ignore[arg-type]

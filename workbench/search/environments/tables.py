@@ -8,6 +8,7 @@ Axis legend:
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -155,6 +156,10 @@ class TableSteps:
         self._s = int(following)
         self._elapsed += 1
         return self._s, reward, ended, self._elapsed >= self._limit, {}
+
+    def away(self) -> tuple[Callable[[Any], Any], float]:
+        """The same step; rollouts are compiled."""
+        return self.step, float(self._limit - self._elapsed)
 
     def mark(self) -> None:
         """Nothing to note: the table says what is chance."""
