@@ -29,6 +29,7 @@ LONG = {
     "atlas",
     "probing",
     "memory of probing",
+    "search in environments",
 }
 """Groups whose short form takes long."""
 SLOW = {

@@ -463,6 +463,24 @@ def test_actions_that_begin_elsewhere_are_counted_from_zero():
     assert environment_actions(trace, [1]) == [6]
 
 
+@pytest.mark.parametrize("wave", [1, 4])
+def test_an_observation_that_is_changed_in_place_is_seen_as_it_was(wave):
+    class Buffer(Tangle):
+        buffer = np.zeros(2, np.float32)
+
+        def seen(self):
+            self.buffer[:] = super().seen()
+            return self.buffer
+
+    chosen, traces = environment_settings(simulations=60, wave=wave), []
+    for make in (Tangle, Buffer):
+        env, observation = _begun(make())
+        given = {"seed": 0, "observation": observation.copy()}
+        traces.append(search_environment(env, TableEvaluator(3), chosen, **given))
+    assert np.array_equal(traces[0].value, traces[1].value)
+    assert np.array_equal(traces[0].leaf, traces[1].leaf)
+
+
 def test_a_log_around_it_tells_the_present_observation():
     env, _ = _begun(EpisodeLog(Tangle()))
     env.step(1)

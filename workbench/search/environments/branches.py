@@ -1,6 +1,7 @@
 """The tree of one search in an environment, while it grows."""
 
 import math
+import time
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from workbench.search.environments.growing import (
     settle,
 )
 from workbench.search.environments.guiding import Guide, Unguided
-from workbench.search.environments.outcomes import digest, frozen
+from workbench.search.environments.outcomes import digest, frozen, own_copy
 from workbench.search.environments.rollouts import Rollout, action_numbers, make_rollout
 from workbench.search.environments.snapshots import Session, Snapshots, legal_actions
 from workbench.search.environments.tables import TableSteps
@@ -28,8 +29,8 @@ from workbench.search.tree import TERMINAL, allocate, back_up, considered_visits
 
 _MOST_EDGES = 2**25
 """A gigabyte."""
-_TOLD = 64
-"""Simulations between two words to whoever watches."""
+_SECONDS = 0.05
+"""Between two words to whoever watches."""
 
 
 class KeptNodes:
@@ -119,7 +120,7 @@ class Branches:
         self._outcomes: dict[int, list[int]] = {}
         adapter = find_adapter(self._stepper.stack.bare) if hidden else None
         self._redraw = adapter.redraw if adapter is not None else None
-        self._masked = self._stepper.show().has_wrapper_attr("action_masks")
+        self._masked = self._stepper.stack.top.has_wrapper_attr("action_masks")
         self._asks_legal = self._masked or guide.takes_action_masks
         self._all = np.ones(A, np.bool_)
         self._unguided = isinstance(guide, Unguided)
@@ -165,11 +166,11 @@ class Branches:
     def run(self, progress: Progress) -> None:
         """Search until the budget is spent."""
         S, size = self._settings.simulations, self._settings.wave
-        wave, done, told = 0, 0, 0
+        wave, done, told = 0, 0, -math.inf
         while done < S:
-            if done >= told:
+            if time.monotonic() > told + _SECONDS:
                 progress.update(done, S, f"{done} simulations")
-                told = done + _TOLD
+                told = time.monotonic()
             together = min(size, S - done)
             if size == 1:
                 leaf = self._one()
@@ -278,30 +279,35 @@ class Branches:
         if not sure:
             self._outcomes.setdefault(edge, []).append(node)
         self._digest[node] = digest(key)
+        # An environment may change its arrays in place before they are evaluated.
+        seen = None if self._unguided else own_copy(observation)
         legal, rolled = self._all, 0.0
         if not (terminated or truncated):
-            if sure or self._keep or self._widening is not None:
-                self.snapshots[node] = self._stepper.save()
             if self._asks_legal:
                 legal = self._legal(observation, info)
+            if sure or self._keep or self._widening is not None:
+                self.snapshots[node] = self._stepper.save()
             if self._roll is not None:
                 rolled = self._roll()
         elif self._keep:
             self.snapshots[node] = self._stepper.save()
-        return node, _New(node, parent, edge, reward, observation, terminated, truncated, legal, rolled)
+        return node, _New(node, parent, edge, reward, seen, terminated, truncated, legal, rolled)
 
     def _legal(self, observation: Any, info: Any) -> npt.NDArray[np.bool_]:
         if self._masked:
             legal = legal_actions(self._stepper.show(), self._actions)
             assert legal is not None
             return legal
+        legal = self._all
         if self._guide.takes_action_masks:
             bare: Any = self._stepper.stack.bare
             if "action_mask" in info:
-                return np.array(info["action_mask"], np.bool_)
-            if isinstance(self._stepper, TableSteps) and callable(getattr(bare, "action_mask", None)):
-                return np.array(bare.action_mask(int(observation)), np.bool_)
-        return self._all
+                legal = np.array(info["action_mask"], np.bool_)
+            elif isinstance(self._stepper, TableSteps) and callable(getattr(bare, "action_mask", None)):
+                legal = np.array(bare.action_mask(int(observation)), np.bool_)
+            if not legal.any():
+                raise WorkbenchError("The environment's action_mask allows no action in a state that is not the end.")
+        return legal
 
     def _evaluate(self, new: list[_New], before: list[Any]) -> list[tuple[npt.NDArray[np.float32], float]]:
         """Logits and value of nodes that are no ends."""

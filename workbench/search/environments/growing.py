@@ -3,10 +3,12 @@
 Axis legend: that of `workbench.search.tree`.
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from workbench.search.compiling import compiled
 from workbench.search.settings import Rules
 from workbench.search.tree import TERMINAL, Tree, back_up, choose_edge, expand, link, stops_at
 
@@ -14,7 +16,7 @@ UNKNOWN, ONE, SEVERAL = 0, 1, 2
 """What is known of an edge: nothing, that it has one outcome, that it drew among several."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def select_known(
     tree: Tree, rules: Rules, scores: npt.NDArray[np.float64], kind: npt.NDArray[np.uint8]
 ) -> tuple[int, int]:
@@ -22,33 +24,36 @@ def select_known(
 
     Gives the node where the environment is asked, and the edge that it is asked about; −1 where the simulation ends.
     """
-    node = 0
+    # One type for all: the compiled functions of the core are made for each type anew.
+    root: Any = np.int64(0)
+    node = root
     while True:
-        if node != 0 and stops_at(tree, rules, node):
+        if node != root and stops_at(tree, rules, node):
             return node, -1
-        edge = choose_edge(tree, rules, 0, node, node == 0, scores)
-        child = tree.edges[edge].child
+        edge = choose_edge(tree, rules, root, node, node == root, scores)
+        child: Any = np.int64(tree.edges[edge].child)
         if child < 0 or kind[edge] != ONE:
             return node, edge
         node = child
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def select_below(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np.float64]) -> int:
     """The edge that selection takes at a node below the root, or −1 where the simulation ends there."""
     if stops_at(tree, rules, node):
         return -1
-    return choose_edge(tree, rules, 0, node, False, scores)
+    first: Any = np.int64(0)
+    return choose_edge(tree, rules, first, node, node == first, scores)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def add(tree: Tree, parent: int, edge: int, node: int, reward: float) -> None:
     """Put a new node at the end of an edge."""
     link(tree, parent, edge, node)
     tree.nodes[node].reward = reward
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def settle(
     tree: Tree,
     node: int,
@@ -66,7 +71,7 @@ def settle(
     return expand(tree, node, free, legal, logits)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def grow(
     tree: Tree,
     rules: Rules,
@@ -83,5 +88,6 @@ def grow(
     """All of these and back up: a simulation that waits for no other; gives the first free edge."""
     add(tree, parent, edge, node, reward)
     free = settle(tree, node, value, ended, legal, logits, free)
-    back_up(tree, rules, 0, node)
+    first: Any = np.int64(0)
+    back_up(tree, rules, first, node)
     return free

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 PARTS = ("observation", "reward", "terminated", "truncated", "info")
+_LONG = 256
 
 
 class Outcome(NamedTuple):
@@ -19,11 +20,24 @@ class Outcome(NamedTuple):
     info: Any
 
 
+def own_copy(value: Any) -> Any:
+    """A value of plain types, arrays and containers that no later step changes in place."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, dict):
+        return {key: own_copy(entry) for key, entry in value.items()}
+    return type(value)(map(own_copy, value)) if type(value) in (tuple, list) else value
+
+
 def frozen(observation: Any) -> Any:
-    """An observation as something that can be a key: equal ones are equal, whatever they are made of."""
+    """An observation as something that can be a key: equal ones are equal, whatever they are made of.
+
+    Of an array with more than 256 bytes it is a digest of 128 bits.
+    """
     kind = type(observation)
     if kind is np.ndarray:
-        return observation.tobytes()
+        content = observation.tobytes()
+        return content if len(content) <= _LONG else hashlib.blake2b(content, digest_size=16).digest()
     if kind is int or isinstance(observation, int | float | str | bytes):
         return observation
     if isinstance(observation, Mapping):
@@ -32,7 +46,7 @@ def frozen(observation: Any) -> Any:
         return tuple(frozen(value) for value in observation)
     if isinstance(observation, np.generic):
         return observation.item()
-    return observation.tobytes() if isinstance(observation, np.ndarray) else str(observation)
+    return frozen(np.asarray(observation)) if isinstance(observation, np.ndarray) else str(observation)
 
 
 def digest(key: Any) -> int:

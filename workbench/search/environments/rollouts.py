@@ -47,13 +47,13 @@ def make_rollout(
         stream = random.integers(0, 2**63, 1).astype(np.uint64)
         return lambda: stepper.rollout(rollout.depth, discount, stream)
     actions, numbers = int(space.n), action_numbers(space, stepper)
-    masked = stepper.show().has_wrapper_attr("action_masks")
+    masked = stepper.stack.top.has_wrapper_attr("action_masks")
     drawn: list[int] = []
 
     def play() -> float:
         total, weight = 0.0, 1.0
-        step = stepper.step
-        for _ in range(rollout.depth):
+        step, most = stepper.away()
+        for _ in range(int(min(rollout.depth, most))):
             if masked:
                 legal = legal_actions(stepper.show(), actions)
                 action = numbers[random.choice(np.flatnonzero(legal))]  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from gymnasium.wrappers import OrderEnforcing, TimeLimit
 
 from workbench.errors import WorkbenchError
 from workbench.search.environments.adapters import find_adapter
-from workbench.search.environments.outcomes import PARTS, Outcome, difference
+from workbench.search.environments.outcomes import PARTS, Outcome, difference, own_copy
 from workbench.search.environments.played import PlayedEpisode, find_log
 from workbench.search.environments.portraits import changed, keep, listed, mend, portray
 from workbench.search.environments.randomness import GlobalRandomness, Randomness, layers_of
@@ -249,15 +249,7 @@ def _try(session: Session, space: Any, seed: int) -> str | None:
 def _step(stepper: Stepper, action: int) -> Outcome:
     observation, reward, terminated, truncated, info = stepper.step(action)
     # An environment may change its arrays in place.
-    return Outcome(_own(observation), reward, terminated, truncated, _own(info))
-
-
-def _own(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        return value.copy()
-    if isinstance(value, dict):
-        return {key: _own(entry) for key, entry in value.items()}
-    return type(value)(map(_own, value)) if type(value) in (tuple, list) else value
+    return Outcome(own_copy(observation), reward, terminated, truncated, own_copy(info))
 
 
 def _compare(one: list[Outcome], other: list[Outcome], begin: int) -> str | None:

@@ -5,7 +5,8 @@ own, whose attributes are part of the state, so that the real ones are never tou
 """
 
 import copy
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import gymnasium
@@ -61,7 +62,7 @@ class Stack:
         working = [layer for layer in wrappers if full_name(layer) not in LOOKING_ON]
         self.counted = all(type(layer) is TimeLimit for layer in working) and len(working) <= 1
         """Whether there is at most a step limit."""
-        self.limit = float("inf")
+        self.limit = math.inf
         self.elapsed = 0
         self._layers: list[Any] = []
         if self.counted:
@@ -104,6 +105,10 @@ class Stack:
         if self.elapsed >= self.limit:
             truncated = True
         return observation, reward, terminated, truncated, info
+
+    def away(self) -> tuple[Callable[[Any], Any], float]:
+        """A quicker step, that does not count, and how many there may be."""
+        return (self.bare.step, self.limit - self.elapsed) if self.counted else (self._layers[0].step, math.inf)
 
     def reset(self, seed: int | None, options: Any) -> Any:
         """Begin an episode; gives its first observation."""

@@ -8,12 +8,13 @@ Axis legend:
 """
 
 import weakref
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from workbench.search.compiling import compiled
 from workbench.search.environments.randomness import Randomness
 from workbench.search.environments.stack import Stack
 
@@ -54,7 +55,7 @@ def table_of(transitions: Any) -> Table:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _uniform(stream: npt.NDArray[np.uint64]) -> float:
     """The next number of SplitMix64 (Steele, Lea and Flood 2014), 0 to 1."""
     stream[0] += np.uint64(0x9E3779B97F4A7C15)
@@ -65,7 +66,7 @@ def _uniform(stream: npt.NDArray[np.uint64]) -> float:
     return float(z >> np.uint64(11)) * 2.0**-53
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _roll(
     cumulative: npt.NDArray[np.float64],
     following: npt.NDArray[np.int32],
@@ -155,6 +156,10 @@ class TableSteps:
         self._s = int(following)
         self._elapsed += 1
         return self._s, reward, ended, self._elapsed >= self._limit, {}
+
+    def away(self) -> tuple[Callable[[Any], Any], float]:
+        """The same step; rollouts are compiled."""
+        return self.step, float(self._limit - self._elapsed)
 
     def mark(self) -> None:
         """Nothing to note: the table says what is chance."""

@@ -34,6 +34,9 @@ class Stepper(Protocol):
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, Any]:
         """One step of the environment with all its wrappers that do something."""
 
+    def away(self) -> tuple[Callable[[Any], tuple[Any, Any, Any, Any, Any]], float]:
+        """A quicker step for going where nobody comes back from but by `restore`, and how many there are at most."""
+
     def mark(self) -> None:
         """Before a step, for `drew`."""
 
@@ -73,6 +76,10 @@ class InPlace:
     def save(self) -> Any:
         """The environment's state and its wrappers'."""
         return self._read(self._bare), self.stack.save()
+
+    def away(self) -> tuple[Callable[[Any], Any], float]:
+        """The step of the environment itself, where there is a limit at most above it."""
+        return self.stack.away()
 
     def restore(self, snapshot: Any) -> None:
         """Write both."""
@@ -122,6 +129,11 @@ class Copies:
         """Step a copy."""
         self._own()
         return self.stack.step(action)
+
+    def away(self) -> tuple[Callable[[Any], Any], float]:
+        """The step of a copy."""
+        self._own()
+        return self.stack.away()
 
     def show(self) -> Any:
         """A copy: drawing may change it."""
@@ -201,6 +213,10 @@ class Replays:
         """One step, remembered."""
         self._way = (self._way, action, self._randomness.states())
         return self.stack.step(action)
+
+    def away(self) -> tuple[Callable[[Any], Any], float]:
+        """Steps that are not remembered."""
+        return self.stack.away()
 
     def show(self) -> Any:
         """The environment."""
