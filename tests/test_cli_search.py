@@ -160,3 +160,16 @@ def test_a_recording_without_searches_says_how_to_make_one(tmp_path: Path, capsy
     status, _, err = call(capsys, out)
     assert status == 1
     assert "--search-simulations" in err
+
+
+def test_a_board_game_of_the_checkout_is_searched_and_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "game.zarr")
+    words = ["--episodes", "2", "--search-simulations", "30", "--env-kwargs", "random_opening=3", "--out", out]
+    assert main(["record", AGENT, "envs:TicTacToe-v0", *words]) == 0
+    capsys.readouterr()
+    status, said, _ = call(capsys, out, "--solver", "--json", "--imports", "envs")
+    assert status == 0
+    facts = json.loads(said)
+    assert facts["means"]["decisive"]["steps"] == facts["decisions"]

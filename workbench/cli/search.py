@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from workbench.recording import Recording
 
 PICTURES = (".png", ".svg", ".pdf")
+MOST_POINTS = 100
+"""Numbers of simulations at which a drawn decision is looked at."""
 
 
 def run(options: SearchOptions) -> None:
@@ -95,7 +97,9 @@ def _one(options: SearchOptions, recording: "Recording") -> None:
     if options.out is not None:
         from workbench.figures.search import decision_figure
 
-        course = course_of(trace) if trace.replayable else None
+        most = trace.simulations
+        at = sorted({round(most * point / MOST_POINTS) for point in range(1, MOST_POINTS + 1)} - {0})
+        course = course_of(trace, at) if trace.replayable else None
         _draw(options, decision_figure(decision, course, names))
 
 

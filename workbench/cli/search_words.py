@@ -104,7 +104,8 @@ def describe_decision(facts: Mapping[str, Any]) -> str:
         lines.append(f"played was {played}, drawn by the visits")
     if facts["turned_at"] is not None:
         refuted = "" if facts["refuted_at"] is None else f"; the favourite behind from {facts['refuted_at']:,} on"
-        lines.append(f"ahead for good after {facts['turned_at']:,} simulations{refuted}")
+        when = f"after {facts['turned_at']:,} simulations" if facts["turned_at"] else "from the beginning"
+        lines.append(f"ahead for good {when}{refuted}")
     lines.append(
         f"policy surprise KL(visits ‖ prior) {_number(facts['surprise'])} nat; spread over "
         f"{_number(facts['breadth'])} moves"

@@ -78,7 +78,8 @@ def recorded_decisions_figure(found: RecordedDecisions) -> Figure:
     plain_axes(axes[0], xlabel="share of decisions", title=f"{len(found):,} decisions; lines: 95 %")
     turned = found.columns["turned_share"]
     axes[1].hist(turned[np.isfinite(turned)], bins=np.linspace(0, 1, 21), color=VALUE)
-    plain_axes(axes[1], xlabel="part of the search until the choice was ahead for good", ylabel="decisions")
+    plain_axes(axes[1], xlabel="part of the search (0: from the beginning)", ylabel="decisions",
+               title="until the choice was ahead for good")  # fmt: skip
     if found.verdicts:
         _shares(axes[2], list(found.verdicts.items()))
         plain_axes(axes[2], xlabel="share of decisive decisions", title="what the truth says")

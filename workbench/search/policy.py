@@ -239,7 +239,9 @@ def game_of(environment: Any) -> Game:
     """
     bare = environment.unwrapped
     game = getattr(bare, "game", None)
-    if not isinstance(game, Game) or not hasattr(bare, "position"):
+    # Before its first reset a game may have no position yet.
+    placed = hasattr(type(bare), "position") or "position" in vars(bare)
+    if not isinstance(game, Game) or not placed:
         raise WorkbenchError(
             f"{(getattr(bare, 'spec', None) and bare.spec.id) or type(bare).__name__} is no game that can be "
             f"searched: a search of games needs an environment with `game` and `position`, such as envs:ConnectFour-v0."
