@@ -6,6 +6,7 @@ import pytest
 
 from tests.search.environments.worlds import Coin, Tangle
 from workbench.errors import WorkbenchError
+from workbench.search import audit
 from workbench.search.environments import (
     EpisodeLog,
     KeptNodes,
@@ -15,6 +16,7 @@ from workbench.search.environments import (
     open_snapshots,
     search_environment,
 )
+from workbench.search.packing import TraceRoom, pack_trace, search_facts, unpack_trace
 
 UCT = environment_settings(rule="uct", simulations=40)
 
@@ -49,6 +51,23 @@ def test_an_outcome_of_chance_is_drawn_until_it_comes():
             assert int(visit.environment.s) == int(trace.position[node, 0])
             assert not visit.exact
     assert env.unwrapped.s == s
+
+
+def test_a_recorded_trace_leads_back_where_nothing_was_chance():
+    room = TraceRoom(simulations=40, actions=4, words=0, rewards=True)
+    for make in (Tangle, lambda: gymnasium.make("FrozenLake-v1")):
+        env, trace = _searched(make())
+        facts = search_facts(trace.game, trace.settings, trace.fingerprint, room)
+        again = unpack_trace(pack_trace(trace, room), facts, chosen=-1)
+        assert audit(again).divergence is None
+        assert np.array_equal(again.value, trace.value)
+        assert np.array_equal(again.reward, trace.reward)
+        if make is Tangle:
+            with environment_at(again, env, 7) as visit:
+                assert visit.exact
+        else:
+            with pytest.raises(WorkbenchError, match="was chance"), environment_at(again, env, 7):
+                pass
 
 
 def test_what_was_kept_is_gone_to_at_once():

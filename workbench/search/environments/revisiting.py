@@ -87,7 +87,9 @@ def _step_to(trace: SearchTrace, env: gymnasium.Env[Any, Any], session: Session,
     assert trace.reward is not None
     stepper = session.stepper
     here = stepper.save()
-    action = int(trace.action[node]) + int(trace.facts.get("first_action", 0))
+    space: Any = env.action_space
+    action = int(trace.action[node]) + int(space.start)
+    told = trace.position is not None and trace.position.shape[1] == 1
     for draw in range(DRAWS):
         stepper.restore(here)
         stepper.mark()
@@ -96,7 +98,13 @@ def _step_to(trace: SearchTrace, env: gymnasium.Env[Any, Any], session: Session,
         same = float(reward) == float(trace.reward[node]) and bool(terminated or truncated) == bool(
             trace.terminal[node]
         )
-        if same and trace.position is not None and trace.position.shape[1] == 1:
+        if not (sure or told):
+            raise WorkbenchError(
+                f"What came of an action on the way to node {node} was chance, and this trace does not hold what its "
+                f"nodes looked like, as a recorded one does not: search again from the same state to look at it."
+            )
+        if same and told:
+            assert trace.position is not None
             same = digest(frozen(observation)) == int(trace.position[node, 0])
         if same:
             return observation, draw, sure
