@@ -65,4 +65,13 @@ REASONS: dict[str, str] = {
         "Copying the arrays out of the trees and finding each edge's place takes 180 µs a trace; with a larger "
         "network its share is smaller."
     ),
+    "atlas/click_ms": (
+        "Half of it is not the map's: a bare button that shows another picture takes 157 ms (Streamlit's way to the "
+        "server and back), and plotly marks the clicked one of 50,000 points before it tells anybody."
+    ),
+    "probing/two_workers_speedup": (
+        "Single pairs reach from 1.45 to 1.7. Four layers of unlike width are shared among two workers, the widest "
+        "first, and the last of them leave one waiting; both read and unpack the same recording's chunks from one "
+        "disk, and the scheduler and the client run beside them on the same two cores."
+    ),
 }
