@@ -46,4 +46,32 @@ REASONS: dict[str, str] = {
         "some decisions ended after 5 points with attributions that were wrong. What is saved is that a decision "
         "takes 16 to 192 points as it needs them, where Captum takes as many for all."
     ),
+    "search/mlp_sims_per_s": (
+        "The network alone takes half of the time: two threads of it could give about a million positions a second, "
+        "and the trees' own work is 2.5 µs a simulation (selection 1.3, bringing back 0.75, the game and the rest), "
+        "most of it waiting for memory. The two threads wait for each other's Python between the steps of a wave, and "
+        "share the memory: single runs reached 331,000."
+    ),
+    "search/cnn_sims_per_s": (
+        "The network's doing: one thread of it alone gives 23,500 positions a second here, two threads about 47,000, "
+        "which no search can surpass with torch. Simulations that end where a game is over need none."
+    ),
+    "search/interactive_800_ms": (
+        "800 single passes of the network alone take 140 ms here (175 µs each, nearly all of it torch's own calls). "
+        "What is left is 70 µs a simulation of calls between Python and compiled code. With eight leaves at a time "
+        "(wave=8, which searches a little less well) it is about a fifth of that."
+    ),
+    "search/trace_cost": (
+        "Copying the arrays out of the trees and finding each edge's place takes 180 µs a trace; with a larger "
+        "network its share is smaller."
+    ),
+    "atlas/click_ms": (
+        "Half of it is not the map's: a bare button that shows another picture takes 157 ms (Streamlit's way to the "
+        "server and back), and plotly marks the clicked one of 50,000 points before it tells anybody."
+    ),
+    "probing/two_workers_speedup": (
+        "Single pairs reach from 1.45 to 1.7. Four layers of unlike width are shared among two workers, the widest "
+        "first, and the last of them leave one waiting; both read and unpack the same recording's chunks from one "
+        "disk, and the scheduler and the client run beside them on the same two cores."
+    ),
 }

@@ -211,6 +211,7 @@ def test_what_is_wrong_with_the_command_is_said_before_anything_is_loaded(tmp_pa
     assert "Nothing is changed" in ended.stderr
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("command", ["intervene", "saliency"])
 def test_all_modules_to_import_are_said_at_once(maze: Path, tmp_path: Path, command: str) -> None:
     words = [command, str(maze), *(["--layer", "summary.1", "--ablate", "zero"] if command == "intervene" else [])]

@@ -29,6 +29,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("trial", TRIALS, ids=lambda trial: f"{trial.card}: {trial.name}")
 def test_a_short_measurement_agrees_with_the_card(trial: Trial) -> None:
     """On other episodes than the card's; a true figure fails this about once in 10,000 draws, and the seed is fixed."""

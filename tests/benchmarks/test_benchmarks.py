@@ -28,7 +28,9 @@ LONG = {
     "environments",
     "atlas",
     "probing",
+    "probing on two workers",
     "memory of probing",
+    "search of games",
     "search in environments",
 }
 """Groups whose short form takes long."""
@@ -40,6 +42,7 @@ SLOW = {
     "saliency": "ale_py",
     "cluster": "ale_py",
     "probing": "ale_py",
+    "probing on two workers": "ale_py",
 }
 
 

@@ -17,6 +17,7 @@ def test_a_step_is_explained_and_linked(page, server):
     assert page.get_by_text("Traceback").count() == 0
 
 
+@pytest.mark.torture
 def test_a_change_is_added_and_taken_back(page, server):
     page.goto(f"{server}/what-if?recording=agent.zarr&episode=0&step=5")
     page.get_by_role("button", name="Add").click()

@@ -91,6 +91,7 @@ def test_what_cannot_be_made_is_a_box_that_says_so(pictures):
     assert not app.exception
 
 
+@pytest.mark.torture
 def test_units_are_shown_with_an_input_that_was_made(pictures):
     app = run_page("atlas_parts", recording="image.zarr", part="units", layer="summary.2")
     app.run()

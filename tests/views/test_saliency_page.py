@@ -87,6 +87,7 @@ def test_a_picture_is_explained_by_methods_for_pictures(pictures):
     assert [head.value for head in app.subheader][:4] == ["What it saw", "Grad-CAM", "Occlusion", "Blur perturbation"]
 
 
+@pytest.mark.torture
 def test_the_evidence_over_many_steps_has_intervals(pictures):
     app = run_page("saliency", recording="image.zarr", method="gradient")
     app.toggle("saliency.evidence").set_value(True).run(timeout=120)
@@ -111,6 +112,7 @@ def test_a_film_strip_goes_through_the_episode(pictures):
     assert "One colour scale" in texts(app)
 
 
+@pytest.mark.torture
 def test_a_memory_is_followed_back_in_time(root, checkout):
     pytest.importorskip("sb3_contrib")
     agent = f"recurrent_ppo:{checkout / 'agents/cue_recall/weights.zip'}"
@@ -199,6 +201,7 @@ def test_a_unit_and_what_a_probe_reads_are_explained(full_root, target, words):
         assert words in app.selectbox("saliency.target").options
 
 
+@pytest.mark.torture
 def test_what_is_not_inside_is_said(full_root):
     for target, words in [("reads:nothing", "CONCEPT@LAYER"), ("probe:../secret.npz", "on the command line only")]:
         app = run_page("saliency", recording="cartpole.zarr", episode="1", step="3", target=target)

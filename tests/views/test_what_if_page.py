@@ -97,6 +97,7 @@ def test_the_world_is_edited_where_it_can_be(full_root):
     assert "what_if.edit" not in [box.key for box in run_page("what_if", recording="cartpole.zarr").selectbox]
 
 
+@pytest.mark.torture
 def test_a_direction_steers_beside_random_ones(full_root):
     app = run_page("what_if", recording="cartpole.zarr", episode="0", step="3")
     app.selectbox("what_if.kind").set_value("steer").run()
@@ -120,6 +121,7 @@ def test_a_direction_steers_beside_random_ones(full_root):
     assert "value, over 24 steps drawn from the recording" in texts(app)
 
 
+@pytest.mark.torture
 def test_part_of_a_picture_is_covered(full_root):
     app = run_page("what_if", recording="image.zarr", episode="0", step="1")
     app.selectbox("what_if.kind").set_value("cover").run()

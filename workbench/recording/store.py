@@ -22,7 +22,7 @@ from zarr.storage import LocalStore, MemoryStore
 from workbench.errors import WorkbenchError
 from workbench.recording.attributes import check_attributes
 from workbench.recording.chunks import root_document, write_root
-from workbench.recording.layout import FORMAT, STORED_GROUPS
+from workbench.recording.layout import FORMAT, GROUPS, SEARCH
 from workbench.recording.lock import WriterLock
 from workbench.recording.metadata import MAXIMUM_METADATA_BYTES, Metadata, NoMetadataError, read_metadata
 from workbench.recording.object_storage import anything_at, in_turn, object_store, put_new, remove_below
@@ -168,13 +168,18 @@ def _documents(store: Store) -> dict[str, bytes]:
     """The metadata of a recording's root and of all groups and arrays in it, by the names of their files."""
     files = RemoteFiles(store)
     found: dict[str, bytes] = {}
-    level = ["", *STORED_GROUPS]
+    level = ["", *GROUPS]
     while level:
         names = [f"{path}/{METADATA_FILE}".lstrip("/") for path in level]
         contents = zip(level, names, files.read_all(names, MAXIMUM_METADATA_BYTES), strict=True)
         there = [(path, name, content) for path, name, content in contents if content is not None]
         found |= {name: content for _, name, content in there}
         groups = [path for path, _, content in there if path and json.loads(content).get("node_type") == "group"]
+        # Few recordings have searches: of the others it is not asked.
+        if level[0] == "" and SEARCH in json.loads(found[METADATA_FILE]).get("attributes", {}):
+            groups.append(SEARCH)
+            there_too = files.read(f"{SEARCH}/{METADATA_FILE}", MAXIMUM_METADATA_BYTES)
+            found |= {f"{SEARCH}/{METADATA_FILE}": there_too} if there_too is not None else {}
         level = [f"{path}/{name}" for path in groups for name in files.folders(path)]
     return found
 

@@ -139,6 +139,7 @@ def test_neighbours_are_those_of_scikit_learn() -> None:
     assert (apart // 30 != (np.arange(300) // 30)[:, None]).all()
 
 
+@pytest.mark.torture
 def test_umap_is_imported_without_its_warning_and_its_bar_is_handed_on() -> None:
     from workbench.analyses.representation.umap_layout import Reports, import_umap
 
