@@ -94,7 +94,7 @@ def _beside_scikit_learn(figure: Figure, recording: Recording, *, quick: bool) -
     # A concept of each sort, in the two layers that are the narrowest.
     chosen = [next(concept for concept in concepts if concept.is_number is sort) for sort in (True, False)]
     spent, differences, rates = [], [], []
-    for run in range(1 if quick else 3):
+    for run in range(1 if quick else 5):
         spent.append(seconds(ours))
         times = []
         for layer, x in features.items():
@@ -163,7 +163,7 @@ def _on_two_workers(figure: Figure, recording: Recording, *, quick: bool) -> Row
         return seconds(lambda: probe_layers(recording, concepts, client=client))
 
     with cluster(1) as small, cluster(2) as large, Client(small) as one, Client(large) as two:
-        with_two, with_one = paired(lambda: spent(two), lambda: spent(one), 1 if quick else 3, warm_up=not quick)
+        with_two, with_one = paired(lambda: spent(two), lambda: spent(one), 1 if quick else 5, warm_up=not quick)
     against = (
         f"the same {len(recording.layers)} layers, {len(concepts)} concepts and {len(recording):,} steps on one "
         f"worker, {middle(with_one)} s; on two, {middle(with_two)} s (distributed {version('distributed')})"

@@ -69,9 +69,4 @@ REASONS: dict[str, str] = {
         "Half of it is not the map's: a bare button that shows another picture takes 157 ms (Streamlit's way to the "
         "server and back), and plotly marks the clicked one of 50,000 points before it tells anybody."
     ),
-    "probing/two_workers_speedup": (
-        "Single pairs reach from 1.45 to 1.7. Four layers of unlike width are shared among two workers, the widest "
-        "first, and the last of them leave one waiting; both read and unpack the same recording's chunks from one "
-        "disk, and the scheduler and the client run beside them on the same two cores."
-    ),
 }
