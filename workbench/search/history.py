@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.search.compiling import compiled
-from workbench.search.replay import _run, rebuild, replay_tree
+from workbench.search.replay import back_up_simulations, rebuild, replay_tree
 from workbench.search.settings import Rules
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import UNPROVEN, Tree
@@ -79,7 +79,7 @@ def _follow(
     proven: npt.NDArray[np.uint8],
 ) -> None:
     for simulation in range(len(leaf)):
-        _run(tree, rules, leaf, parent, incoming, simulation, simulation + 1)
+        back_up_simulations(tree, rules, leaf, parent, incoming, simulation, simulation + 1)
         for edge in range(visits.shape[1]):
             visits[simulation + 1, edge] = tree.edges[edge].visits
             value_sum[simulation + 1, edge] = tree.edges[edge].value_sum

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.search.games import Game, check_positions
+from workbench.search.history import depths
 from workbench.search.trace import SearchTrace
 
 
@@ -32,7 +33,7 @@ def positions_of(trace: SearchTrace, game: Game, root: npt.NDArray[np.uint64]) -
     legal = np.zeros((N, game.actions), np.bool_)
     legal[0] = check_positions(game, positions[:1])["legal"][0]
     ended, outcome, player = np.zeros(N, np.uint8), np.zeros(N, np.float32), np.zeros(N, np.int8)
-    depth = _depths(trace)
+    depth = depths(trace.parent)
     for level in range(1, int(depth.max()) + 1):
         nodes = np.flatnonzero(depth == level)
         above, actions = trace.parent[nodes], trace.action[nodes]
@@ -62,11 +63,3 @@ def positions_of(trace: SearchTrace, game: Game, root: npt.NDArray[np.uint64]) -
 def with_positions(trace: SearchTrace, game: Game, root: npt.NDArray[np.uint64]) -> SearchTrace:
     """The same trace with the positions of all its nodes."""
     return replace(trace, position=positions_of(trace, game, root))
-
-
-def _depths(trace: SearchTrace) -> npt.NDArray[np.int32]:
-    """How many actions lead to each node, `[N]`."""
-    depth = np.zeros(trace.nodes, np.int32)
-    for node in range(1, trace.nodes):
-        depth[node] = depth[trace.parent[node]] + 1
-    return depth

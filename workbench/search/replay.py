@@ -111,7 +111,7 @@ def _rebuilt(trace: SearchTrace, simulations: int | None) -> tuple[Tree, Rules, 
         raise WorkbenchError(f"This search has {most} simulations; asked was for the tree after {wanted}.")
     tree, rules = replay_tree(trace), _rules(trace)
     assert trace.leaf is not None
-    _run(tree, rules, trace.leaf, trace.parent, trace.incoming(), 0, wanted)
+    back_up_simulations(tree, rules, trace.leaf, trace.parent, trace.incoming(), 0, wanted)
     return tree, rules, state_of(tree, wanted)
 
 
@@ -176,7 +176,7 @@ def replay_tree(trace: SearchTrace) -> Tree:
 
 
 @compiled
-def _run(
+def back_up_simulations(
     tree: Tree,
     rules: Rules,
     leaf: npt.NDArray[np.int32],
@@ -185,6 +185,7 @@ def _run(
     begin: int,
     end: int,
 ) -> None:
+    """Bring the simulations from `begin` to before `end` back, each from the leaf that it is recorded to end at."""
     for simulation in range(begin, end):
         node = leaf[simulation]
         if tree.nodes[node].visits == 0:
@@ -202,7 +203,7 @@ def _back_all_up(
     backed_up: npt.NDArray[np.float64],
 ) -> None:
     for simulation in range(len(leaf)):
-        _run(tree, rules, leaf, parent, incoming, simulation, simulation + 1)
+        back_up_simulations(tree, rules, leaf, parent, incoming, simulation, simulation + 1)
         backed_up[simulation] = leaf_value(tree, rules, leaf[simulation])
 
 
