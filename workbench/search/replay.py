@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.search.compiling import compiled, compiled_core
+from workbench.search.compiling import compiled, compiled_core, compiled_inline
 from workbench.search.settings import Rules
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import (
@@ -186,14 +186,15 @@ def back_up_simulations(
     end: int,
 ) -> None:
     """Bring the simulations from `begin` to before `end` back, each from the leaf that it is recorded to end at."""
+    # One type for all: the functions of the core are compiled for each type, and each constant, anew.
+    tree_number: Any = np.int64(0)
     for simulation in range(begin, end):
-        # One type for all: the functions of the core are compiled for each type anew.
         node: Any = np.int64(leaf[simulation])
         if tree.nodes[node].visits == 0:
             above: Any = np.int64(parent[node])
             edge: Any = np.int64(incoming[node])
             link(tree, above, edge, node)
-        back_up(tree, rules, 0, node)
+        back_up(tree, rules, tree_number, node)
 
 
 @compiled_core
@@ -218,7 +219,7 @@ def backed_up_of(trace: SearchTrace) -> npt.NDArray[np.float64]:
     return backed_up
 
 
-@compiled_core
+@compiled_inline
 def _note(
     found: npt.NDArray[np.int64], kind: int, simulation: int, depth: int, node: int, recorded: int, selected: int
 ) -> None:
@@ -241,9 +242,11 @@ def _audit(
 ) -> int:
     """Writes (kind, simulation, depth, node, recorded edge, selected edge); kind 0: all agrees. Gives their number."""
     S, selections = len(leaf), 0
-    # One type for all: the functions of the core are compiled for each type anew.
+    # One type for all: the functions of the core are compiled for each type, and each constant, anew.
     path = np.empty(len(parent), np.int64)
     node: Any = np.int64(0)
+    root: Any = np.int64(0)
+    down: Any = np.int64(1)
     begin = 0
     while begin < S:
         end = begin
@@ -260,7 +263,7 @@ def _audit(
                 if step > 0 and (tree.nodes[node].visits == 0 or stops_at(tree, rules, node)):
                     _note(found, 1, simulation, step, node, taken, -1)  # type: ignore[arg-type]
                     return selections
-                edge = choose_edge(tree, rules, 0, node, step == 0, scores)
+                edge = choose_edge(tree, rules, root, node, step == 0, scores)
                 selections += 1
                 if edge != taken:
                     _note(found, 2, simulation, step, node, taken, edge)  # type: ignore[arg-type]
@@ -271,17 +274,17 @@ def _audit(
                 # Its evaluation is not known before the wave comes back.
                 tree.nodes[node].status = PENDING
             elif not stops_at(tree, rules, node):
-                edge = choose_edge(tree, rules, 0, node, False, scores)
+                edge = choose_edge(tree, rules, root, node, node == root, scores)
                 _note(found, 3, simulation, depth - 1, node, -1, edge)
                 return selections
             if end - begin > 1:
-                pass_down(tree, node, 1)
+                pass_down(tree, node, down)
         for simulation in range(begin, end):
             node = np.int64(leaf[simulation])
             tree.nodes[node].status = status[node]
             if end - begin > 1:
-                pass_down(tree, node, -1)
-            back_up(tree, rules, 0, node)
+                pass_down(tree, node, -down)
+            back_up(tree, rules, root, node)
             if leaf_value(tree, rules, node) != backed_up[simulation]:
                 _note(found, 4, simulation, 0, node, -1, -1)
                 return selections

@@ -18,7 +18,7 @@ from workbench.search.games import Game, check_positions, observe
 from workbench.search.settings import SearchSettings
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import allocate, considered_visits
-from workbench.search.waves import FINISHED, Room, Wave, advance, copy_out, plant, receive, room_for_copy
+from workbench.search.waves import FINISHED, Room, Wave, advance, copy_trees, plant, receive
 
 
 def search(
@@ -225,21 +225,20 @@ class _Trees:
     def traces(self, seeds: Sequence[int]) -> list[SearchTrace]:
         """Take the trees' own part out of the arrays."""
         fingerprint = fingerprint_of(self._evaluate)
-        return [self._trace(g, seed, fingerprint) for g, seed in enumerate(seeds)]
-
-    def _trace(self, g: int, seed: int, fingerprint: str) -> SearchTrace:
-        tree, room = self._tree, self._room
-        copied = room_for_copy(int(room.node_count[g]), int(room.edge_count[g]), int(room.done[g]), self._game.words)
-        copy_out(tree, room, g, copied)
-        return SearchTrace.made_here(
-            game=self._game.name,
-            settings=self._settings,
-            seed=seed,
-            fingerprint=fingerprint,
-            root_prior=self._root_priors[g],
-            noise=self._noises[g],
-            **copied._asdict(),
-        )
+        return [
+            SearchTrace.made_here(
+                game=self._game.name,
+                settings=self._settings,
+                seed=seed,
+                fingerprint=fingerprint,
+                root_prior=prior,
+                noise=noise,
+                **copied,
+            )
+            for seed, prior, noise, copied in zip(
+                seeds, self._root_priors, self._noises, copy_trees(self._tree, self._room), strict=True
+            )
+        ]
 
 
 def _is_plain(array: Any) -> bool:

@@ -38,6 +38,7 @@ _GROUP = 16
 _ON_THE_WAY, _NONE = -2, -1
 _EDGES_OF_A_LINE = 2
 _FETCHED_EDGES = 8
+_NODES_AHEAD = 8
 
 
 class Room(NamedTuple):
@@ -181,7 +182,10 @@ def advance(
         tree.nodes[node].value = values[k]
         first = np.int64(g * room.edges + room.edge_count[g])
         room.edge_count[g] += expand(tree, node, first, wave.legal[row], logits[k]) - first
-    new, going, begin = 0, False, 0
+    # Numbers that are no constants: the functions below are compiled for each constant anew.
+    new: Any = np.int64(0)
+    begin: Any = np.int64(0)
+    going = False
     G = len(room.going)
     while begin < G:
         end = min(begin + (_GROUP if size == 1 else 1), G)
@@ -212,7 +216,7 @@ def _bring_back(tree: Tree, rules: Rules, room: Room, wave: Wave, size: int, g: 
         if leaf < 0:
             break
         if size > 1:
-            pass_down(tree, leaf, -1)
+            pass_down(tree, leaf, np.int64(-1))  # type: ignore[arg-type]
         back_up(tree, rules, g, leaf)
         room.backed_up[g, room.done[g]] = leaf_value(tree, rules, leaf)
         room.done[g] += 1
@@ -274,7 +278,7 @@ def _select_one_by_one(
             continue
         wave.leaf[slot], wave.edge[slot] = descend(tree, rules, g, g * room.nodes, room.scores)
         new = _note_leaf(tree, room, wave, g, slot, simulation, number, new)
-        pass_down(tree, np.int64(wave.leaf[slot]), 1)  # type: ignore[arg-type]
+        pass_down(tree, np.int64(wave.leaf[slot]), np.int64(1))  # type: ignore[arg-type]
     return new
 
 
@@ -316,7 +320,7 @@ def receive(tree: Tree, room: Room, wave: Wave, new: int) -> int:
 
 
 class Copied(NamedTuple):
-    """A tree's own part of all arrays, with its own numbers of nodes and edges; the axes are those of a trace."""
+    """All trees' own parts, tree after tree, with each tree's own numbers of nodes and edges, as a trace has them."""
 
     parent: npt.NDArray[np.int32]
     action: npt.NDArray[np.int16]
@@ -332,46 +336,71 @@ class Copied(NamedTuple):
     wave: npt.NDArray[np.int32]
 
 
-def room_for_copy(nodes: int, edges: int, simulations: int, words: int) -> Copied:
-    """Arrays of a tree's size; what is in them is arbitrary."""
-    return Copied(
-        parent=np.empty(nodes, np.int32),
-        action=np.empty(nodes, np.int16),
-        player=np.empty(nodes, np.int8),
-        value=np.empty(nodes, np.float32),
-        terminal=np.empty(nodes, np.bool_),
-        position=np.empty((nodes, words), np.uint64),
-        first_edge=np.empty(nodes + 1, np.int32),
-        edge_action=np.empty(edges, np.int16),
-        prior=np.empty(edges, np.float32),
-        leaf=np.empty(simulations, np.int32),
-        backed_up=np.empty(simulations, np.float32),
-        wave=np.empty(simulations, np.int32),
+def copy_trees(tree: Tree, room: Room) -> list[dict[str, npt.NDArray[Any]]]:
+    """The arrays of each tree's trace, as parts of one array each of all trees: that takes a third of the time."""
+    nodes, edges, done = (np.cumsum([0, *counts]).tolist() for counts in (room.node_count, room.edge_count, room.done))
+    G = len(room.done)
+    copied = Copied(
+        parent=np.empty(nodes[-1], np.int32),
+        action=np.empty(nodes[-1], np.int16),
+        player=np.empty(nodes[-1], np.int8),
+        value=np.empty(nodes[-1], np.float32),
+        terminal=np.empty(nodes[-1], np.bool_),
+        position=np.empty((nodes[-1], room.positions.shape[1]), np.uint64),
+        first_edge=np.empty(nodes[-1] + G, np.int32),
+        edge_action=np.empty(edges[-1], np.int16),
+        prior=np.empty(edges[-1], np.float32),
+        leaf=np.empty(done[-1], np.int32),
+        backed_up=np.empty(done[-1], np.float32),
+        wave=np.empty(done[-1], np.int32),
     )
+    copy_out(tree, room, copied)
+    return [
+        {
+            "parent": copied.parent[nodes[g] : nodes[g + 1]],
+            "action": copied.action[nodes[g] : nodes[g + 1]],
+            "player": copied.player[nodes[g] : nodes[g + 1]],
+            "value": copied.value[nodes[g] : nodes[g + 1]],
+            "terminal": copied.terminal[nodes[g] : nodes[g + 1]],
+            "position": copied.position[nodes[g] : nodes[g + 1]],
+            "first_edge": copied.first_edge[nodes[g] + g : nodes[g + 1] + g + 1],
+            "edge_action": copied.edge_action[edges[g] : edges[g + 1]],
+            "prior": copied.prior[edges[g] : edges[g + 1]],
+            "leaf": copied.leaf[done[g] : done[g + 1]],
+            "backed_up": copied.backed_up[done[g] : done[g + 1]],
+            "wave": copied.wave[done[g] : done[g + 1]],
+        }
+        for g in range(G)
+    ]
 
 
 @compiled_core
-def copy_out(tree: Tree, room: Room, g: int, copied: Copied) -> None:
-    """Write a tree's part; its edges node after node: the order in which they were made is another."""
-    root, place = g * room.nodes, 0
-    for node in range(len(copied.parent)):
-        there = root + node
-        incoming = tree.nodes[there].incoming
-        copied.parent[node] = tree.nodes[there].parent - root if incoming >= 0 else _NONE
-        copied.action[node] = tree.edges[incoming].action if incoming >= 0 else _NONE
-        copied.player[node] = tree.nodes[there].player
-        copied.value[node] = tree.nodes[there].value
-        copied.terminal[node] = tree.nodes[there].status == TERMINAL
-        copied.first_edge[node] = place
-        _copy_words(room.positions, there, copied.position, node)
-        if tree.nodes[there].status == OPEN:
-            first = tree.nodes[there].first_edge
-            for edge in range(first, first + tree.nodes[there].edge_count):
-                copied.edge_action[place] = tree.edges[edge].action
-                copied.prior[place] = tree.edges[edge].prior
-                place += 1
-    copied.first_edge[len(copied.parent)] = place
-    for simulation in range(len(copied.leaf)):
-        copied.leaf[simulation] = room.leaf[g, simulation] - root
-        copied.backed_up[simulation] = room.backed_up[g, simulation]
-        copied.wave[simulation] = room.wave_of[g, simulation]
+def copy_out(tree: Tree, room: Room, copied: Copied) -> None:
+    """Write the trees' parts; edges node after node: the order in which they were made is another."""
+    node, edge, simulation = 0, 0, 0
+    for g in range(len(room.done)):
+        root, end, before = g * room.nodes, g * room.nodes + room.node_count[g], edge
+        for there in range(root, end):
+            if there + _NODES_AHEAD < end:
+                _fetch_edges(tree, np.int64(tree.nodes[there + _NODES_AHEAD].first_edge))  # type: ignore[arg-type]
+            incoming = tree.nodes[there].incoming
+            copied.parent[node] = tree.nodes[there].parent - root if incoming >= 0 else _NONE
+            copied.action[node] = tree.edges[incoming].action if incoming >= 0 else _NONE
+            copied.player[node] = tree.nodes[there].player
+            copied.value[node] = tree.nodes[there].value
+            copied.terminal[node] = tree.nodes[there].status == TERMINAL
+            copied.first_edge[node + g] = edge - before
+            _copy_words(room.positions, there, copied.position, node)
+            node += 1
+            if tree.nodes[there].status == OPEN:
+                first = tree.nodes[there].first_edge
+                for own in range(first, first + tree.nodes[there].edge_count):
+                    copied.edge_action[edge] = tree.edges[own].action
+                    copied.prior[edge] = tree.edges[own].prior
+                    edge += 1
+        copied.first_edge[node + g] = edge - before
+        for own in range(room.done[g]):
+            copied.leaf[simulation] = room.leaf[g, own] - root
+            copied.backed_up[simulation] = room.backed_up[g, own]
+            copied.wave[simulation] = room.wave_of[g, own]
+            simulation += 1
