@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from envs.games import TIC_TAC_TOE
+from tests.search.playing import GAME, Playing, searching_policy
 from workbench.errors import MissingExtraError, WorkbenchError
 from workbench.policies.fingerprints import fingerprint_module
 from workbench.search import OnnxEvaluator, SearchSettings, TorchEvaluator, audit, search
 from workbench.search.games import describe, observe, random_positions
+from workbench.search.policy import PolicyEvaluator, SearchPolicy, onnx_evaluator
 
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")
@@ -83,6 +85,22 @@ def test_it_can_be_searched_with_from_two_threads(evaluator):
     for trace, position in zip(traces, positions, strict=True):
         assert np.array_equal(trace.position[0], position)
         assert audit(trace).divergence is None
+
+
+def test_a_policy_searches_with_onnx_runtime_as_with_torch():
+    network = searching_policy().policy
+    environment = Playing()
+    environment.reset(seed=0)
+    asked = observe(GAME, random_positions(GAME, 9))
+    answers = onnx_evaluator(network, GAME)(asked)
+    for one, other in zip(answers, PolicyEvaluator(network)(asked), strict=True):
+        assert np.allclose(one, other, rtol=0, atol=1e-5)
+    policy = SearchPolicy(network, SearchSettings(simulations=20), evaluator=onnx_evaluator)
+    seen = environment._seen()[None]
+    choice = policy.act(seen, deterministic=True, environments=[environment])
+    plain = SearchPolicy(network, SearchSettings(simulations=20))
+    assert np.array_equal(choice.actions, plain.act(seen, deterministic=True, environments=[environment]).actions)
+    assert policy.last_traces[0].fingerprint == plain.last_traces[0].fingerprint
 
 
 def test_random_positions_are_reached_and_not_over():

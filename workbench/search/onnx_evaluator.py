@@ -5,6 +5,7 @@ Axis legend: that of `evaluators`.
 
 import hashlib
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ import numpy.typing as npt
 from workbench.errors import MissingExtraError, WorkbenchError
 from workbench.search.evaluators import Evaluation
 from workbench.search.games import Game, observe, random_positions
+
+Preprocess = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""What is done to a game's observations `[B, ...]` before a network sees them."""
 
 OPSET = 18
 """The version of ONNX's operators that modules are exported to."""
@@ -30,15 +34,23 @@ class OnnxEvaluator:
         model: An .onnx file, or what would be in it. One input and two outputs, with a batch axis of any length; values
             are `[batch]` or `[batch, 1]`.
         fingerprint: Which weights these are; None: the SHA-256 of the file.
+        preprocess: What is done to observations first; None: nothing.
+        name: For people.
 
     Raises:
         WorkbenchError: There is no such file, or it is no such graph.
         MissingExtraError: ONNX Runtime is not installed.
     """
 
-    name = "onnx"
-
-    def __init__(self, model: str | Path | bytes, *, fingerprint: str | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path | bytes,
+        *,
+        fingerprint: str | None = None,
+        preprocess: Preprocess | None = None,
+        name: str = "onnx",
+    ) -> None:
+        self.name, self._preprocess = name, preprocess
         runtime = _imported("onnxruntime")
         called = "the ONNX graph" if isinstance(model, bytes) else str(model)
         if not isinstance(model, bytes):
@@ -70,7 +82,16 @@ class OnnxEvaluator:
         self._outputs = [one.name for one in outputs]
 
     @classmethod
-    def from_module(cls, module: Any, game: Game, *, opset: int = OPSET) -> "OnnxEvaluator":
+    def from_module(
+        cls,
+        module: Any,
+        game: Game,
+        *,
+        opset: int = OPSET,
+        fingerprint: str | None = None,
+        preprocess: Preprocess | None = None,
+        name: str = "onnx",
+    ) -> "OnnxEvaluator":
         """Export a torch module, and check that the graph answers as the module does.
 
         Args:
@@ -78,6 +99,9 @@ class OnnxEvaluator:
                 mode. Its weights are taken over as they are: whoever goes on training makes another evaluator.
             game: Whose observations it is asked about; both are asked about positions from random moves.
             opset: The version of ONNX's operators.
+            fingerprint: Which weights these are; None: the fingerprint of the module's.
+            preprocess: What is done to the game's observations before the module sees them; None: nothing.
+            name: For people.
 
         Raises:
             WorkbenchError: torch cannot export it, or the answers differ.
@@ -86,9 +110,11 @@ class OnnxEvaluator:
         from workbench.policies.fingerprints import fingerprint_module
 
         asked = observe(game, random_positions(game, _CHECKED))
-        graph = _export(module.eval(), asked, opset)
-        made = cls(graph, fingerprint=fingerprint_module(module))
-        _check_alike(made, module, asked)
+        inputs = asked if preprocess is None else preprocess(asked)
+        graph = _export(module.eval(), inputs, opset)
+        said = fingerprint if fingerprint is not None else fingerprint_module(module)
+        made = cls(graph, fingerprint=said, preprocess=preprocess, name=name)
+        _check_alike(made, module, asked, inputs)
         return made
 
     def __call__(self, observations: npt.NDArray[np.float32]) -> Evaluation:
@@ -97,6 +123,8 @@ class OnnxEvaluator:
         Raises:
             WorkbenchError: The observations have another shape than the graph takes.
         """
+        if self._preprocess is not None:
+            observations = self._preprocess(observations)
         try:
             logits, values = self._session.run(self._outputs, {self._input: observations})
         except Exception as error:
@@ -154,17 +182,19 @@ def _device_of(module: Any) -> Any:
     return next((one.device for one in module.parameters()), torch.device("cpu"))
 
 
-def _check_alike(made: OnnxEvaluator, module: Any, observations: npt.NDArray[np.float32]) -> None:
+def _check_alike(
+    made: OnnxEvaluator, module: Any, observations: npt.NDArray[np.float32], inputs: npt.NDArray[np.float32]
+) -> None:
     import torch
 
-    for asked in (observations, observations[:1]):
+    for asked in (slice(None), slice(1)):
         with torch.inference_mode():
-            expected = [one.cpu().numpy() for one in module(torch.from_numpy(asked).to(_device_of(module)))]
-        for what, one, other in zip(("logits", "values"), made(asked), expected, strict=True):
+            expected = [one.cpu().numpy() for one in module(torch.from_numpy(inputs[asked]).to(_device_of(module)))]
+        for what, one, other in zip(("logits", "values"), made(observations[asked]), expected, strict=True):
             apart = np.abs(one - other.reshape(one.shape)) / (1 + np.abs(other.reshape(one.shape)))
             if not apart.max() <= _TOLERANCE:
                 raise WorkbenchError(
                     f"The ONNX graph of {type(module).__name__} gives other {what} than the module itself: relative to "
-                    f"1 + their size they are up to {apart.max():.2g} apart in {len(asked)} positions, where "
+                    f"1 + their size they are up to {apart.max():.2g} apart in {len(one)} positions, where "
                     f"{_TOLERANCE:g} is allowed. Search with TorchEvaluator."
                 )
