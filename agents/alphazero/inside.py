@@ -212,8 +212,8 @@ def _patching(
         f"{len(pairs.moves)} pairs of positions that differ in the colour of one stone. Log-odds of the move, in "
         f"nats: {found.clean.mean():.2f} at the first position and {found.corrupted.mean():.2f} at the second, a "
         f"difference of {_number(found.total)}; of the untrained network {_number(control.total)}. A layer is made "
-        "to hold, at one square, what it held at the second position: how much of the log-odds that takes away, at the stone's "
-        "square and in the mean of all others.",
+        "to hold, at one square, what it held at the second position: how much of the log-odds that takes away, at the "
+        "stone's square and in the mean of all others.",
         "",
         "| layer | at the stone's square | elsewhere, mean | difference | all of the layer | difference, untrained |",
         "|---|---|---|---|---|---|",
