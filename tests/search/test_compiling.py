@@ -14,6 +14,12 @@ def test_what_is_kept_goes_by_all_files():
     assert {"tree.py", "settings.py", "waves.py"} <= {name for name, _, _ in compiling.STAMP}
 
 
+def test_the_core_counts_no_holders():
+    """Where numba has lost the option the search is right all the same, and takes twice as long."""
+    assert compiling._UNCOUNTED == {"_nrt": False}
+    assert tree.choose_edge.targetoptions["_nrt"] is False
+
+
 def test_a_change_in_another_file_is_seen(tmp_path):
     """The same two files twice, the second time with another constant in the file that is called."""
     package = tmp_path / "small"

@@ -161,13 +161,14 @@ def random_positions(game: Game, count: int, *, seed: int = 0) -> npt.NDArray[np
     random = np.random.default_rng(seed)
     positions = np.empty((count, game.words), np.uint64)
     here = game.start()
+    legal = describe(game, here[None])["legal"][0]
     for row in range(count):
         positions[row] = here
-        legal = np.flatnonzero(describe(game, here[None])["legal"][0])
-        here = play_line(game, here, [random.choice(legal)])
-        facts = describe(game, here[None])
-        if facts["ended"][0] or not facts["legal"].any():
+        after, facts = play_moves(game, here[None], random.choice(np.flatnonzero(legal), 1))
+        here, legal = after[0], facts["legal"][0]
+        if facts["ended"][0] or not legal.any():
             here = game.start()
+            legal = describe(game, here[None])["legal"][0]
     return positions
 
 

@@ -8,15 +8,13 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def prefetch(_context: Any, array: Any, index: Any) -> Any:
-    """Fetch the place of an entry of an array `[N]` into the cache; any index will do, it is a hint alone."""
-
+def _prefetch(_context: Any, array: Any, index: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = signature.args[0]
         there = context.make_array(kind)(context, builder, arguments[0])
         place = context.cast(builder, arguments[1], signature.args[1], types.intp)
-        pointer = cgutils.get_item_pointer(context, builder, kind, there, [place], wraparound=False)
+        item: Any = cgutils.get_item_pointer
+        pointer = item(context, builder, kind, there, [place], wraparound=False)
         address = builder.bitcast(pointer, cgutils.voidptr_t)
         number = cgutils.int32_t
         kind_of_fetch = ir.FunctionType(ir.VoidType(), [cgutils.voidptr_t, number, number, number])
@@ -26,3 +24,7 @@ def prefetch(_context: Any, array: Any, index: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(array, index), generate
+
+
+prefetch: Any = intrinsic(_prefetch)
+"""`prefetch(array, index)`: fetch the place of an entry of an array `[N]` into the cache; a hint, for any index."""

@@ -175,12 +175,13 @@ def advance(
             return -2 - k
     for k in range(waiting):
         row = wave.open_row[k]
-        g, node = wave.tree_of[row], np.int64(wave.node[row])
+        g = wave.tree_of[row]
+        node: Any = np.int64(wave.node[row])
         if k + 4 < waiting:
             later = wave.tree_of[wave.open_row[k + 4]]
             _fetch_edges(tree, later * room.edges + room.edge_count[later])
         tree.nodes[node].value = values[k]
-        first = np.int64(g * room.edges + room.edge_count[g])
+        first: Any = np.int64(g * room.edges + room.edge_count[g])
         room.edge_count[g] += expand(tree, node, first, wave.legal[row], logits[k]) - first
     # Numbers that are no constants: the functions below are compiled for each constant anew.
     new: Any = np.int64(0)
@@ -285,11 +286,12 @@ def _select_one_by_one(
 @compiled_core
 def _note_leaf(tree: Tree, room: Room, wave: Wave, g: int, slot: int, simulation: int, number: int, new: int) -> int:
     """Note where a simulation ends, at a new node where it tries an edge; gives the number of new nodes so far."""
-    leaf, edge = np.int64(wave.leaf[slot]), np.int64(wave.edge[slot])
+    leaf: Any = np.int64(wave.leaf[slot])
+    edge: Any = np.int64(wave.edge[slot])
     if edge >= 0:
         node = g * room.nodes + room.node_count[g]
         room.node_count[g] += 1
-        link(tree, leaf, edge, node)  # type: ignore[arg-type]
+        link(tree, leaf, edge, node)
         wave.node[new] = node
         wave.tree_of[new] = g
         _copy_words(room.positions, leaf, wave.before, new)
