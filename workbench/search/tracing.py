@@ -21,13 +21,14 @@ def frozen_trace(module: Any, inputs: Any) -> Callable[[Any], Any] | None:
 
     if any(one._forward_hooks or one._forward_pre_hooks for one in module.modules()):
         return None
+    jit: Any = torch.jit
     several = torch.cat([inputs, inputs, inputs])[:3]
     try:
         with warnings.catch_warnings(), torch.inference_mode():
             # Tracing is to go from torch one day; whatever has not got it is asked as it is.
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", torch.jit.TracerWarning)
-            graph: Callable[[Any], Any] = torch.jit.freeze(torch.jit.trace(module, (several,), check_trace=False))
+            warnings.simplefilter("error", jit.TracerWarning)
+            graph: Callable[[Any], Any] = jit.freeze(jit.trace(module, (several,), check_trace=False))
             for asked in (several, inputs[:1], inputs):
                 # More than once: what runs a graph looks at its first runs to make it quicker.
                 for _ in range(2):
