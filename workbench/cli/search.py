@@ -73,7 +73,7 @@ def _audit(options: SearchOptions, recording: "Recording") -> None:
 def _one(options: SearchOptions, recording: "Recording") -> None:
     from workbench.analyses.opening import opening_episode
     from workbench.analyses.search import course_of, measure_decision
-    from workbench.analyses.search.exact import action_values, judge
+    from workbench.analyses.search.exact import action_values, judge, solver_of
 
     number = options.episode if options.episode is not None else opening_episode(recording).number
     row = row_of(recording, number, options.step or 0)
@@ -85,7 +85,7 @@ def _one(options: SearchOptions, recording: "Recording") -> None:
     if options.solver:
         if "position" not in recording.search:
             raise WorkbenchError(f"{options.recording} keeps no positions of its searches; no solver can be asked.")
-        solver = solver_of(recording)
+        solver = solver_of(recording.make_environment())
         values = action_values(
             solver, recording.search["position"][row][None], recording.search["root_prior"].shape[1]
         )[0]
@@ -106,9 +106,10 @@ def _one(options: SearchOptions, recording: "Recording") -> None:
 def _all(options: SearchOptions, recording: "Recording") -> None:
     from workbench.analyses.expressions import evaluate
     from workbench.analyses.search import by_group, measure_recording
+    from workbench.analyses.search.exact import solver_of
     from workbench.search.policy import game_of
 
-    solver = solver_of(recording) if options.solver else None
+    solver = solver_of(recording.make_environment()) if options.solver else None
     game = game_of(recording.make_environment()) if options.uniform else None
     progress = TerminalProgress("measuring", "steps")
     try:
@@ -126,24 +127,6 @@ def _all(options: SearchOptions, recording: "Recording") -> None:
         from workbench.figures.search import recorded_decisions_figure
 
         _draw(options, recorded_decisions_figure(found))
-
-
-def solver_of(recording: "Recording") -> Any:
-    """The exact solver of the recorded environment: its `solver`, or what that gives when it is called.
-
-    Raises:
-        WorkbenchError: It has none.
-    """
-    environment = recording.make_environment().unwrapped
-    found = getattr(environment, "solver", None)
-    if found is not None and not hasattr(found, "solve") and callable(found):
-        found = found()
-    if found is None:
-        raise WorkbenchError(
-            f"{(recording.attributes.get('environment') or {}).get('id') or 'This environment'} has no exact solver; "
-            f"leave out --solver."
-        )
-    return found
 
 
 def _draw(options: SearchOptions, figure: Any) -> None:

@@ -13,12 +13,12 @@ from workbench.views.choosing import ChosenStep, choose_place
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.root import name_below_root
 from workbench.views.search_caching import cached_audit, cached_game, cached_has_searches, cached_trace, cached_view
+from workbench.views.search_decisions import DECISION, PART, decisions_part
 from workbench.views.search_imports import imported_part
-from workbench.views.search_surprises import DECISION, PART, surprises_part
 from workbench.views.search_viewer import search_viewer
 from workbench.views.selection import read_selection
 
-SURPRISES, PLAY, IMPORTED = "All decisions", "Play", "Another program's search"
+DECISIONS, PLAY, IMPORTED = "All decisions", "Play", "Another program's search"
 THRESHOLDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Per cent of the root's visits below which a move is one of the others."""
 RULES = {"puct": "PUCT", "uct": "UCT", "gumbel": "Gumbel"}
@@ -41,11 +41,11 @@ def page() -> None:
             return
         left, right = st.columns([3.4, 1], vertical_alignment="center")
         part = left.segmented_control(
-            "Part", [DECISION, SURPRISES, PLAY, IMPORTED], default=DECISION, key=PART, required=True,
+            "Part", [DECISION, DECISIONS, PLAY, IMPORTED], default=DECISION, key=PART, required=True,
             label_visibility="collapsed",
         )  # fmt: skip
-        if part == SURPRISES:
-            surprises_part(chosen.path, chosen.recording)
+        if part == DECISIONS:
+            decisions_part(chosen.path, chosen.recording)
         elif part == PLAY:
             # It needs torch, which whoever only looks does not wait for.
             from workbench.views.search_play import play_part
