@@ -16,11 +16,11 @@ from tests.search.playing import GAME, Playing, searching_policy
 from tests.views.conftest import run_page
 from workbench.analyses.search import measure_recording
 from workbench.errors import WorkbenchError
-from workbench.search import SearchSettings, TableEvaluator, UniformEvaluator, search
+from workbench.search import SearchSettings, UniformEvaluator, search
 from workbench.search.imports import to_record
 from workbench.views.search_decisions import ranked
 from workbench.views.search_play import GAME as PLAYED
-from workbench.views.search_reruns import changes_of, moves_of
+from workbench.views.search_reruns import moves_of
 
 PLANNER, PLAYING = "tests.search.playing:planner", "tests.search.playing:Playing-v0"
 assert tests.search.playing
@@ -289,20 +289,6 @@ def test_of_another_network_nothing_is_shown(planned_root):
     assert "is not the one that this search asked (ffffffffffff)" in texts(app)
     assert not app.get("imgs")
     assert not app.error
-
-
-def test_a_position_is_changed_wherever_it_is_in_the_tree():
-    trace = search(GAME, GAME.start()[None], TableEvaluator(5), SearchSettings(simulations=400), seed=1)[0]
-    words = [position.tobytes() for position in trace.position]
-    # Reached by two orders of moves.
-    twice = next(node for node in range(trace.nodes) if words.count(words[node]) > 1 and not trace.terminal[node])
-    changes = changes_of(GAME, GAME.start(), replace(trace, position=None), np.ones(5), trace.moves(twice), 0.5)
-    assert changes[0].node == 0
-    assert changes[0].value is None
-    assert [one.node for one in changes[1:]] == [node for node in range(trace.nodes) if words[node] == words[twice]]
-    assert {one.value for one in changes[1:]} == {0.5}
-    with pytest.raises(WorkbenchError, match="never came to the position after a a a a b b b b"):
-        changes_of(GAME, GAME.start(), trace, None, [0, 0, 0, 0, 1, 1, 1, 1], 0.5)
 
 
 def test_moves_are_found_by_their_names():

@@ -1,6 +1,7 @@
 """`workbench search`: the searches of an agent that plans."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.option_kinds import UsageError
@@ -27,7 +28,7 @@ MOST_POINTS = 100
 
 
 def run(options: SearchOptions) -> None:
-    """Print one decision, all of them, or what an audit finds.
+    """Print one decision (as it was, or with changes), all of them, what an audit finds, or what layers know of plans.
 
     Raises:
         UsageError: An option does not fit the others.
@@ -47,6 +48,10 @@ def run(options: SearchOptions) -> None:
         )
     if options.audit:
         _audit(options, recording)
+    elif options.look_ahead is not None:
+        from workbench.cli.search_look_ahead import run_look_ahead
+
+        run_look_ahead(options, recording)
     elif options.step is not None or options.episode is not None:
         _one(options, recording)
     else:
@@ -80,6 +85,11 @@ def _one(options: SearchOptions, recording: "Recording") -> None:
     trace = recording.search_trace(row)
     if trace is None:
         raise WorkbenchError(f"Nothing was searched at step {options.step or 0} of episode {number}.")
+    if options.changes:
+        from workbench.cli.search_changes import run_changed
+
+        run_changed(replace(options, episode=number, step=options.step or 0), recording, row, trace)
+        return
     decision = measure_decision(trace, options.simulations)
     values = verdict = None
     if options.solver:

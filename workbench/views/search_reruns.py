@@ -8,11 +8,10 @@ import streamlit as st
 
 from workbench.errors import WorkbenchError
 from workbench.figures.search_viewer import search_payload
-from workbench.search import SearchTrace, choose_action, play_line, view_node
-from workbench.search.counterfactual import Counterfactual, NodeChange, counterfactual
+from workbench.search import SearchTrace, choose_action, view_node
+from workbench.search.counterfactual import Counterfactual, NodeChange, counterfactual, nodes_after
 from workbench.search.evaluators import fingerprint_of
 from workbench.search.games import Game
-from workbench.search.positions import positions_of
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.search_play_caching import Adviser
 from workbench.views.search_viewer import search_viewer
@@ -60,58 +59,26 @@ def rerun_part(
             )  # fmt: skip
         given = np.asarray(table["prior (%)"], float)
         prior = None if np.allclose(given, shown) else given
-        changes = changes_of(game, root, trace, prior, moves_of(game, moves), float(value) if moves else None)
+        changes = {0: NodeChange(prior=prior)} if prior is not None else {}
+        for node in nodes_after(trace, moves_of(game, moves), game, root) if moves else []:
+            changes[node] = NodeChange(node=node, value=float(value), prior=prior if node == 0 else None)
         if not changes:
             st.caption("Nothing is changed yet.")
             return
         # Of another network than the search asked nothing is taken: it ends at the first position that nobody knows.
         same = not trace.fingerprint or fingerprint_of(adviser.evaluator) == trace.fingerprint
         again = counterfactual(
-            trace, changes, keep=int(keep) or None, game=game, root=root, evaluate=adviser.evaluator if same else None
+            trace,
+            list(changes.values()),
+            keep=int(keep) or None,
+            game=game,
+            root=root,
+            evaluate=adviser.evaluator if same else None,
         )
         _compare(game, names, trace, again)
         if st.toggle("Show the tree of the changed search", key="search.rerun.show"):
             key = f"rerun|{unique}|{moves}|{value}|{given.tolist()}|{keep}"
             search_viewer(search_payload(again.trace, key=key, game=game, root=root), key="search.rerun.viewer")
-
-
-def changes_of(
-    game: Game,
-    root: npt.NDArray[np.uint64],
-    trace: SearchTrace,
-    prior: npt.NDArray[np.float64] | None,
-    moves: Sequence[int],
-    value: float | None,
-) -> list[NodeChange]:
-    """What is changed of a trace: the root's priors, and the value of a position wherever it is in the tree.
-
-    Args:
-        game: Its rules.
-        root: `[W]`, the position at the root.
-        trace: The search.
-        prior: `[R]`, in proportion; None: as they are.
-        moves: What leads from the root to the position.
-        value: Of it, for the player to move there; None: as it is.
-
-    Raises:
-        WorkbenchError: A move is not legal, or the search never came to the position.
-    """
-    nodes: list[int] = []
-    if value is not None:
-        position = play_line(game, root, moves)
-        positions = trace.position if trace.position is not None else positions_of(trace, game, root)
-        nodes = [int(node) for node in np.flatnonzero((positions == position).all(axis=1))]
-        if not nodes:
-            names = " ".join(game.action_names[move] for move in moves)
-            raise WorkbenchError(
-                f"This search never came to the position after {names}: its value made no difference. Choose one that "
-                f"is in the tree."
-            )
-    values = dict.fromkeys(nodes, value)
-    priors = {} if prior is None else {0: prior}
-    return [
-        NodeChange(node=node, value=values.get(node), prior=priors.get(node)) for node in sorted({*values, *priors})
-    ]
 
 
 def _compare(game: Game, names: list[str], trace: SearchTrace, again: Counterfactual) -> None:
