@@ -26,13 +26,13 @@ class SearchOptions:
     set_prior: Annotated[tuple[str, ...], argument("MOVE=P ...")] = ()
     """Instead: run one search (--step) again with these priors at its root; the other moves keep their proportions."""
     set_value: Annotated[tuple[str, ...], argument("MOVES=V ...")] = ()
-    """Instead: run one search (--step) again with another value of the position after these moves (d,c=-0.3; =0.2 is the
-    root's), for the player to move there."""
+    """Instead: run one search (--step) again with another value of the position after these moves (d,c=-0.3; =0.2: of the
+    root), for the player to move there."""
     keep: Annotated[int | None, argument("N", "0")] = None
     """Simulations that go where they went (with --set-prior, --set-value); the rules select from there on."""
     look_ahead: Annotated[int | None, argument("K")] = None
     """Instead: probe the recorded layers for the move K on in the search's plan, beside the observation and the same
-    network with random weights; 2 is the agent's own next move."""
+    network with random weights; 2 is the agent's own next move. With --solver also what patching a key square does."""
     worst: Annotated[int, conf.arg(metavar="N")] = 5
     """How many of the most surprising, and with --solver of the wrong decisions are listed."""
     solver: Switch = False
@@ -67,7 +67,7 @@ class SearchOptions:
         if self.audit:
             self._exclude("--audit is about all searches", of_one=True)
         if self.look_ahead is not None:
-            self._exclude("--look-ahead is about all searches", of_one=True)
+            self._exclude("--look-ahead is about all searches", of_one=True, solver=True)
         if self.changes:
             if not one:
                 raise UsageError("--set-prior and --set-value are about one search; say which with --step.")
@@ -82,10 +82,10 @@ class SearchOptions:
         """Whether a search is run again with changes."""
         return bool(self.set_prior or self.set_value)
 
-    def _exclude(self, why: str, *, of_one: bool) -> None:
+    def _exclude(self, why: str, *, of_one: bool, solver: bool = False) -> None:
         """Refuse what the option that was asked for does not heed."""
         others = [
-            ("--simulations", self.simulations), ("--solver", self.solver), ("--uniform", self.uniform),
+            ("--simulations", self.simulations), ("--solver", self.solver and not solver), ("--uniform", self.uniform),
             ("--group", self.group), ("--out", self.out),
         ]  # fmt: skip
         if of_one:
