@@ -165,9 +165,9 @@ def _describe_patching(facts: dict[str, Any]) -> str:
     skipped = [f"{printable(name)}: {printable(why)}" for name, why in facts["skipped"].items()]
     return "\n".join(
         [
-            f"{facts['pairs']} pairs of positions of which one stone lies elsewhere, so that a move is right at the first "
-            f"alone. What each layer holds at the second is put into the first: log-odds of that move before less after "
-            f"[nat]; all of the input gives {estimate_cell(facts['total'])}. Intervals: 95 %, over pairs.",
+            f"{facts['pairs']} pairs of positions of which one stone lies elsewhere, so that a move is right at the "
+            f"first alone. What each layer holds at the second is put into the first: log-odds of that move before "
+            f"less after [nat]; all of the input gives {estimate_cell(facts['total'])}. Intervals: 95 %, over pairs.",
             "",
             format_table(header, rows, right=(1,)),
             *skipped,

@@ -26,8 +26,8 @@ class SearchOptions:
     set_prior: Annotated[tuple[str, ...], argument("MOVE=P ...")] = ()
     """Instead: run one search (--step) again with these priors at its root; the other moves keep their proportions."""
     set_value: Annotated[tuple[str, ...], argument("MOVES=V ...")] = ()
-    """Instead: run one search (--step) again with another value of the position after these moves (d,c=-0.3; =0.2: of the
-    root), for the player to move there."""
+    """Instead: run one search (--step) again with another value of the position after these moves (d,c=-0.3), or
+    of the root (=0.2), for the player to move there."""
     keep: Annotated[int | None, argument("N", "0")] = None
     """Simulations that go where they went (with --set-prior, --set-value); the rules select from there on."""
     look_ahead: Annotated[int | None, argument("K")] = None

@@ -69,8 +69,8 @@ def find_key_pairs(
     told.update(count, count, "")
     if not found:
         raise WorkbenchError(
-            f"No two positions of {game.name} after {min(lengths)} to {max(lengths)} moves were found that differ in one "
-            f"stone and in what is right, or the solver does not know; take other lengths."
+            f"No two positions of {game.name} after {min(lengths)} to {max(lengths)} moves were found that differ in "
+            f"one stone and in what is right, or the solver does not know; take other lengths."
         )
     clean, corrupted, moves, keys = zip(*found.values(), strict=True)
     return KeyPairs(
@@ -116,11 +116,12 @@ def _pair_of(
             # The stone is gone from one square, and lies on another that was empty.
             if not over and len(changed) == 2 and len(lies) == 1:
                 others.append((other, (lies[0][0], lies[0][1])))
-    random.shuffle(others)  # type: ignore[arg-type]
     if not others:
         return None
-    values = action_values(solver, np.stack([clean, *(one for one, _ in others)]), game.actions)
-    known = np.isfinite(values).sum(1) == describe(game, np.stack([clean, *(one for one, _ in others)]))["legal"].sum(1)
+    others = [others[place] for place in random.permutation(len(others))]
+    positions = np.stack([clean, *(one for one, _ in others)])
+    values = action_values(solver, positions, game.actions)
+    known = np.isfinite(values).sum(1) == describe(game, positions)["legal"].sum(1)
     right = right_actions(values)
     if not known[0]:
         return None
