@@ -162,7 +162,7 @@ def test_decisions_are_listed_worst_first_and_lead_to_their_step(planned_root):
     assert list(table["surprise"]) == sorted(table["surprise"], reverse=True)
     overturned = int(table["overturned"].sum())
     assert f"overturned the network in **{overturned} of {len(table)}**" in texts(app)
-    app.button_group(key="search.decisions.only.2").set_value(["overturned"]).run()
+    app.pills(key="search.decisions.only.2").set_value(["overturned"]).run()
     assert len(app.dataframe[0].value) == overturned
     app.segmented_control(key="search.decisions.order.2").set_value("Q gained").run()
     gained = app.dataframe[0].value["Q gained"].dropna()
@@ -192,7 +192,7 @@ def test_decisions_are_judged_by_a_solver(root):
     worst = found.wrong(1)
     if len(worst):
         assert (table["episode"][0], table["step"][0]) == (found.episode[worst[0]], found.step[worst[0]])
-    app.button_group(key="search.decisions.only.3").set_value(["right overturn"]).run()
+    app.pills(key="search.decisions.only.3").set_value(["right overturn"]).run()
     assert set(app.dataframe[0].value["verdict"]) == {"right overturn"}
 
 

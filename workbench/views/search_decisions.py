@@ -78,7 +78,7 @@ def _verdicts(found: RecordedDecisions) -> None:
             "verdict": [plain(name) for name in names],
             "decisions": [counts[name] for name in names],
             "share (95 % over episodes)": [_share(found.verdicts[name]) for name in names],
-            "": [plain(VERDICTS[name]) for name in names],
+            "what it means": [plain(VERDICTS[name]) for name in names],
         }
     )
     alike, unknown = int((found.columns["decisive"] == 0).sum()), int((found.verdict == UNKNOWN).sum())
