@@ -64,7 +64,9 @@ def test_a_training_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert len(first["gained"]) == facts["decisive"]
     assert first["lost"] == []
     assert second["distilled"] is None
-    assert first["gap"]["mean"] < first["gap_before"]["mean"]
+    gained, added = second["net"]["score"] - first["net"]["score"], first["amplification"]["mean"]
+    assert first["distilled"]["fraction"] == pytest.approx(gained / added)
+    assert 0 < first["gap_before"]["mean"] < 1
     assert (tmp_path / "t.png").stat().st_size > 5_000
     status, out, _ = call(capsys, *words, "--opponent", "network")
     assert status == 0
@@ -206,18 +208,8 @@ def test_what_a_key_square_carries_is_told(tmp_path: Path, capsys: pytest.Captur
     out = tmp_path / "game.zarr"
     spec = "tests.analyses.search.shifting:policy"
     workbench.record(spec, ENVIRONMENT, out=out, episodes=8, search=SearchSettings(simulations=20))
-    words = (
-        "search",
-        out,
-        "--look-ahead",
-        1,
-        "--solver",
-        "--json",
-        "--imports",
-        MODULE,
-        "tests.analyses.search.shifting",
-    )
-    status, said, err = call(capsys, *words)
+    trust = ("--imports", MODULE, "tests.analyses.search.shifting")
+    status, said, err = call(capsys, "search", out, "--look-ahead", 1, "--solver", "--json", *trust)
     assert status == 0, err
     facts = json.loads(said)["patching"]
     layers = {one["layer"]: one for one in facts["layers"]}

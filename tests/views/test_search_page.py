@@ -267,7 +267,7 @@ def test_a_node_is_looked_into(planned_root):
     assert "as the search was told" in texts(app)
     recording = workbench.open_recording(planned_root / "games.zarr")
     assert app.multiselect[0].options == list(recording.layers)
-    assert len(app.get("imgs")) == len(recording.layers)
+    assert len(app.get("image")) == len(recording.layers)
     data = json.loads(app.get("bidi_component")[0].proto.json)
     assert (data["report"], data["node"]) == (True, 0)
     app.segmented_control(key="search.inside.what").set_value("Saliency").run()
@@ -287,7 +287,7 @@ def test_of_another_network_nothing_is_shown(planned_root):
     app = run_page("search", recording="games.zarr", episode="0", step="0")
     app.toggle(key="search.inside").set_value(True).run()
     assert "is not the one that this search asked (ffffffffffff)" in texts(app)
-    assert not app.get("imgs")
+    assert not app.get("image")
     assert not app.error
 
 
