@@ -64,8 +64,12 @@ def node_layer_figure(name: str, here: npt.ArrayLike, root: npt.ArrayLike | None
         other = layer_grid(root)[0]
         pictures += [("at the root", other), ("node − root", grid - other)]
     ratio = grid.shape[0] / grid.shape[1]
-    figure = Figure(figsize=(3.9 * len(pictures), 0.75 + min(4.2, max(0.35, 3.0 * ratio))), layout="constrained")
-    axes = np.atleast_1d(figure.subplots(1, len(pictures)))
+    figure = Figure(figsize=(3 * 3.9, 0.75 + min(4.2, max(0.35, 3.0 * ratio))), layout="constrained")
+    # The root alone leaves the places of the two others free: a click changes no picture's size.
+    axes = np.atleast_1d(figure.subplots(1, 3))
+    for axis in axes[len(pictures) :]:
+        axis.set_axis_off()
+    axes = axes[: len(pictures)]
     both = np.concatenate([picture.ravel() for _, picture in pictures[:2]])
     for place, (axis, (title, picture)) in enumerate(zip(axes, pictures, strict=True)):
         if place < 2:

@@ -14,7 +14,7 @@ from workbench.figures.png import png_bytes
 from workbench.figures.saliency import bars_figure
 from workbench.figures.saliency_evidence import evidence_figure
 from workbench.figures.saliency_words import step_rows
-from workbench.figures.search_nodes import board_map_figure, node_layer_figure
+from workbench.figures.search_nodes import board_map_figure
 from workbench.search import SearchTrace
 from workbench.search.games import Game, describe
 from workbench.views.caching import stamp
@@ -23,6 +23,7 @@ from workbench.views.evidence_table import evidence_table
 from workbench.views.search_inside_caching import (
     AskedPosition,
     cached_activations,
+    cached_layer_picture,
     cached_methods,
     cached_position_map,
 )
@@ -122,17 +123,15 @@ def _facts(searched: SearchedNode, here: AskedPosition, fingerprint: str) -> Non
 
 def _layers(searched: SearchedNode, here: AskedPosition) -> None:
     found = cached_activations(here)
-    root = cached_activations(_asked(searched, 0)) if searched.node else None
+    root = _asked(searched, 0) if searched.node else None
     names = list(found.layers)
     if not names:
         st.info("No layer of this network can be read.", icon=":material/info:")
         return
     chosen = st.multiselect("Layers", names, default=names[:FIRST_LAYERS], key=f"search.inside.layers.{searched.path}")
     for name in chosen:
-        other = None if root is None else root.layers[name][0]
-        figure = node_layer_figure(f"{name} ({found.modules.get(name, '')})", found.layers[name][0], other)
-        # As wide as it was made: panels of different layers are of one size.
-        st.image(png_bytes(figure, dots_per_inch=160), width=int(95 * figure.get_size_inches()[0]))
+        picture, width = cached_layer_picture(here, root, name)
+        st.image(picture, width=width)
     notes = ["Node and root share the scale below the middle; the difference has its own, zero in its middle."] * bool(
         searched.node
     )

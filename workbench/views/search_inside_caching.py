@@ -8,12 +8,17 @@ import streamlit as st
 from workbench.analyses.saliency import METHODS, SaliencyMaps, possible_methods, saliency
 from workbench.analyses.saliency.evidence import Evidence, evidence
 from workbench.analyses.search.nodes import PositionActivations, activations_at, position_case
+from workbench.figures.png import png_bytes
+from workbench.figures.search_nodes import node_layer_figure
 from workbench.policies.types import Policy
 from workbench.search.games import Game
 from workbench.views.caching import cached_recording
 from workbench.views.saliency_caching import cached_mean
 from workbench.views.search_caching import cached_game
 from workbench.views.search_play_caching import cached_adviser
+
+PIXELS_AN_INCH = 95
+"""Of a layer's picture on the page."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +49,22 @@ def cached_activations(asked: AskedPosition) -> PositionActivations:
     """What all layers hold at a position, `[1, ...]` each."""
     game, policy = asked.at_hand()
     return activations_at(policy, game, asked.packed[None])
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def cached_layer_picture(asked: AskedPosition, root: AskedPosition | None, name: str) -> tuple[bytes, int]:
+    """A layer at a position, at the root of the search and the difference, as a PNG, and how wide it is to be drawn.
+
+    Args:
+        asked: The position.
+        root: That at the root; None: it is the root itself.
+        name: Of the layer.
+    """
+    found = cached_activations(asked)
+    other = None if root is None else cached_activations(root).layers[name][0]
+    figure = node_layer_figure(f"{name} ({found.modules.get(name, '')})", found.layers[name][0], other)
+    # As wide as it was made: panels of different layers are of one size.
+    return png_bytes(figure, dots_per_inch=160), int(PIXELS_AN_INCH * figure.get_size_inches()[0])
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
