@@ -60,7 +60,10 @@ def rerun_part(
         given = np.asarray(table["prior (%)"], float)
         prior = None if np.allclose(given, shown) else given
         changes = {0: NodeChange(prior=prior)} if prior is not None else {}
-        for node in nodes_after(trace, moves_of(game, moves), game, root) if moves else []:
+        nodes = nodes_after(trace, moves_of(game, moves), game, root) if moves else []
+        if nodes:
+            right.caption(plain(f"The network said {trace.value[nodes[0]]:+.3f} there.".replace("-", "−")))
+        for node in nodes:
             changes[node] = NodeChange(node=node, value=float(value), prior=prior if node == 0 else None)
         if not changes:
             st.caption("Nothing is changed yet.")
