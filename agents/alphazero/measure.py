@@ -5,6 +5,7 @@ the exact solver; what each network still gets wrong; on the small boards the wo
 """
 
 import json
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -248,7 +249,7 @@ def page(run: Run, facts: dict[str, Any]) -> str:
             f"{one['wins']:,} | {one['draws']:,} | {one['losses']:,} | {words[one['worst']]} |"
             for one in facts["every_line"]
         ]
-    return "\n".join(lines).replace("| -", "| −").replace("(-", "(−").replace(" -0.", " −0.") + "\n"
+    return re.sub(r"(?<=[\s(])-(?=\d)", "−", "\n".join(lines)) + "\n"
 
 
 def _score(one: dict[str, Any]) -> str:

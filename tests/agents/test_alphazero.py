@@ -1,22 +1,28 @@
 """Training by self-play: what is learnt of a search, and that a training can be taken up again."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+import workbench
+from agents.alphazero.inside import BLOCK, WIN, find_pairs
 from agents.alphazero.network import checkpoint_file, checkpoints, load_network, rounded
-from agents.alphazero.runs import find_run
+from agents.alphazero.runs import RUNS, find_run
 from agents.alphazero.self_play import play_games, what_was_found
 from agents.alphazero.symmetries import symmetries
 from agents.alphazero.train import Options, train
 from envs.games import TIC_TAC_TOE, connect_four, hex_game, position_after, solver_for
 from envs.games.playouts import RandomPlayouts
+from workbench.analyses.search.every_line import every_line
+from workbench.analyses.search.matches import draw_openings, net_policy, raw_player
+from workbench.analyses.search.strength import truth_of
 from workbench.errors import WorkbenchError
 from workbench.search import SearchSettings, search
-from workbench.search.evaluators import UniformEvaluator
+from workbench.search.evaluators import TorchEvaluator, UniformEvaluator
 from workbench.search.games import describe, observe, play_moves
 
 SMALL = dataclasses.replace(
@@ -134,3 +140,65 @@ def test_a_file_of_something_else_is_named(tmp_path: Path) -> None:
         load_network(SMALL, tmp_path / "iteration_000.pt")
     with pytest.raises(WorkbenchError, match="No training run is called 'chess'; there are: tic_tac_toe, "):
         find_run("chess")
+
+
+@pytest.mark.parametrize("sort", [WIN, BLOCK])
+def test_pairs_differ_in_the_stone_that_makes_the_move(sort: str) -> None:
+    run = find_run("tic_tac_toe")
+    pairs = find_pairs(run, sort, 12)
+    assert len(pairs.moves) == 12
+    differ = pairs.clean ^ pairs.corrupted
+    assert (np.bitwise_count(differ).sum(1) == 2).all()
+    for clean, corrupted, move, (row, column) in zip(
+        pairs.clean, pairs.corrupted, pairs.moves, pairs.keys, strict=True
+    ):
+        # The key square holds a stone of another player in each.
+        cells = [run.game.cells(one)[row, column] for one in (clean, corrupted)]
+        assert cells[0] == -cells[1] != 0
+        facts = run.game.facts(clean)
+        solved = solver_for(run.game).solve(clean)
+        if sort == WIN:
+            assert run.game.facts(run.game.after(clean, int(move)))["outcome"] == -1
+        else:
+            # Whatever else is played loses.
+            others = facts["legal"].copy()
+            others[move] = False
+            assert (solved.action_values[others] == -1).all()
+        ended = run.game.facts(run.game.after(corrupted, int(move)))
+        assert sort == BLOCK or not ended["ended"] or ended["outcome"] == 0
+
+
+def test_what_ships_is_small_and_whole() -> None:
+    files = [file for run in RUNS for file in checkpoints(run.folder)]
+    assert sum(file.stat().st_size for file in files) <= 10_000_000
+    for run in RUNS:
+        log = json.loads((run.folder / "training.json").read_text())
+        assert len(checkpoints(run.folder)) == len(log["iterations"]) + 1
+        assert log["settings"]["games"] == run.games
+        # Of every run the last network, and one on the way, by name.
+        last = workbench.load_policy(f"agents.alphazero:{run.name}")
+        way = workbench.load_policy(f"agents.alphazero:{run.name}_003")
+        assert last.settings["iteration"] == len(log["iterations"])
+        assert way.settings["iteration"] == 3
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_no_reply_beats_tic_tac_toe_without_a_search(first: bool) -> None:
+    run = find_run("tic_tac_toe")
+    evaluate = TorchEvaluator(load_network(run, checkpoints(run.folder)[-1]))
+    assert every_line(run.game, raw_player(run.game, evaluate), moves_first=first).worst == 0
+
+
+def test_training_made_the_difference() -> None:
+    """Right moves at positions of Connect Four that the solver knows; the untrained network is the control."""
+    run = find_run("connect_four_4x5")
+    positions = np.concatenate([draw_openings(run.game, 40, moves, seed=11) for moves in (4, 8, 12)])
+    right, decisive, chance = truth_of(run.game, positions, solver_for(run.game))
+    shares = []
+    for file in (checkpoints(run.folder)[0], checkpoints(run.folder)[-1]):
+        policy = net_policy(run.game, TorchEvaluator(load_network(run, file)), positions)
+        shares.append(right[np.arange(len(positions)), policy.argmax(1)][decisive].mean())
+    n = int(decisive.sum())
+    assert n >= 50
+    assert shares[0] < chance + 3 * np.sqrt(chance * (1 - chance) / n)
+    assert shares[1] > 0.8

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
+from matplotlib.ticker import MaxNLocator
 
 from workbench.figures.style import DIVERGING, SEQUENTIAL, colour_scale, literal
 
@@ -117,9 +118,11 @@ def board_map_figure(
         _stones(axis, np.asarray(cells))
     bar = figure.colorbar(image, ax=axis, location="bottom", shrink=0.85, pad=0.02, aspect=30)
     bar.ax.tick_params(labelsize=8)
+    bar.locator = MaxNLocator(5)
+    bar.update_ticks()
     ends = "blue: against, red: for" if signed else "magnitude"
     bar.set_label(literal(f"attribution of a square{f' [{unit}]' if unit else ''}; {ends}"), fontsize=8)
-    if cells is not None and names:
+    if cells is not None and names and np.any(cells):
         axis.set_title(literal(f"orange: {names[0]}, blue: {names[1]}"), fontsize=8, loc="left")
     return figure
 

@@ -134,9 +134,9 @@ def _tree(chosen: ChosenStep, trace: SearchTrace, payload: dict[str, Any]) -> No
     if game is None:
         return
     root = root_position(chosen.recording, chosen.row)
-    left, right, _ = st.columns([1.35, 1.35, 1])
-    left.toggle("Look inside the network at the node that is clicked", key=INSIDE)
-    edit = right.toggle("What if the network said something else?", key=EDIT)
+    with st.container(horizontal=True, gap="large"):
+        st.toggle("Look inside the network at the node that is clicked", key=INSIDE, width="content")
+        edit = st.toggle("What if the network said something else?", key=EDIT, width="content")
     if not (inside or edit):
         return
     # They need torch, which whoever only looks does not wait for.

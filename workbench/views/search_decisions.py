@@ -95,13 +95,12 @@ def _verdicts(found: RecordedDecisions) -> None:
 
 
 def _list(path: str, recording: Recording, found: RecordedDecisions) -> None:
-    left, right = st.columns([1.4, 1.6], vertical_alignment="bottom")
     orders = [LOSS, SURPRISE, GAIN] if found.verdict is not None else [SURPRISE, GAIN]
-    order = left.segmented_control(
+    order = st.segmented_control(
         "Worst first by", orders, default=orders[0], key=f"search.decisions.order.{len(orders)}", required=True
     )
     kinds = [OVERTURNED] if found.verdict is None else [name for name in VERDICTS if (found.verdict == name).any()]
-    wanted = right.pills("Only", kinds, selection_mode="multi", key=f"search.decisions.only.{len(orders)}")
+    wanted = st.pills("Only", kinds, selection_mode="multi", key=f"search.decisions.only.{len(orders)}")
     places = ranked(found, order or orders[0], wanted)
     shown = places[:MOST_SHOWN]
     if not shown:
