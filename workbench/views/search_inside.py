@@ -160,8 +160,8 @@ def _maps(searched: SearchedNode, here: AskedPosition) -> None:
         "Move", legal, legal.index(preferred), format_func=lambda one: _move(game, one, preferred),
         key=f"search.inside.move.{here.words}",
     )  # fmt: skip
-    questions = [*([("The value", None)] if told.value is not None else [])]
-    questions += [(f"The logit of {game.action_names[action]}", action)] if told.logits is not None else []
+    questions: list[tuple[str, int | None]] = [*([("The value", None)] if told.value is not None else [])]
+    questions += [(f"The {told.scores} of {game.action_names[action]}", action)] if told.logits is not None else []
     side_by_side = st.container(horizontal=True, horizontal_alignment="left", gap="small")
     for title, of in questions:
         with side_by_side.container(width=CARD_WIDTH), errors_in_a_box():

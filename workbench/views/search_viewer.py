@@ -21,8 +21,8 @@ def search_viewer(payload: dict[str, Any], *, key: str, report: bool = False) ->
     """
     told = (st.session_state.get(key) or {}).get("node")
     # What was told of another search is no node of this one.
-    known = isinstance(told, dict) and told.get("key") == payload["key"] and isinstance(told.get("node"), int)
-    node = int(told["node"]) if known and 0 <= told["node"] < payload["nodes"] else 0
+    found = told.get("node") if isinstance(told, dict) and told.get("key") == payload["key"] else 0
+    node = found if isinstance(found, int) and 0 <= found < payload["nodes"] else 0
     source = search_source()
     component = st.components.v2.component(
         "workbench_search", html='<div class="rlw-player rlw-search"></div>', css=source.style, js=source.script
