@@ -132,9 +132,9 @@ def _layers(searched: SearchedNode, here: AskedPosition) -> None:
     for name in chosen:
         picture, width = cached_layer_picture(here, root, name)
         st.image(picture, width=width)
-    notes = ["Node and root share the scale below the middle; the difference has its own, zero in its middle."] * bool(
-        searched.node
-    )
+    notes = []
+    if searched.node:
+        notes.append("Node and root share one scale; the difference has its own, with zero in its middle.")
     if len(names) > len(chosen):
         notes.append(f"{len(names) - len(chosen)} further layers can be chosen.")
     notes += [f"{name} is left out: {why}." for name, why in list(found.skipped.items())[:3]]
