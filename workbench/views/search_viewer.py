@@ -8,18 +8,28 @@ import streamlit as st
 from workbench.figures.search_viewer import board_source, search_source
 
 
-def search_viewer(payload: dict[str, Any], *, key: str) -> None:
+def search_viewer(payload: dict[str, Any], *, key: str, report: bool = False) -> int:
     """Mount the viewer.
 
     Args:
         payload: What `search_payload` built.
         key: Of the place on the page.
+        report: Run the page (or the fragment around the viewer) again whenever another node is looked at.
+
+    Returns:
+        The node that was looked at last while it was to be reported; 0, the root, before.
     """
+    told = (st.session_state.get(key) or {}).get("node")
+    # What was told of another search is no node of this one.
+    found = told.get("node") if isinstance(told, dict) and told.get("key") == payload["key"] else 0
+    node = found if isinstance(found, int) and 0 <= found < payload["nodes"] else 0
     source = search_source()
     component = st.components.v2.component(
         "workbench_search", html='<div class="rlw-player rlw-search"></div>', css=source.style, js=source.script
     )
-    component(key=key, data={"payload": payload})
+    data = {"payload": payload, "report": report, "node": node}
+    component(key=key, data=data, on_node_change=lambda: None)
+    return node
 
 
 def playing_board(
