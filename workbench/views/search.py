@@ -12,7 +12,16 @@ from workbench.views.caching import cached_listing, cached_recording, stamp
 from workbench.views.choosing import ChosenStep, choose_place
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.root import name_below_root
-from workbench.views.search_caching import cached_audit, cached_game, cached_has_searches, cached_trace, cached_view
+from workbench.views.search_caching import (
+    cached_audit,
+    cached_game,
+    cached_has_searches,
+    cached_trace,
+    cached_view,
+    is_of_environment,
+    outcomes_of_chance,
+)
+from workbench.views.search_frames import cached_visit, frames_of
 from workbench.views.search_imports import imported_part
 from workbench.views.search_surprises import DECISION, PART, surprises_part
 from workbench.views.search_viewer import search_viewer
@@ -114,7 +123,17 @@ def _decision(chosen: ChosenStep, corner: Any) -> None:
         children, threshold, depth = _tree_options()
     payload = cached_view(path, moment, row, children, threshold, depth)
     if payload is not None:
+        _tree(chosen, payload)
+
+
+@st.fragment
+def _tree(chosen: ChosenStep, payload: dict[str, Any]) -> None:
+    """The viewer: where it asks for pictures of nodes, this part runs again, not the page."""
+    if payload["environment"] is None:
         search_viewer(payload, key="search.viewer")
+        return
+    visited = cached_visit(chosen.path, stamp(chosen.path), chosen.row)
+    search_viewer(payload, key="search.viewer", frames_of=lambda nodes: frames_of(visited, payload["key"], nodes))
 
 
 def _tree_options() -> tuple[int, float, int]:
@@ -142,7 +161,9 @@ def _facts(path: str, recording: Recording, trace: SearchTrace, checked: Audit |
         facts.append(f"every selection agrees with its rules ({checked.selections:,} repeated)")
     facts.append(absent_in_words(trace))
     at_hand = cached_game(path, stamp(path))
-    if at_hand.game is None:
+    if is_of_environment(recording):
+        facts.append(environment_in_words(trace))
+    elif at_hand.game is None:
         facts.append(plain(f"no boards: {at_hand.why_not}"))
     st.caption(" · ".join(fact for fact in facts if fact))
     if trace.fingerprint and known and trace.fingerprint != known:
@@ -178,6 +199,25 @@ def rules_in_words(trace: SearchTrace) -> str:
     return f"{', '.join(words)}, in {trace.game}"
 
 
+def environment_in_words(trace: SearchTrace) -> str:
+    """How states of an environment were valued, saved and drawn in a search."""
+    discount = trace.settings.discount if trace.settings is not None else 1.0
+    values = str(trace.facts.get("values") or "the same")
+    told = [
+        f"discount {discount:g}",
+        f"priors: {trace.facts.get('priors') or 'not said'}",
+        *([] if values == "the same" else [f"values: {values}"]),
+        f"states saved by {trace.facts.get('snapshots') or 'nobody knows what'}",
+    ]
+    several = outcomes_of_chance(trace)
+    told.append(
+        f"{several} action{'s' * (several != 1)} in the tree had more than one outcome"
+        if several
+        else "no action in the tree had more than one outcome"
+    )
+    return plain(", ".join(told))
+
+
 def absent_in_words(trace: SearchTrace) -> str:
     """What the source of a search did not keep; empty where nothing is missing."""
     return plain(f"not kept by {trace.source}: {'; '.join(trace.absent)}") if trace.absent else ""
@@ -191,6 +231,9 @@ from workbench.search.policy import SearchPolicy
 # `policy`: any policy with logits and a value for the positions of a game.
 planner = SearchPolicy(policy, SearchSettings(simulations=200))
 workbench.record(planner, "envs:ConnectFour-v0", out="runs/searches.zarr", episodes=10)
+
+# Or for any gymnasium environment with discrete actions whose state can be saved.
+workbench.record("ppo:agent.zip", "CartPole-v1", out="runs/planned.zarr", search={"simulations": 50})
 """
 
 HOW_TO_READ = """
@@ -206,6 +249,9 @@ HOW_TO_READ = """
   ring is the prior; the dark line is the principal variation. It is laid out for the last simulation, so that nothing
   moves while the slider does.
 - **Wins, draws, loses** is proven: it holds whatever the other side plays.
+- **In an environment** its picture takes the place of the board: of the root as it was recorded, of other nodes by
+  doing the episode and the search's actions again. *Q* and *V* are returns (discounted rewards), colours are about the
+  root's own mean. An action with several outcomes was chance; *of its N* says how often it came out so.
 - A search is one sample (n = 1): its numbers carry no interval. How often search overturns the network in this
   recording is in *All decisions*.
 """

@@ -1,6 +1,6 @@
 """The viewer of a search, and a board to play on, as Streamlit components."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
@@ -8,18 +8,32 @@ import streamlit as st
 from workbench.figures.search_viewer import board_source, search_source
 
 
-def search_viewer(payload: dict[str, Any], *, key: str) -> None:
+def search_viewer(
+    payload: dict[str, Any], *, key: str, frames_of: Callable[[Sequence[int] | None], dict[str, Any]] | None = None
+) -> None:
     """Mount the viewer.
 
     Args:
         payload: What `search_payload` built.
         key: Of the place on the page.
+        frames_of: Gives pictures of nodes as `frames.js` takes them; None asks for those that are looked at first.
     """
+    asked = f"{key}.frames"
+
+    def ask() -> None:
+        st.session_state[asked] = (st.session_state.get(key) or {}).get("frames")
+
+    frames = None
+    if frames_of is not None:
+        wanted = st.session_state.pop(asked, None)
+        known = isinstance(wanted, dict) and wanted.get("key") == payload["key"]
+        nodes = wanted.get("nodes") if known else None
+        frames = frames_of([node for node in nodes if isinstance(node, int)] if isinstance(nodes, list) else None)
     source = search_source()
     component = st.components.v2.component(
         "workbench_search", html='<div class="rlw-player rlw-search"></div>', css=source.style, js=source.script
     )
-    component(key=key, data={"payload": payload})
+    component(key=key, data={"payload": payload, "frames": frames}, on_frames_change=ask)
 
 
 def playing_board(

@@ -322,8 +322,8 @@ class Branches:
         self.has_values = judged.values is not None
         if judged.values is None and self._roll is None:
             raise WorkbenchError(
-                f"{self._guide.name} says nothing of the value of a state: pass rollout=Rollout(), so that it is "
-                f"played out."
+                f"{self._guide.name} says nothing of the value of a state: have it played out, with rollout=Rollout() "
+                f"(recording: search_rollouts=100, --search-rollouts 100)."
             )
         answers = []
         # In one layout, for which the compiled code is there already.
