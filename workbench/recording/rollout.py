@@ -105,6 +105,8 @@ def record(
             raise WorkbenchError(f"The number of {name} must be at least 1; it is {count}.")
     if seed < 0:
         raise WorkbenchError(f"The seed of the first episode must be 0 or more; it is {seed}.")
+    if search is None and search_rollouts is not None:
+        raise WorkbenchError("search_rollouts says what a search takes for values; pass search=… too.")
     if resume and overwrite:
         raise WorkbenchError("resume and overwrite exclude each other: go on with what is there, or replace it.")
     slots = min(environments, episodes) if episodes is not None else environments
@@ -152,8 +154,6 @@ def record(
         actor = make_policy(policy, made[0], vec_normalize, device, trust_pickle=trust_pickle)
         if search is not None:
             actor = _searching(actor, made[0], search, search_temperature, search_rollouts)
-        elif search_rollouts is not None:
-            raise WorkbenchError("search_rollouts says what a search takes for values; pass search=… too.")
         check_observation_space(actor.observation_space, made[0], normalised=True, where=actor.name)
         check_action_space(actor.action_space, made[0], actor.name)
         acted_in, planning = made, {}

@@ -75,16 +75,16 @@ class GamePlanning:
 
     def __init__(self, policy: Policy, settings: SearchSettings, game: Game, threads: int) -> None:
         self.settings = settings
-        self._evaluator = PolicyEvaluator(policy)
-        self._game, self._threads = game, threads
+        self.game = game
+        self._evaluator, self._threads = PolicyEvaluator(policy), threads
 
     def facts(self, environment: Any) -> dict[str, Any]:
         """What a recording says of all searches."""
-        return search_facts(self._game.name, self.settings, self._evaluator.fingerprint, self.room(environment))
+        return search_facts(self.game.name, self.settings, self._evaluator.fingerprint, self.room(environment))
 
     def room(self, environment: Any) -> TraceRoom:
         """How large the rows of the traces are."""
-        simulations, game = self.settings.simulations, self._game
+        simulations, game = self.settings.simulations, self.game
         return TraceRoom(simulations=simulations, actions=game.actions, words=game.words, rewards=False)
 
     def first_action(self, environment: Any) -> int:
@@ -103,7 +103,7 @@ class GamePlanning:
     ) -> list[SearchTrace]:
         """Search from each environment's position; the game knows what is legal, and what is seen there."""
         positions = np.stack([np.asarray(one.unwrapped.position, np.uint64) for one in environments])
-        return search(self._game, positions, self._evaluator, settings, seed=list(seeds), threads=self._threads)
+        return search(self.game, positions, self._evaluator, settings, seed=list(seeds), threads=self._threads)
 
 
 class SearchPolicy:
@@ -314,22 +314,23 @@ class SearchPolicy:
         return ActionChoice(actions=chosen, output=output, search=columns)
 
     def _planning_in(self, environment: Any) -> "GamePlanning | EnvironmentPlanning":
-        """What searches in such an environment; made once."""
-        if self._planning is None:
-            game = find_game(environment)
-            if game is not None:
-                if self._rollout is not None:
-                    raise WorkbenchError(
-                        f"Random play as the value of a state is for environments; the positions of {game.name} are "
-                        f"judged by the network. Leave the rollouts out."
-                    )
-                self._planning = GamePlanning(self.policy, self.search_settings, game, self._threads)
-            else:
-                from workbench.search.environments.planning import EnvironmentPlanning
-
-                self._planning = EnvironmentPlanning(
-                    self.policy, self.search_settings, rollout=self._rollout, widening=self._widening
+        """What searches in such an environment; made once for each game."""
+        game = find_game(environment)
+        if self._planning is not None and self._planning.game is game:
+            return self._planning
+        if game is not None:
+            if self._rollout is not None:
+                raise WorkbenchError(
+                    f"Random play as the value of a state is for environments; the positions of {game.name} are "
+                    f"judged by the network. Leave the rollouts out."
                 )
+            self._planning = GamePlanning(self.policy, self.search_settings, game, self._threads)
+        else:
+            from workbench.search.environments.planning import EnvironmentPlanning
+
+            self._planning = EnvironmentPlanning(
+                self.policy, self.search_settings, rollout=self._rollout, widening=self._widening
+            )
         return self._planning
 
 

@@ -20,7 +20,7 @@ from workbench.search.replay import rebuild
 from workbench.search.trace import SearchTrace
 from workbench.views.caching import cached_recording
 
-MOST_PIXELS = 120_000
+MOST_PIXELS = 160_000
 MOST_KEPT = 2_000
 FIRST_PICTURES = 24
 SECONDS = 1.5

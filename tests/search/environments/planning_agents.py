@@ -60,7 +60,8 @@ def network(environment: gymnasium.Env[Any, Any]) -> ModulePolicy:
 def continuous(environment: gymnasium.Env[Any, Any]) -> ModulePolicy:
     """One whose actions are numbers: `tests.search.environments.planning_agents:continuous`."""
     seen, actions = environment.observation_space.shape, environment.action_space.shape
-    assert seen and actions
+    assert seen
+    assert actions
     module = nn.Linear(seen[0], actions[0])
 
     def forward(module: Any, inputs: Any, *_: Any) -> PolicyOutput:

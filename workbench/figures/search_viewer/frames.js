@@ -15,7 +15,11 @@ function frameStore(payload, changed) {
   function send() {
     timer = 0;
     const missing = wanted.filter((node) => !known.has(node)).slice(0, FRAMES_AT_ONCE);
-    if (!missing.length || !ask || (asked && performance.now() - asked < PATIENCE)) return;
+    if (!missing.length || !ask) return;
+    if (asked && performance.now() - asked < PATIENCE) {
+      timer = setTimeout(send, PATIENCE);
+      return;
+    }
     const first = missing[0];
     times.set(first, (times.get(first) || 0) + 1);
     if (times.get(first) > MOST_ASKED) {
@@ -42,7 +46,10 @@ function frameStore(payload, changed) {
     },
     take(found) {
       if (!found || found.key !== payload.key) return;
-      for (const [node, place] of found.of) if (String(found.urls[place]).startsWith("data:image/")) known.set(node, { url: found.urls[place] });
+      for (const [node, place] of found.of) {
+        const url = String(found.urls[place]);
+        if (!known.get(node)?.url && url.startsWith("data:image/")) known.set(node, { url });
+      }
       for (const [node, words] of found.words) known.set(node, { words: String(words) });
       asked = 0;
       changed();

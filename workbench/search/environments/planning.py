@@ -34,6 +34,9 @@ class EnvironmentPlanning:
         widening: As for `search_environment`.
     """
 
+    game = None
+    """It plays none."""
+
     def __init__(
         self, policy: Any, settings: SearchSettings, *, rollout: Rollout | None = None, widening: float | None = 0.5
     ) -> None:
