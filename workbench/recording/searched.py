@@ -5,7 +5,7 @@ the search's own actions lead on.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,7 +67,7 @@ class SearchedStep:
             self.close()
             raise
 
-    def look_at(self, nodes: Sequence[int], *, seed: int = 0) -> "Iterator[tuple[int, Visit | str]]":
+    def look_at(self, nodes: Sequence[int], *, seed: int = 0) -> "Generator[tuple[int, Visit | str], None, None]":
         """Go to nodes of the search.
 
         Args:
@@ -85,7 +85,9 @@ class SearchedStep:
 
         return look_at(self.trace, self.environment, nodes, snapshots=self._snapshots, seed=seed)
 
-    def frames(self, nodes: Sequence[int], *, seed: int = 0) -> "Iterator[tuple[int, npt.NDArray[np.uint8] | str]]":
+    def frames(
+        self, nodes: Sequence[int], *, seed: int = 0
+    ) -> "Generator[tuple[int, npt.NDArray[np.uint8] | str], None, None]":
         """Pictures at nodes, `[height, width, 3]`; or why there is none, in a sentence.
 
         Raises:
@@ -96,7 +98,7 @@ class SearchedStep:
                 f"The environment gives no pictures: it has the render mode {self.environment.render_mode!r}, and not "
                 f'"rgb_array".'
             )
-        with contextlib.closing(self.look_at(nodes, seed=seed)) as visits:  # type: ignore[type-var]
+        with contextlib.closing(self.look_at(nodes, seed=seed)) as visits:
             for node, visit in visits:
                 yield node, visit if isinstance(visit, str) else _picture(visit.environment)
 

@@ -3,6 +3,7 @@
 What is visited is kept for the page: the environment at the step, and the pictures that were drawn.
 """
 
+import contextlib
 import threading
 import time
 from collections.abc import Sequence
@@ -89,12 +90,13 @@ def _draw(visited: Visited, step: SearchedStep, nodes: Sequence[int]) -> None:
         visited.words.clear()
     began = time.monotonic()
     try:
-        for node, found in step.frames(nodes):
-            if isinstance(found, str):
-                visited.words[node] = found
-            else:
-                visited.pictures[node] = picture_url(found, maximum_pixels=MOST_PIXELS, lossless=True)
-            if time.monotonic() - began > SECONDS:
-                break
+        with contextlib.closing(step.frames(nodes)) as frames:
+            for node, found in frames:
+                if isinstance(found, str):
+                    visited.words[node] = found
+                else:
+                    visited.pictures[node] = picture_url(found, maximum_pixels=MOST_PIXELS, lossless=True)
+                if time.monotonic() - began > SECONDS:
+                    break
     except WorkbenchError as error:
         visited.words |= {node: str(error) for node in nodes if node not in visited.pictures}

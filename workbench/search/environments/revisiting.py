@@ -5,7 +5,7 @@ the node's.
 """
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +154,7 @@ def look_at(
     *,
     snapshots: Snapshots,
     seed: int = 0,
-) -> Iterator[tuple[int, Visit | str]]:
+) -> Generator[tuple[int, Visit | str], None, None]:
     """Go to several nodes, each from the nearest one above that was gone to before.
 
     Args:
