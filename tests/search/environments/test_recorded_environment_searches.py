@@ -229,7 +229,9 @@ def test_a_recording_that_was_cut_off_goes_on_as_it_would_have(tmp_path):
 
 
 def test_actions_may_be_numbered_from_elsewhere(tmp_path):
-    made = record(untrained(Wind()), Wind, out=tmp_path / "wind.zarr", episodes=2, search={"simulations": 40})
+    made = record(
+        untrained(Wind()), Wind, out=tmp_path / "wind.zarr", steps=6, environments=1, search={"simulations": 40}
+    )
     assert made.steps["action"][:].min() >= 2
     for row in range(len(made)):
         trace = made.search_trace(row)
@@ -242,7 +244,7 @@ def test_actions_may_be_numbered_from_elsewhere(tmp_path):
 
 
 def test_a_memory_is_taken_along(tmp_path):
-    made = record(untrained(Tangle(), Counting), Tangle, out=tmp_path / "t.zarr", episodes=2, steps=None, search=FEW)
+    made = record(untrained(Tangle(), Counting), Tangle, out=tmp_path / "t.zarr", steps=6, environments=2, search=FEW)
     for row in range(len(made)):
         trace = made.search_trace(row)
         depths = [len(trace.path(node)) - 1 for node in range(trace.nodes)]
@@ -260,10 +262,9 @@ def test_what_is_illegal_is_not_searched(tmp_path):
 
 
 def test_settings_of_games_are_taken_without_proofs(tmp_path):
-    made = record(
-        untrained(Tangle()), Tangle, out=tmp_path / "t.zarr", episodes=1, search=SearchSettings(simulations=8)
-    )
-    assert made.search_trace(0).settings == SearchSettings(simulations=8, prove=False)
+    chosen = SearchSettings(simulations=8)
+    made = record(untrained(Tangle()), Tangle, out=tmp_path / "t.zarr", steps=2, search=chosen)
+    assert made.search_trace(0).settings == replace(chosen, prove=False)
 
 
 # Back to the nodes
@@ -305,7 +306,7 @@ def test_what_cannot_be_visited_is_a_sentence(tmp_path):
     games = record(searching_policy(), Playing, out=tmp_path / "games.zarr", episodes=1)
     with pytest.raises(WorkbenchError, match="of the game connect_four_4x5, whose positions follow"):
         SearchedStep(games, 0)
-    nameless = record(untrained(Tangle()), Tangle, out=tmp_path / "t.zarr", episodes=1, search=FEW)
+    nameless = record(untrained(Tangle()), Tangle, out=tmp_path / "t.zarr", steps=2, search=FEW)
     with pytest.raises(WorkbenchError, match="not known by name"):
         SearchedStep(nameless, 0)
 
@@ -332,14 +333,14 @@ def test_what_cannot_be_searched_is_said_beforehand(tmp_path, env, given, senten
     counted = isinstance(made.action_space, spaces.Discrete)
     policy = searching_policy().policy if env is Playing else untrained(made) if counted else continuous(made)
     with pytest.raises(WorkbenchError, match=sentence):
-        record(policy, env, out=tmp_path / "x.zarr", episodes=1, **({"search": FEW} | given))
+        record(policy, env, out=tmp_path / "x.zarr", steps=2, **({"search": FEW} | given))
     assert not (tmp_path / "x.zarr").exists()
 
 
 def test_a_policy_without_values_is_told_to_play_out(tmp_path):
     policy = untrained(Tangle(), valued=False)
     with pytest.raises(WorkbenchError, match=r"says nothing of the value of a state.*search_rollouts=100"):
-        record(policy, Tangle, out=tmp_path / "x.zarr", episodes=1, search=FEW)
+        record(policy, Tangle, out=tmp_path / "x.zarr", steps=2, search=FEW)
     assert not (tmp_path / "x.zarr").exists()
-    made = record(policy, Tangle, out=tmp_path / "y.zarr", episodes=1, search=FEW, search_rollouts=10)
+    made = record(policy, Tangle, out=tmp_path / "y.zarr", steps=2, search=FEW, search_rollouts=10)
     assert open_recording(made.path).search_trace(0).facts["values"] == "random rollouts of at most 10 steps"
