@@ -15,7 +15,6 @@ from tests.search.environments.worlds import Anew, Clock, Coin, Masked, Tangle, 
 from tests.search.playing import Playing, searching_policy
 from workbench.errors import WorkbenchError
 from workbench.policies.types import EpisodeRandom
-from workbench.progress import Cancelled
 from workbench.recording import open_recording, record
 from workbench.recording.searched import SearchedStep
 from workbench.search import SearchSettings, audit, rebuild
@@ -142,11 +141,10 @@ def test_the_live_environment_is_not_disturbed(way, make, deterministic):
             break
 
 
-def test_the_recorded_episode_is_what_an_environment_without_a_search_does(tmp_path):
-    made = _lake(tmp_path / "lake.zarr", environments=2)
-    for row in range(len(made)):
-        assert made.replay(row).exact
-    assert made.verify().whole
+def test_the_recorded_episode_is_what_an_environment_without_a_search_does(lake):
+    for row in range(len(lake)):
+        assert lake.replay(row).exact
+    assert lake.verify().whole
 
 
 # The recording
@@ -154,12 +152,18 @@ def test_the_recorded_episode_is_what_an_environment_without_a_search_does(tmp_p
 
 def _lake(out, **given):
     env = gymnasium.make("FrozenLake-v1", **LAKE)
-    kept = {"episodes": 5, "seed": 3, "deterministic": False, "search": FEW} | given
+    kept = {"episodes": 4, "environments": 2, "seed": 3, "deterministic": False, "search": FEW} | given
     return record(untrained(env), "FrozenLake-v1", env_kwargs=LAKE, out=out, **kept)
 
 
-def test_every_step_has_the_search_that_decided_it(tmp_path):
-    made = _lake(tmp_path / "lake.zarr")
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory):
+    """Four episodes on slippery ice, two side by side."""
+    return _lake(tmp_path_factory.mktemp("lake") / "lake.zarr")
+
+
+def test_every_step_has_the_search_that_decided_it(lake):
+    made = lake
     facts = made.attributes["search"]
     assert facts["game"] == "FrozenLake-v1"
     assert facts["settings"]["discount"] == 0.99
@@ -195,32 +199,26 @@ def test_what_is_packed_is_unpacked_as_it_was_with_outcomes_of_chance():
         unpack_trace(pack_trace(trace, room), facts | {"environment": "x"}, chosen=2)
 
 
-@pytest.mark.parametrize("deterministic", [True, False])
-def test_who_is_beside_it_changes_nothing(tmp_path, deterministic):
-    alone = _lake(tmp_path / "1.zarr", environments=1, deterministic=deterministic)
-    beside = _lake(tmp_path / "3.zarr", environments=3, deterministic=deterministic)
-    for number in range(5):
+def test_who_is_beside_it_changes_nothing(tmp_path, lake):
+    alone, beside = _lake(tmp_path / "1.zarr", environments=1), lake
+    for number in range(4):
         one, other = alone.episode(number), beside.episode(number)
         assert one.column("action").tolist() == other.column("action").tolist()
         for first, second in zip(one.rows, other.rows, strict=True):
             _alike(alone.search_trace(int(first)), beside.search_trace(int(second)))
 
 
-class _Stop:
-    def update(self, done, total, message=""):
-        if done >= 2:
-            raise Cancelled
-
-    def close(self):
-        pass
-
-
-def test_a_recording_that_was_cut_off_goes_on_as_it_would_have(tmp_path):
-    whole = _lake(tmp_path / "whole.zarr", environments=2)
-    _lake(tmp_path / "cut.zarr", environments=2, progress=_Stop())
+def test_a_recording_that_was_cut_off_goes_on_as_it_would_have(tmp_path, lake, monkeypatch):
+    whole, act = lake, SearchPolicy.act
+    acts = iter(range(7))
+    monkeypatch.setattr(SearchPolicy, "act", lambda self, *seen, **given: (next(acts), act(self, *seen, **given))[1])
+    with pytest.raises(StopIteration):
+        _lake(tmp_path / "cut.zarr")
+    monkeypatch.undo()
+    assert len(open_recording(tmp_path / "cut.zarr")) == 14 < len(whole)
     with pytest.raises(WorkbenchError, match="how the agent searches must be as it was"):
-        _lake(tmp_path / "cut.zarr", environments=2, resume=True, search={"simulations": 13})
-    resumed = _lake(tmp_path / "cut.zarr", environments=2, resume=True)
+        _lake(tmp_path / "cut.zarr", resume=True, search={"simulations": 13})
+    resumed = _lake(tmp_path / "cut.zarr", resume=True)
     assert np.array_equal(whole.steps["action"][:], resumed.steps["action"][:])
     assert np.array_equal(whole.steps["observation"][:], resumed.steps["observation"][:])
     assert whole.attributes["search"] == resumed.attributes["search"]
@@ -270,8 +268,8 @@ def test_settings_of_games_are_taken_without_proofs(tmp_path):
 # Back to the nodes
 
 
-def test_nodes_are_visited_from_the_recording_alone(tmp_path):
-    made = _lake(tmp_path / "lake.zarr")
+def test_nodes_are_visited_from_the_recording_alone(lake):
+    made = lake
     row = int(made.episode(1).rows[min(2, made.episode(1).length - 1)])
     step = SearchedStep(made, row)
     assert step.observation == made.steps["observation"][row]
