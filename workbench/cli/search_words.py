@@ -123,9 +123,10 @@ def describe_decision(facts: Mapping[str, Any]) -> str:
         f"policy surprise KL(visits ‖ prior) {_number(facts['surprise'])} nat; spread over "
         f"{_number(facts['breadth'])} {'moves' if there is None else 'actions'}"
     )
+    said = "network" if there is None or there.get("values") == "the same" else "one rollout"
     whose = "for the player to move" if there is None else f"(return, discount {_number(facts['discount'])})"
     lines.append(
-        f"value {whose}: network {_signed(facts['net_value'])}, search "
+        f"value {whose}: {said} {_signed(facts['net_value'])}, search "
         f"{_signed(facts['search_value'])}, difference {_signed(facts['disagreement'])}"
     )
     if facts["mean_depth"] is not None:

@@ -227,6 +227,9 @@ function boardPanel(parent, view, title) {
       move.type = "button";
       move.addEventListener("click", () => view.goPly(i));
     });
+    // A long line is scrolled to where it is looked at.
+    const at = moves.children[ply - 1];
+    moves.scrollTop = at ? at.offsetTop - moves.offsetTop - moves.clientHeight / 2 : 0;
     if (line.length === 1) make("span", "rlw-note", `no ${view.words.move} yet`, moves);
     buttons[0].disabled = buttons[1].disabled = ply === 0;
     buttons[2].disabled = buttons[3].disabled = ply >= line.length - 1;
