@@ -184,7 +184,7 @@ def measure_memory(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
         paths = [folder / f"{length}.zarr" for length in lengths]
         for length, path in zip(lengths, paths, strict=True):
             record(policy, make, steps=length, out=path, seed=SEED, environments=32, deterministic=False)
-        peaks = [[_peak(path) for path in paths] for _ in range(1 if quick else 3)]
+        peaks = [[_peak(path) for path in paths] for _ in range(1 if quick else 5)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     against = (
