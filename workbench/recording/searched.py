@@ -6,7 +6,7 @@ the search's own actions lead on.
 
 import contextlib
 from collections.abc import Generator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,18 @@ from workbench.recording.replay import replay
 
 if TYPE_CHECKING:
     from workbench.recording.reader import Recording
+    from workbench.search.environments import KeptNodes
     from workbench.search.environments.revisiting import Visit
     from workbench.search.trace import SearchTrace
+
+
+class Frame(NamedTuple):
+    """The picture of a node."""
+
+    pixels: npt.NDArray[np.uint8]
+    """`[height, width, 3]`"""
+    exact: bool
+    """Whether it is the very state of the search; else one that looks the same to the agent."""
 
 
 class SearchedStep:
@@ -63,6 +73,8 @@ class SearchedStep:
             self.observation = again.observation
             """What was seen at the root."""
             self._snapshots = open_snapshots(self.environment)
+            self._kept: KeptNodes | None = None
+            self._searched_again = False
         except BaseException:
             self.close()
             raise
@@ -70,25 +82,44 @@ class SearchedStep:
     def look_at(self, nodes: Sequence[int], *, seed: int = 0) -> "Generator[tuple[int, Visit | str], None, None]":
         """Go to nodes of the search.
 
+        Where chance is in the way, the search is made again by what the trace says, so that it meets the same chance.
+        If that comes to another search, outcomes are drawn until they are the node's, and the visit is not `exact`.
+
         Args:
             nodes: Which; of many, those below one another are best asked for together.
-            seed: Of what is drawn on the way, where an outcome was chance.
+            seed: Of what is drawn on the way.
 
         Yields:
-            Each node with its visit, good until the next one; or why it cannot be visited, in a sentence. A visit's
-            observation is None at the root.
+            Each node with its visit, good until the next one; or why it cannot be visited, in a sentence. Those behind
+            an outcome of chance come last. A visit's observation is None where no action of its own led there: at the
+            root, and where the search was made again.
 
         Raises:
             WorkbenchError: There is no such node.
         """
+        from workbench.search.environments.rerunning import search_again
         from workbench.search.environments.revisiting import look_at
 
-        return look_at(self.trace, self.environment, nodes, snapshots=self._snapshots, seed=seed)
+        behind = []
+        with contextlib.closing(self._look_at(look_at, nodes, certain_only=True)) as visits:
+            for node, visit in visits:
+                if isinstance(visit, str):
+                    behind.append(node)
+                else:
+                    yield node, visit
+        if not behind:
+            return
+        if not self._searched_again:
+            self._kept = search_again(self.trace, self.environment, self._snapshots)
+            self._searched_again = True
+        with contextlib.closing(self._look_at(look_at, behind, kept=self._kept, seed=seed)) as visits:
+            yield from visits
 
-    def frames(
-        self, nodes: Sequence[int], *, seed: int = 0
-    ) -> "Generator[tuple[int, npt.NDArray[np.uint8] | str], None, None]":
-        """Pictures at nodes, `[height, width, 3]`; or why there is none, in a sentence.
+    def _look_at(self, look_at: Any, nodes: Sequence[int], **options: Any) -> Any:
+        return look_at(self.trace, self.environment, nodes, snapshots=self._snapshots, **options)
+
+    def frames(self, nodes: Sequence[int], *, seed: int = 0) -> "Generator[tuple[int, Frame | str], None, None]":
+        """Pictures at nodes; or why there is none, in a sentence. Nodes, order and `seed` as for `look_at`.
 
         Raises:
             WorkbenchError: There is no such node; the environment gives no pictures (make it with `render=True`).
@@ -100,7 +131,7 @@ class SearchedStep:
             )
         with contextlib.closing(self.look_at(nodes, seed=seed)) as visits:
             for node, visit in visits:
-                yield node, visit if isinstance(visit, str) else _picture(visit.environment)
+                yield node, visit if isinstance(visit, str) else _picture(visit)
 
     def close(self) -> None:
         """Close the environment, if it was made here."""
@@ -108,11 +139,11 @@ class SearchedStep:
             self.environment.close()
 
 
-def _picture(environment: Any) -> "npt.NDArray[np.uint8] | str":
+def _picture(visit: "Visit") -> Frame | str:
     try:
-        picture = np.array(environment.render())
+        picture = np.array(visit.environment.render())
     except Exception as error:
         return f"The environment cannot be drawn here ({type(error).__name__}: {' '.join(str(error).split())[:160]})."
     if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
         return f"What the environment draws is no picture in colours: {picture.dtype} {list(picture.shape)}."
-    return picture
+    return Frame(picture, visit.exact)

@@ -23,9 +23,6 @@ from workbench.views.root import name_below_root
 from workbench.views.search_frames import cached_visit
 
 MOST_PICTURE_PIXELS = 160_000
-CHANCE = (
-    "Outcomes of chance are drawn until that of the node comes: what its observation does not show may be otherwise."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +99,7 @@ def cached_view(
     environment = None
     if is_of_environment(recording):
         visited = cached_visit(path, stamp, row)
-        note = CHANCE if outcomes_of_chance(trace) else ""
-        environment = {"on_demand": visited.step is not None, "why_not": visited.why_not, "note": note}
+        environment = {"on_demand": visited.step is not None, "why_not": visited.why_not}
     return search_payload(
         trace,
         key=f"{name_below_root(path)}|{stamp}|{row}|{children}|{threshold}|{depth}",

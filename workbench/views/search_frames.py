@@ -36,6 +36,8 @@ class Visited:
     why_not: str = ""
     pictures: dict[int, str] = field(default_factory=dict)
     """Data URLs by node."""
+    drawn: set[int] = field(default_factory=set)
+    """Nodes whose picture is of a state that looks the same to the agent, and may not be the very one."""
     words: dict[int, str] = field(default_factory=dict)
     """Why a node has no picture."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -59,7 +61,7 @@ def frames_of(visited: Visited, key: str, nodes: Sequence[int] | None) -> dict[s
         nodes: Which, those that matter first; None: the lines of the root's actions.
     """
     if visited.step is None:
-        return {"key": key, "urls": [], "of": [], "words": []}
+        return {"key": key, "urls": [], "of": [], "words": [], "drawn": []}
     trace = visited.step.trace
     wanted = first_nodes(trace) if nodes is None else [node for node in nodes if 0 <= node < trace.nodes]
     with visited.lock:
@@ -69,7 +71,8 @@ def frames_of(visited: Visited, key: str, nodes: Sequence[int] | None) -> dict[s
         urls: dict[str, int] = {}
         of = [[node, urls.setdefault(visited.pictures[node], len(urls))] for node in wanted if node in visited.pictures]
         words = [[node, visited.words[node]] for node in wanted if node in visited.words]
-    return {"key": key, "urls": list(urls), "of": of, "words": words}
+        drawn = [node for node in wanted if node in visited.drawn]
+    return {"key": key, "urls": list(urls), "of": of, "words": words, "drawn": drawn}
 
 
 def first_nodes(trace: SearchTrace) -> list[int]:
@@ -88,14 +91,17 @@ def _draw(visited: Visited, step: SearchedStep, nodes: Sequence[int]) -> None:
     if len(visited.pictures) + len(visited.words) > MOST_KEPT:
         visited.pictures.clear()
         visited.words.clear()
+        visited.drawn.clear()
     began = time.monotonic()
     try:
         with contextlib.closing(step.frames(nodes)) as frames:
             for node, found in frames:
                 if isinstance(found, str):
                     visited.words[node] = found
-                else:
-                    visited.pictures[node] = picture_url(found, maximum_pixels=MOST_PIXELS, lossless=True)
+                    continue
+                visited.pictures[node] = picture_url(found.pixels, maximum_pixels=MOST_PIXELS, lossless=True)
+                if not found.exact:
+                    visited.drawn.add(node)
                 if time.monotonic() - began > SECONDS:
                     break
     except WorkbenchError as error:

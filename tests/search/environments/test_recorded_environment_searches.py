@@ -19,6 +19,7 @@ from workbench.recording import open_recording, record
 from workbench.recording.searched import SearchedStep
 from workbench.search import SearchSettings, audit, rebuild
 from workbench.search.environments import EpisodeLog, environment_settings, search_environment
+from workbench.search.environments.outcomes import digest, frozen
 from workbench.search.history import principal_variation
 from workbench.search.packing import TraceRoom, pack_trace, search_facts, unpack_trace
 from workbench.search.policy import SearchPolicy
@@ -38,6 +39,25 @@ class Wind(Tangle):
         assert 2 <= int(action) < 5
         blown = int(self.np_random.integers(3)) if self.place % 2 else int(action) - 2
         return super().step(blown)
+
+
+class Gust(Tangle):
+    """What is seen is blown about by an amount that never comes twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.blown = 0.0
+
+    def reset(self, **options):
+        self.blown = 0.0
+        return super().reset(**options)
+
+    def step(self, action):
+        self.blown += float(self.np_random.normal())
+        return super().step(action)
+
+    def seen(self):
+        return np.array([self.place, self.blown], np.float32)
 
 
 def _alike(one, other):
@@ -238,7 +258,8 @@ def test_actions_may_be_numbered_from_elsewhere(tmp_path):
     nodes = list(range(step.trace.nodes))
     for node, visit in step.look_at(nodes):
         assert not isinstance(visit, str), visit
-        assert node == 0 or visit.observation[1] == 1 + len(step.trace.moves(node))
+        assert visit.exact
+        assert digest(frozen(visit.environment.seen())) == step.trace.position[node, 0]
 
 
 def test_a_memory_is_taken_along(tmp_path):
@@ -276,11 +297,33 @@ def test_nodes_are_visited_from_the_recording_alone(lake):
     nodes = list(range(step.trace.nodes))[::-1]
     for node, visit in step.look_at(nodes):
         assert int(visit.environment.s) == int(step.trace.position[node, 0])
+        assert visit.exact
+    # A search that cannot be made again: outcomes are drawn until they are the nodes'.
+    other = SearchedStep(made, row)
+    other.trace = replace(other.trace, seed=other.trace.seed + 1)
+    visits = [(node, int(visit.environment.s), visit.exact) for node, visit in other.look_at(nodes)]
+    assert sorted(node for node, _, _ in visits) == list(range(13))
+    assert all(s == int(step.trace.position[node, 0]) for node, s, _ in visits)
+    assert not all(exact for _, _, exact in visits)
     assert int(step.environment.unwrapped.s) == step.observation
     with pytest.raises(WorkbenchError, match="nodes 0 to 12; asked was for 99"):
         list(step.look_at([99]))
     with pytest.raises(WorkbenchError, match="gives no pictures"):
         list(step.frames([0]))
+
+
+@pytest.mark.parametrize("given", [{}, {"search_rollouts": 5}, {"search": {"simulations": 30, "wave": 4}}])
+def test_outcomes_that_never_come_twice_are_met_again(tmp_path, given):
+    kept = {"steps": 4, "environments": 1, "deterministic": False, "search": {"simulations": 30}} | given
+    made = record(untrained(Gust()), lambda: TimeLimit(Gust(), 9), out=tmp_path / "gust.zarr", **kept)
+    step = SearchedStep(made, 3, TimeLimit(Gust(), 9))
+    trace = step.trace
+    assert len(set(trace.position[:, 0])) == trace.nodes
+    visits = {}
+    for node, visit in step.look_at(range(trace.nodes)):
+        assert visit.exact
+        visits[node] = digest(frozen(visit.environment.unwrapped.seen()))
+    assert [visits[node] for node in range(trace.nodes)] == trace.position[:, 0].tolist()
 
 
 def test_the_root_is_drawn_as_it_was_recorded(tmp_path):
@@ -291,8 +334,9 @@ def test_the_root_is_drawn_as_it_was_recorded(tmp_path):
     )
     step = SearchedStep(made, 3, render=True)
     drawn = dict(step.frames([0, step.trace.nodes - 1]))
-    assert np.array_equal(drawn[0], made.steps["frame"][3])
-    assert not np.array_equal(drawn[step.trace.nodes - 1], drawn[0])
+    assert drawn[0].exact
+    assert np.array_equal(drawn[0].pixels, made.steps["frame"][3])
+    assert not np.array_equal(drawn[step.trace.nodes - 1].pixels, drawn[0].pixels)
     step.close()
     other = gymnasium.make("CartPole-v1")
     other.unwrapped.gravity = 5.0

@@ -1,8 +1,10 @@
 /* Pictures of an environment at the nodes of a search, asked for where they are looked at. A part of the viewer's module: viewer.js says
  * how the parts come together.
  *
- * payload.environment = {on_demand, why_not}; pictures come as {key, urls, of: [[node, place in urls] …], words: [[node, sentence] …]}. */
+ * payload.environment = {on_demand, why_not}; pictures come as {key, urls, of: [[node, place in urls] …], words: [[node, sentence] …],
+ * drawn: [node …]}, where `drawn` are those whose state looks the same to the agent, and may not be the very one. */
 
+const DRAWN_AGAIN = "Chance was drawn anew on the way here: what the agent does not see may be otherwise.";
 const FRAMES_AT_ONCE = 16, PAUSE_BEFORE_ASKING = 90, PATIENCE = 20000, MOST_ASKED = 2;
 
 /* What is known of nodes' pictures: get(node) gives {url} or {words}, want(nodes) has the missing ones asked for. */
@@ -48,7 +50,7 @@ function frameStore(payload, changed) {
       if (!found || found.key !== payload.key) return;
       for (const [node, place] of found.of) {
         const url = String(found.urls[place]);
-        if (!known.get(node)?.url && url.startsWith("data:image/")) known.set(node, { url });
+        if (!known.get(node)?.url && url.startsWith("data:image/")) known.set(node, { url, drawn: found.drawn.includes(node) });
       }
       for (const [node, words] of found.words) known.set(node, { words: String(words) });
       asked = 0;
@@ -78,8 +80,8 @@ function frameView(parent, view) {
       image.alt = node === 0 ? "the environment at the root" : "the environment at this node";
       image.hidden = !shown || Boolean(found && found.words);
       holder.classList.toggle("rlw-waiting", !found);
-      words.textContent = found ? found.words || "" : "This state is being drawn …";
-      words.hidden = Boolean(found && found.url);
+      words.textContent = !found ? "This state is being drawn …" : found.words || (found.drawn ? DRAWN_AGAIN : "");
+      words.hidden = !words.textContent;
     },
   };
 }

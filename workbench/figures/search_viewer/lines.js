@@ -145,14 +145,12 @@ function boardPanel(parent, view, title) {
   const { board, picture, environment } = view.payload;
   const drawn = board ? boardView(make("div", "rlw-boardholder", null, box.body), board, view.payload.actions) : null;
   const frame = environment ? frameView(box.body, view) : null;
-  if (frame) {
-    if (environment.note) make("p", "rlw-hint", environment.note, box.body);
-  } else if (!drawn && picture) {
+  if (!frame && !drawn && picture) {
     const image = make("img", "rlw-frame-picture", null, make("div", "rlw-picture", null, box.body));
     if (picture.startsWith("data:image/")) image.src = picture;
     image.alt = view.payload.picture_words;
     make("p", "rlw-hint", view.payload.picture_words, box.body);
-  } else if (!drawn) make("p", "rlw-hint", "There is no board: the game is not at hand, or its positions were not kept.", box.body);
+  } else if (!frame && !drawn) make("p", "rlw-hint", "There is no board: the game is not at hand, or its positions were not kept.", box.body);
   const away = make("p", "rlw-hint", "", box.body);
   const bar = make("div", "rlw-plies", null, box.body);
   const button = (name, label, action) => {

@@ -53,7 +53,7 @@ def search_payload(
         picture_words: What that shows.
         players: What the players are called.
         environment: Where an environment was searched, that pictures stand in place of the board: `on_demand`, whether
-            those of nodes can be asked for, `why_not`, a sentence where not, and `note`, what holds for all of them.
+            those of nodes can be asked for, and `why_not`, a sentence where not.
         children: As for `lay_out`.
         threshold: As for `lay_out`.
         depth: As for `lay_out`.

@@ -82,7 +82,16 @@ def environment_at(
 class _Walk:
     """Goes from node to node of a search, each time from the nearest one above that it has been to."""
 
-    def __init__(self, trace: SearchTrace, env: gymnasium.Env[Any, Any], opened: Snapshots, session: Session) -> None:
+    def __init__(
+        self,
+        trace: SearchTrace,
+        env: gymnasium.Env[Any, Any],
+        opened: Snapshots,
+        session: Session,
+        *,
+        certain_only: bool = False,
+    ) -> None:
+        self._certain_only = certain_only
         self._trace, self._env, self._stepper = trace, env, session.stepper
         adapter = find_adapter(self._stepper.stack.bare) if opened.way.name in ("adapter", "copy") else None
         self._redraw = adapter.redraw if adapter is not None else None
@@ -122,6 +131,8 @@ class _Walk:
             stepper.mark()
             observation, reward, terminated, truncated, _ = stepper.step(action)
             sure = not (hidden or self._always_chance or stepper.drew())
+            if self._certain_only and not sure:
+                raise WorkbenchError(f"What came of an action on the way to node {node} was chance.")
             same = float(reward) == float(trace.reward[node]) and bool(terminated or truncated) == bool(
                 trace.terminal[node]
             )
@@ -153,6 +164,8 @@ def look_at(
     nodes: Sequence[int],
     *,
     snapshots: Snapshots,
+    kept: KeptNodes | None = None,
+    certain_only: bool = False,
     seed: int = 0,
 ) -> Generator[tuple[int, Visit | str], None, None]:
     """Go to several nodes, each from the nearest one above that was gone to before.
@@ -162,6 +175,8 @@ def look_at(
         env: In the state that was searched.
         nodes: Which.
         snapshots: How states are saved.
+        kept: What that search kept, for the same snapshots.
+        certain_only: Draw nothing again: a node behind an outcome of chance cannot be visited.
         seed: Of what is drawn on the way.
 
     Yields:
@@ -174,8 +189,12 @@ def look_at(
     if wrong:
         raise WorkbenchError(f"The search has nodes 0 to {trace.nodes - 1}; asked was for {wrong[0]}.")
     with snapshots.session(seed, watch=False) as session:
-        walk = _Walk(trace, env, snapshots, session)
+        walk = _Walk(trace, env, snapshots, session, certain_only=certain_only)
         for node in nodes:
+            if kept is not None and node in kept.snapshots:
+                session.stepper.restore(kept.snapshots[node])
+                yield node, Visit(environment=session.stepper.show(), observation=None, draws=0, exact=True)
+                continue
             try:
                 found: Visit | str = walk.go(node)
             except WorkbenchError as error:
