@@ -63,6 +63,18 @@ def test_a_search_is_gone_through_and_walked(page, server, folder):
     page.wait_for_selector(f'.rlw-search[data-node="{child}"]')
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector('.rlw-search[data-node="0"]')
+    # Whoever listens is told the node that one stays at, and not those that one passes.
+    passed, stayed = int(trace.nodes - 1), child
+    told = viewer.evaluate(
+        """(root, [passed, stayed]) => new Promise((done) => {
+          const heard = [];
+          root.search.tell((node) => { heard.push(node); setTimeout(() => done(heard), 300); });
+          root.search.pin(passed);
+          setTimeout(() => root.search.pin(stayed), 50);
+        })""",
+        [passed, stayed],
+    )
+    assert told == [stayed]
     assert page.get_by_text("Traceback").count() == 0
 
 

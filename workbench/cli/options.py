@@ -4,7 +4,6 @@ Nothing here imports what a command needs to run, so that `--help` answers at on
 the help texts.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,9 @@ from workbench.cli.analysis_options import (
     ProbeOptions,
     SaliencyOptions,
 )
-from workbench.cli.option_kinds import Switch, UsageError, argument
+from workbench.cli.option_kinds import Switch, UsageError, argument, parse_keyword_arguments
 from workbench.cli.search_options import SearchOptions
+from workbench.cli.strength_options import StrengthOptions, TrainingRunOptions
 from workbench.dashboard_settings import DEFAULT_PORT, DEFAULT_ROOT
 
 ExportFormat = Literal["html", "mp4", "gif", "minari", "npz", "csv"]
@@ -209,33 +209,7 @@ Options = (
     | Annotated[FeaturesOptions, conf.subcommand("features")]
     | Annotated[HighlightsOptions, conf.subcommand("highlights")]
     | Annotated[SearchOptions, conf.subcommand("search")]
+    | Annotated[StrengthOptions, conf.subcommand("strength")]
+    | Annotated[TrainingRunOptions, conf.subcommand("training-run")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
-
-
-def parse_keyword_arguments(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Read `key=value` pairs, or one JSON object.
-
-    Args:
-        texts: The words after `--env-kwargs`. A value that is JSON (`3`, `true`, `[1, 2]`) is read as
-            such, and is a string otherwise.
-
-    Raises:
-        UsageError: A word is neither.
-    """
-    arguments: dict[str, Any] = {}
-    for text in texts:
-        if text.lstrip().startswith("{"):
-            try:
-                arguments |= json.loads(text)
-            except json.JSONDecodeError as error:
-                raise UsageError(f"--env-kwargs is not the JSON object that it begins to be: {error}.") from error
-            continue
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            raise UsageError(f"--env-kwargs takes key=value pairs or one JSON object, not {text!r}.")
-        try:
-            arguments[key] = json.loads(value)
-        except json.JSONDecodeError:
-            arguments[key] = value
-    return arguments

@@ -20,16 +20,18 @@ from workbench.views.search_caching import (
     cached_view,
     is_of_environment,
     outcomes_of_chance,
+    root_position,
 )
+from workbench.views.search_decisions import DECISION, PART, decisions_part
 from workbench.views.search_frames import cached_visit, frames_of
 from workbench.views.search_imports import imported_part
-from workbench.views.search_surprises import DECISION, PART, surprises_part
 from workbench.views.search_viewer import search_viewer
 from workbench.views.selection import read_selection
 
-SURPRISES, PLAY, IMPORTED = "All decisions", "Play", "Another program's search"
+DECISIONS, PLAY, IMPORTED = "All decisions", "Play", "Another program's search"
 THRESHOLDS = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Per cent of the root's visits below which a move is one of the others."""
+INSIDE, EDIT = "search.inside", "search.edit"
 RULES = {"puct": "PUCT", "uct": "UCT", "gumbel": "Gumbel"}
 
 
@@ -50,11 +52,11 @@ def page() -> None:
             return
         left, right = st.columns([3.4, 1], vertical_alignment="center")
         part = left.segmented_control(
-            "Part", [DECISION, SURPRISES, PLAY, IMPORTED], default=DECISION, key=PART, required=True,
+            "Part", [DECISION, DECISIONS, PLAY, IMPORTED], default=DECISION, key=PART, required=True,
             label_visibility="collapsed",
         )  # fmt: skip
-        if part == SURPRISES:
-            surprises_part(chosen.path, chosen.recording)
+        if part == DECISIONS:
+            decisions_part(chosen.path, chosen.recording)
         elif part == PLAY:
             # It needs torch, which whoever only looks does not wait for.
             from workbench.views.search_play import play_part
@@ -123,17 +125,38 @@ def _decision(chosen: ChosenStep, corner: Any) -> None:
         children, threshold, depth = _tree_options()
     payload = cached_view(path, moment, row, children, threshold, depth)
     if payload is not None:
-        _tree(chosen, payload)
+        _tree(chosen, trace, payload)
 
 
 @st.fragment
-def _tree(chosen: ChosenStep, payload: dict[str, Any]) -> None:
-    """The viewer: where it asks for pictures of nodes, this part runs again, not the page."""
-    if payload["environment"] is None:
-        search_viewer(payload, key="search.viewer")
+def _tree(chosen: ChosenStep, trace: SearchTrace, payload: dict[str, Any]) -> None:
+    """The viewer, and what follows the node that is looked at: a click on one runs this part again, not the page."""
+    game = cached_game(chosen.path, stamp(chosen.path)).game
+    inside = game is not None and bool(st.session_state.get(INSIDE))
+    frames = None
+    if payload["environment"] is not None:
+        visited = cached_visit(chosen.path, stamp(chosen.path), chosen.row)
+        frames = lambda nodes: frames_of(visited, payload["key"], nodes)  # noqa: E731
+    node = search_viewer(payload, key="search.viewer", report=inside, frames_of=frames)
+    if game is None:
         return
-    visited = cached_visit(chosen.path, stamp(chosen.path), chosen.row)
-    search_viewer(payload, key="search.viewer", frames_of=lambda nodes: frames_of(visited, payload["key"], nodes))
+    root = root_position(chosen.recording, chosen.row)
+    with st.container(horizontal=True, gap="large"):
+        st.toggle("Look inside the network at the node that is clicked", key=INSIDE, width="content")
+        edit = st.toggle("What if the network said something else?", key=EDIT, width="content")
+    if not (inside or edit):
+        return
+    # They need torch, which whoever only looks does not wait for.
+    from workbench.views.search_inside import SearchedNode, inside_part
+    from workbench.views.search_play_caching import cached_adviser
+    from workbench.views.search_reruns import rerun_part
+
+    with errors_in_a_box():
+        if inside:
+            inside_part(SearchedNode(path=chosen.path, game=game, root=root, trace=trace, node=node))
+        if edit:
+            adviser = cached_adviser(chosen.path, stamp(chosen.path), game.actions)
+            rerun_part(game, root, trace, adviser, trace.moves(node))
 
 
 def _tree_options() -> tuple[int, float, int]:
@@ -170,7 +193,7 @@ def _facts(path: str, recording: Recording, trace: SearchTrace, checked: Audit |
         st.warning(
             plain(
                 f"This search was made with other weights (fingerprint {trace.fingerprint[:12]}) than the recording "
-                f"keeps ({known[:12]}): activations and values of its nodes cannot be had from the recorded agent."
+                f"keeps ({known[:12]}): nothing about its nodes can be had from the recorded agent."
             ),
             icon=":material/fingerprint:",
         )
@@ -252,6 +275,11 @@ HOW_TO_READ = """
 - **In an environment** its picture takes the place of the board: of the root as it was recorded, of other nodes by
   doing the episode and the search's actions again. *Q* and *V* are returns (discounted rewards), colours are about the
   root's own mean. An action with several outcomes was chance; *of its N* says how often it came out so.
+- **Look inside the network** follows the node that is clicked: what its layers hold there, beside the root and the
+  difference; and which squares its value and the logit of a move rest on, with the controls of the page *Saliency*. All
+  of it is recomputed from the packed position, by the network whose fingerprint the search names, and by no other.
+- **What if the network said something else?** runs the search again with other priors at the root, or another value of
+  a position, the one that is clicked to begin with. What the search knew is taken from it bit for bit.
 - A search is one sample (n = 1): its numbers carry no interval. How often search overturns the network in this
   recording is in *All decisions*.
 """

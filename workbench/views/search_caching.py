@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from workbench.analyses.search_surprises import Surprises, surprises
+from workbench.analyses.search import RecordedDecisions, measure_recording
+from workbench.analyses.search.exact import solver_of
 from workbench.errors import WorkbenchError
 from workbench.figures.player.encoding import picture_url
 from workbench.figures.search_viewer import search_payload
@@ -23,6 +24,8 @@ from workbench.views.root import name_below_root
 from workbench.views.search_frames import cached_visit
 
 MOST_PICTURE_PIXELS = 160_000
+MOST_DECISIONS = 5_000
+"""Steps of a recording whose searches are measured on the page, the first ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +133,24 @@ def seen_at(recording: Recording, row: int) -> tuple[str | None, str]:
     return url, "what was there at the root; the positions further down have no picture"
 
 
-def cached_surprises(path: str, stamp: int | str, progress: Progress) -> Surprises:
-    """The decisions of a recording in which search and network differ."""
-    return once(
-        ("surprises of searches", path, stamp), lambda: surprises(cached_recording(path, stamp), progress=progress)
-    )
+def cached_decisions(path: str, stamp: int | str, judged: bool, progress: Progress) -> RecordedDecisions:
+    """The decisions of a recording, the first `MOST_DECISIONS` of them.
+
+    Args:
+        path: Of the recording.
+        stamp: Of the same.
+        judged: Ask the environment's exact solver.
+        progress: Is told how many steps are done.
+
+    Raises:
+        WorkbenchError: There is no solver, or no search that can be read.
+    """
+
+    def compute() -> RecordedDecisions:
+        recording = cached_recording(path, stamp)
+        solver = solver_of(recording.make_environment()) if judged else None
+        return measure_recording(
+            recording, solver=solver, most=MOST_DECISIONS, pass_over_damaged=True, progress=progress
+        )
+
+    return once(("decisions of searches", path, stamp, judged), compute)

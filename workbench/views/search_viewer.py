@@ -9,15 +9,27 @@ from workbench.figures.search_viewer import board_source, search_source
 
 
 def search_viewer(
-    payload: dict[str, Any], *, key: str, frames_of: Callable[[Sequence[int] | None], dict[str, Any]] | None = None
-) -> None:
+    payload: dict[str, Any],
+    *,
+    key: str,
+    report: bool = False,
+    frames_of: Callable[[Sequence[int] | None], dict[str, Any]] | None = None,
+) -> int:
     """Mount the viewer.
 
     Args:
         payload: What `search_payload` built.
         key: Of the place on the page.
+        report: Run the page (or the fragment around the viewer) again whenever another node is looked at.
         frames_of: Gives pictures of nodes as `frames.js` takes them; None asks for those that are looked at first.
+
+    Returns:
+        The node that was looked at last while it was to be reported; 0, the root, before.
     """
+    told = (st.session_state.get(key) or {}).get("node")
+    # What was told of another search is no node of this one.
+    known = isinstance(told, dict) and told.get("key") == payload["key"] and isinstance(told.get("node"), int)
+    node = int(told["node"]) if known and 0 <= told["node"] < payload["nodes"] else 0
     asked = f"{key}.frames"
 
     def ask() -> None:
@@ -26,14 +38,15 @@ def search_viewer(
     frames = None
     if frames_of is not None:
         wanted = st.session_state.pop(asked, None)
-        known = isinstance(wanted, dict) and wanted.get("key") == payload["key"]
-        nodes = wanted.get("nodes") if known else None
-        frames = frames_of([node for node in nodes if isinstance(node, int)] if isinstance(nodes, list) else None)
+        nodes = wanted.get("nodes") if isinstance(wanted, dict) and wanted.get("key") == payload["key"] else None
+        frames = frames_of([one for one in nodes if isinstance(one, int)] if isinstance(nodes, list) else None)
     source = search_source()
     component = st.components.v2.component(
         "workbench_search", html='<div class="rlw-player rlw-search"></div>', css=source.style, js=source.script
     )
-    component(key=key, data={"payload": payload, "frames": frames}, on_frames_change=ask)
+    data = {"payload": payload, "report": report, "node": node, "frames": frames}
+    component(key=key, data=data, on_node_change=lambda: None, on_frames_change=ask)
+    return node
 
 
 def playing_board(

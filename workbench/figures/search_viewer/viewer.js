@@ -3,19 +3,23 @@
  * The module is the player's pieces.js, then replay.js, board.js, frames.js, lines.js, tree.js, charts.js, this file and component.js, one
  * after the other: `workbench.figures.search_viewer.search_source()` gives it whole, together with the player's style and search.css.
  *
- * mountSearch(root, payload) -> {seek(k), pin(node), asks(listener), frames(found), redraw(), destroy(), where(node)}
+ * mountSearch(root, payload, node = 0) -> {seek(k), pin(node), tell(listener), asks(asked), frames(found), redraw(), destroy(), where(node)}
  *     root      an element of the classes rlw-player and rlw-search
+ *     node      which is looked at to begin with
+ *     listener  is told the node that is looked at, whenever that is another for a moment; null: nobody is
  *     payload   what `workbench.figures.search_viewer.search_payload` builds: JSON, arrays as {dtype, shape, data: base64}
- *     listener  is called with {key, nodes} where pictures of nodes are wanted; they come back through `frames`
+ *     asked     is called with {key, nodes} where pictures of nodes are wanted; they come back through `frames`
  * All that moves runs here: the slider replays the search to its simulation without asking anybody.
  * While it shows the tree after k simulations, `root.dataset.simulation` is k, and `root.dataset.node` the node that is looked at.
  *
  * Recordings come from strangers: every text enters the page through textContent, and only data:image URLs become images. */
 
-function mountSearch(root, payload) {
+const TOLD_AFTER = 200; // milliseconds at one node: who walks on is not followed step by step
+
+function mountSearch(root, payload, node = 0) {
   const replay = searchReplay(payload), simulations = replay.simulations;
   let k = simulations, pinned = 0, line = [0], ply = 0, previewed = null, theme = null, alive = true;
-  let playing = 0, walking = 0, waiting = 0;
+  let playing = 0, walking = 0, waiting = 0, listener = null, told = node, telling = 0;
   replay.seek(k);
   const history = replay.history(PLACES_OF_HISTORY);
   const made = new Int32Array(replay.N);
@@ -180,6 +184,13 @@ function mountSearch(root, payload) {
     for (const one of drawers) one.draw();
     const looked = view.looked();
     Object.assign(root.dataset, { simulation: String(k), node: String(looked.line[looked.ply]), ready: payload.key });
+    tellSoon();
+  }
+
+  function tellSoon() {
+    clearTimeout(telling);
+    if (!listener || previewed || walking || line[ply] === told) return;
+    telling = setTimeout(() => { told = line[ply]; if (alive && listener) listener(told); }, TOLD_AFTER);
   }
 
   function soon() { if (!waiting) waiting = requestAnimationFrame(draw); }
@@ -204,12 +215,18 @@ function mountSearch(root, payload) {
   const watcher = new ResizeObserver(resize);
   watcher.observe(root);
   resize();
+  if (node > 0 && node < replay.N) view.pin(node);
   root.tabIndex = -1;
   const handle = {
     key: payload.key, seek: view.seek, pin: view.pin, where: tree.where,
+    tell(next) { listener = next; tellSoon(); },
     asks: frames.asks, frames: frames.take,
     redraw() { readColours(); soon(); },
-    destroy() { alive = false; frames.destroy(); stopWalking(); stopPlaying(); watcher.disconnect(); root.replaceChildren(); },
+    destroy() {
+      alive = false;
+      clearTimeout(telling);
+      frames.destroy(); stopWalking(); stopPlaying(); watcher.disconnect(); root.replaceChildren();
+    },
   };
   root.search = handle;
   return handle;
