@@ -6,6 +6,7 @@ the search's own actions lead on.
 
 import contextlib
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -91,8 +92,7 @@ class SearchedStep:
 
         Yields:
             Each node with its visit, good until the next one; or why it cannot be visited, in a sentence. Those behind
-            an outcome of chance come last. A visit's observation is None where no action of its own led there: at the
-            root, and where the search was made again.
+            an outcome of chance come last.
 
         Raises:
             WorkbenchError: There is no such node.
@@ -106,7 +106,7 @@ class SearchedStep:
                 if isinstance(visit, str):
                     behind.append(node)
                 else:
-                    yield node, visit
+                    yield node, visit if node else replace(visit, observation=self.observation)
         if not behind:
             return
         if not self._searched_again:

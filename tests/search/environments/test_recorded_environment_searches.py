@@ -296,7 +296,7 @@ def test_nodes_are_visited_from_the_recording_alone(lake):
     assert step.observation == made.steps["observation"][row]
     nodes = list(range(step.trace.nodes))[::-1]
     for node, visit in step.look_at(nodes):
-        assert int(visit.environment.s) == int(step.trace.position[node, 0])
+        assert int(visit.environment.s) == visit.observation == int(step.trace.position[node, 0])
         assert visit.exact
     # A search that cannot be made again: outcomes are drawn until they are the nodes'.
     other = SearchedStep(made, row)
@@ -323,6 +323,7 @@ def test_outcomes_that_never_come_twice_are_met_again(tmp_path, given):
     for node, visit in step.look_at(range(trace.nodes)):
         assert visit.exact
         visits[node] = digest(frozen(visit.environment.unwrapped.seen()))
+        assert digest(frozen(visit.observation)) == visits[node]
     assert [visits[node] for node in range(trace.nodes)] == trace.position[:, 0].tolist()
 
 

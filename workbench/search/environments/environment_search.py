@@ -133,7 +133,7 @@ def search_environment(
         branches.plant(observation, memory, legal)
         branches.run(progress or SilentProgress())
         if kept is not None:
-            kept.take(opened, branches.snapshots)
+            kept.take(opened, branches.snapshots, branches.observations)
     return _trace(env, opened, asked, chosen, rollout, widening, seed, branches)
 
 

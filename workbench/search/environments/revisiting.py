@@ -33,7 +33,7 @@ class Visit:
     environment: Any
     """It, without wrappers that only look on. To be read and rendered; good until the visit ends."""
     observation: Any
-    """What was seen there; None at the root and where a kept snapshot led there."""
+    """What was seen there; None at the root, unless its search kept it."""
     draws: int
     """How often an outcome had to be drawn anew until it was the node's; 0: chance was not in the way."""
     exact: bool
@@ -72,7 +72,8 @@ def environment_at(
     if kept is not None and node in kept.snapshots and kept.opened is not None:
         with kept.opened.session(seed, episode=episode, watch=False) as session:
             session.stepper.restore(kept.snapshots[node])
-            yield Visit(environment=session.stepper.show(), observation=None, draws=0, exact=True)
+            seen = kept.observations.get(node)
+            yield Visit(environment=session.stepper.show(), observation=seen, draws=0, exact=True)
         return
     opened = snapshots or open_snapshots(env, episode=episode, seed=seed)
     with opened.session(seed, episode=episode, watch=False) as session:
@@ -193,7 +194,8 @@ def look_at(
         for node in nodes:
             if kept is not None and node in kept.snapshots:
                 session.stepper.restore(kept.snapshots[node])
-                yield node, Visit(environment=session.stepper.show(), observation=None, draws=0, exact=True)
+                seen = kept.observations.get(node)
+                yield node, Visit(environment=session.stepper.show(), observation=seen, draws=0, exact=True)
                 continue
             try:
                 found: Visit | str = walk.go(node)
