@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro import conf
 
@@ -84,7 +84,7 @@ class SearchOptions:
 
     def _exclude(self, why: str, *, of_one: bool, solver: bool = False) -> None:
         """Refuse what the option that was asked for does not heed."""
-        others = [
+        others: list[tuple[str, Any]] = [
             ("--simulations", self.simulations), ("--solver", self.solver and not solver), ("--uniform", self.uniform),
             ("--group", self.group), ("--out", self.out),
         ]  # fmt: skip

@@ -170,11 +170,11 @@ def _describe(facts: dict[str, Any]) -> str:
     right = facts["right_moves"]
     if right is not None:
         raw = right["raw"]
-        rows = [
+        shares = [
             ("any legal move", f"{right['chance']:.3f}", "–"),
             ("network alone", interval(raw["share"], raw["low"], raw["high"]), "–"),
         ]
-        rows += [
+        shares += [
             (
                 f"{one['simulations']:,} simulations",
                 interval(one["share"], one["low"], one["high"]),
@@ -187,7 +187,7 @@ def _describe(facts: dict[str, Any]) -> str:
             f"Right moves, by the solver, at {right['decisive']:,} of {right['positions']:,} positions after "
             f"{right['position_moves']} random moves (the decisive ones: something was wrong there):",
             "",
-            format_table((facts["rule"], "share right", "less the network alone"), rows),
+            format_table((facts["rule"], "share right", "less the network alone"), shares),
             "",
             f"Which positions profit ({last}):",
             "",

@@ -42,11 +42,11 @@ def layer_grid(values: npt.ArrayLike) -> tuple[npt.NDArray[np.float64], str]:
         return canvas, f"{count} map{'s' * (count != 1)} of {height} × {width}{part}"
     units = array.reshape(-1)
     shown = units[:MOST_CELLS]
-    across = min(STRIP, max(1, len(shown)))
-    canvas = np.full(-(-len(shown) // across) * across, np.nan)
+    # Cells of one size, however few they are.
+    canvas = np.full(max(1, -(-len(shown) // STRIP)) * STRIP, np.nan)
     canvas[: len(shown)] = shown
     part = "" if len(shown) == len(units) else f", the first {len(shown):,}"
-    return canvas.reshape(-1, across), f"{len(units):,} unit{'s' * (len(units) != 1)}{part}"
+    return canvas.reshape(-1, STRIP), f"{len(units):,} unit{'s' * (len(units) != 1)}{part}"
 
 
 def node_layer_figure(name: str, here: npt.ArrayLike, root: npt.ArrayLike | None) -> Figure:
@@ -65,7 +65,7 @@ def node_layer_figure(name: str, here: npt.ArrayLike, root: npt.ArrayLike | None
         other = layer_grid(root)[0]
         pictures += [("at the root", other), ("node − root", grid - other)]
     ratio = grid.shape[0] / grid.shape[1]
-    figure = Figure(figsize=(3 * 3.9, 0.75 + min(4.2, max(0.35, 3.0 * ratio))), layout="constrained")
+    figure = Figure(figsize=(3 * 3.9, 0.75 + min(4.2, max(0.5, 3.0 * ratio))), layout="constrained")
     # The root alone leaves the places of the two others free: a click changes no picture's size.
     axes = np.atleast_1d(figure.subplots(1, 3))
     for axis in axes[len(pictures) :]:
@@ -80,11 +80,11 @@ def node_layer_figure(name: str, here: npt.ArrayLike, root: npt.ArrayLike | None
             scale = {"cmap": DIVERGING, "vmin": -largest, "vmax": largest}
         image = axis.imshow(picture, interpolation="nearest", **scale)
         axis.set_axis_off()
+        axis.set_anchor("N")
         axis.set_title(title, fontsize=9, loc="left")
-        if place != 0 or len(pictures) == 1:
-            bar = figure.colorbar(image, ax=axis, location="bottom", shrink=0.7, pad=0.03, aspect=30)
-            bar.ax.tick_params(labelsize=7)
-            bar.set_label("activation" if place < 2 else "difference of activations", fontsize=7)
+        bar = figure.colorbar(image, ax=axis, location="bottom", shrink=0.7, pad=0.03, aspect=30)
+        bar.ax.tick_params(labelsize=7)
+        bar.set_label("activation" if place < 2 else "difference of activations", fontsize=7)
     figure.suptitle(literal(f"{name}: {words}"), fontsize=9, x=0.005, ha="left")
     return figure
 

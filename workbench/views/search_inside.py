@@ -132,9 +132,9 @@ def _layers(searched: SearchedNode, here: AskedPosition) -> None:
     for name in chosen:
         picture, width = cached_layer_picture(here, root, name)
         st.image(picture, width=width)
-    notes = ["Node and root share the scale below the middle; the difference has its own, zero in its middle."] * bool(
-        searched.node
-    )
+    notes = []
+    if searched.node:
+        notes.append("Node and root share one scale; the difference has its own, with zero in its middle.")
     if len(names) > len(chosen):
         notes.append(f"{len(names) - len(chosen)} further layers can be chosen.")
     notes += [f"{name} is left out: {why}." for name, why in list(found.skipped.items())[:3]]
@@ -160,8 +160,8 @@ def _maps(searched: SearchedNode, here: AskedPosition) -> None:
         "Move", legal, legal.index(preferred), format_func=lambda one: _move(game, one, preferred),
         key=f"search.inside.move.{here.words}",
     )  # fmt: skip
-    questions = [*([("The value", None)] if told.value is not None else [])]
-    questions += [(f"The logit of {game.action_names[action]}", action)] if told.logits is not None else []
+    questions: list[tuple[str, int | None]] = [*([("The value", None)] if told.value is not None else [])]
+    questions += [(f"The {told.scores} of {game.action_names[action]}", action)] if told.logits is not None else []
     side_by_side = st.container(horizontal=True, horizontal_alignment="left", gap="small")
     for title, of in questions:
         with side_by_side.container(width=CARD_WIDTH), errors_in_a_box():

@@ -28,8 +28,8 @@ def search_viewer(
     """
     told = (st.session_state.get(key) or {}).get("node")
     # What was told of another search is no node of this one.
-    known = isinstance(told, dict) and told.get("key") == payload["key"] and isinstance(told.get("node"), int)
-    node = int(told["node"]) if known and 0 <= told["node"] < payload["nodes"] else 0
+    found = told.get("node") if isinstance(told, dict) and told.get("key") == payload["key"] else 0
+    node = found if isinstance(found, int) and 0 <= found < payload["nodes"] else 0
     asked = f"{key}.frames"
 
     def ask() -> None:

@@ -98,7 +98,9 @@ class PositionActivations:
     skipped: Mapping[str, str]
     """By layer, why it is left out."""
     logits: FloatArray | None
-    """`[n, A]`; None of a network without."""
+    """`[n, A]`, or Q-values of a network without logits; None of one without either."""
+    scores: str
+    """What these are: `logit` or `Q`."""
     value: FloatArray | None
     """`[n]`, for the player to move; None of a network without."""
 
@@ -138,6 +140,7 @@ def activations_at(
         modules=capture.layers,
         skipped=capture.skipped,
         logits=None if logits is None else logits.double().cpu().numpy(),
+        scores="logit" if output.logits is not None else "Q",
         value=None if value is None else value.double().cpu().numpy(),
     )
 

@@ -304,8 +304,8 @@ class _Rows:
             for start in range(0, len(roots), SOLVED_AT_ONCE):
                 values.extend(action_values(self._solver, roots[start : start + SOLVED_AT_ONCE], self._count))
                 told.update(row, total, f"solved {len(values)} of {len(roots)} positions")
-            for (decision, _, _), row, other in zip(self._waiting, values, choices, strict=True):
-                self._judge(decision, row, other)
+            for (decision, _, _), exact, other in zip(self._waiting, values, choices, strict=True):
+                self._judge(decision, exact, other)
         self._waiting = []
 
     def _searched_anew(self, roots: npt.NDArray[np.uint64]) -> list[int]:
