@@ -321,3 +321,75 @@ def test_a_file_of_another_program_is_shown_as_far_as_it_goes(root):
         app = AppTest.from_function(script, kwargs={"content": wrong}, default_timeout=30).run()
         assert app.error
         assert not app.exception
+
+
+@pytest.fixture(scope="module")
+def searched_lake(tmp_path_factory):
+    """A recording of an agent that searches in an environment which can be made again by name."""
+    path = tmp_path_factory.mktemp("lake") / "lake.zarr"
+    workbench.record(
+        "tests.search.environments.planning_agents:planner", "FrozenLake-v1", out=path, steps=6, environments=1
+    )
+    return path
+
+
+def frames_in(app):
+    return json.loads(app.get("bidi_component")[0].proto.json)["frames"]
+
+
+def test_a_search_in_an_environment_has_pictures_of_its_nodes(root, searched_lake):
+    pytest.importorskip("pygame", reason="FrozenLake is drawn by pygame")
+    shutil.copytree(searched_lake, root / "lake.zarr")
+    app = run_page("search", recording="lake.zarr", episode="0", step="2")
+    for _ in range(2):
+        assert not app.error
+        assert not app.warning
+        said = texts(app)
+        assert "PUCT with 30 simulations, c = 1.25, in FrozenLake-v1" in said
+        assert "states saved by an adapter that reads and writes the few attributes" in said
+        assert "in the tree had more than one outcome" in said
+        assert "no boards" not in said
+        payload, frames = payload_of(app), frames_in(app)
+        assert payload["board"] is None
+        assert payload["environment"]["on_demand"]
+        assert payload["actions"][:4] == ["left", "down", "right", "up"]
+        assert frames["key"] == payload["key"]
+        assert 0 in [node for node, _ in frames["of"]]
+        assert all(url.startswith("data:image/png;base64,") for url in frames["urls"])
+        # States that look alike are sent once.
+        assert len(frames["urls"]) == len(set(frames["urls"])) < len(frames["of"])
+        app.run()
+    app.segmented_control(key="search.part").set_value("All decisions").run()
+    assert len(app.dataframe[0].value) == 6
+    app.segmented_control(key="search.part").set_value("Play").run()
+    assert "FrozenLake-v1, an environment that nobody plays against" in texts(app)
+
+
+def test_pictures_are_drawn_for_whom_they_are_asked(root, searched_lake):
+    pytest.importorskip("pygame", reason="FrozenLake is drawn by pygame")
+    from workbench.recording.searched import SearchedStep
+    from workbench.views.search_frames import Visited, first_nodes, frames_of
+
+    visited = Visited(step=SearchedStep(workbench.open_recording(searched_lake), 1, render=True))
+    last = visited.step.trace.nodes - 1
+    found = frames_of(visited, "key", [last, 10**9, -1, 3])
+    assert [node for node, _ in found["of"]] == [last, 3]
+    assert found["words"] == []
+    assert first_nodes(visited.step.trace)[0] == 0
+    visited.step.environment.step(0)
+    visited.step.environment.reset(seed=77)
+    before = len(visited.pictures)
+    assert frames_of(visited, "key", [last])["of"] == [[last, 0]]
+    assert len(visited.pictures) == before
+
+
+def test_an_environment_that_does_something_else_costs_the_pictures_only(root, searched_lake):
+    shutil.copytree(searched_lake, root / "lake.zarr")
+    stored = zarr.open_group(root / "lake.zarr", mode="r+")
+    stored["steps/observation"][2] = 15
+    app = run_page("search", recording="lake.zarr", episode="0", step="2")
+    assert not app.error
+    environment = payload_of(app)["environment"]
+    assert not environment["on_demand"]
+    assert "comes to something else at step 2 than was recorded" in environment["why_not"]
+    assert frames_in(app)["of"] == []

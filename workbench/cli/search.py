@@ -120,6 +120,11 @@ def _all(options: SearchOptions, recording: "Recording") -> None:
     from workbench.search.policy import game_of
 
     solver = solver_of(recording.make_environment()) if options.solver else None
+    if options.uniform and (recording.attributes.get("search") or {}).get("environment"):
+        raise WorkbenchError(
+            f"--uniform searches positions of games anew; the searches of {options.recording} are of an environment. "
+            f"Leave it out."
+        )
     game = game_of(recording.make_environment()) if options.uniform else None
     progress = TerminalProgress("measuring", "steps")
     try:

@@ -21,6 +21,7 @@ from workbench.views.atlas_step import step_picture
 from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
 from workbench.views.root import name_below_root
+from workbench.views.search_frames import cached_visit
 
 MOST_PICTURE_PIXELS = 160_000
 MOST_DECISIONS = 5_000
@@ -49,6 +50,8 @@ def cached_game(path: str, stamp: int | str) -> GameAtHand:
     """The game of a recording's searches: its environment is made again by name."""
     recording = cached_recording(path, stamp)
     wanted = str((recording.attributes.get("search") or {}).get("game") or "")
+    if is_of_environment(recording):
+        return GameAtHand(game=None, why_not=f"the searches are of {wanted}, an environment that nobody plays against")
     if "position" not in recording.search:
         return GameAtHand(game=None, why_not="its searches are of an environment, whose nodes have no positions")
     try:
@@ -60,6 +63,17 @@ def cached_game(path: str, stamp: int | str) -> GameAtHand:
     if found.name != wanted:
         return GameAtHand(game=None, why_not=f"the searches are of {wanted}; the environment plays {found.name}")
     return GameAtHand(game=found)
+
+
+def is_of_environment(recording: Recording) -> bool:
+    """Whether what was searched is an environment, and no game."""
+    return bool((recording.attributes.get("search") or {}).get("environment"))
+
+
+def outcomes_of_chance(trace: SearchTrace) -> int:
+    """How many edges of a search led to more than one node."""
+    _, often = np.unique(trace.incoming()[1:], return_counts=True)
+    return int((often > 1).sum())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -85,6 +99,10 @@ def cached_view(
         return None
     game = cached_game(path, stamp).game
     picture, words = (None, "") if game is not None else seen_at(recording, row)
+    environment = None
+    if is_of_environment(recording):
+        visited = cached_visit(path, stamp, row)
+        environment = {"on_demand": visited.step is not None, "why_not": visited.why_not}
     return search_payload(
         trace,
         key=f"{name_below_root(path)}|{stamp}|{row}|{children}|{threshold}|{depth}",
@@ -94,6 +112,7 @@ def cached_view(
         picture=picture,
         picture_words=words,
         players=("the agent",) if game is None and not trace.player.any() else ("first player", "second player"),
+        environment=environment,
         children=children,
         threshold=threshold,
         depth=depth,
