@@ -378,6 +378,20 @@ GROUPS = (
                     "The same with three convolutions of 32 channels.",
                 ),
                 (
+                    "mlp_onnx_sims_per_s",
+                    "simulations/s",
+                    800_000,
+                    "higher",
+                    "The search with the MLP, which ONNX Runtime evaluates.",
+                ),
+                (
+                    "cnn_onnx_sims_per_s",
+                    "simulations/s",
+                    75_000,
+                    "higher",
+                    "The search with the three convolutions, which ONNX Runtime evaluates.",
+                ),
+                (
                     "interactive_800_ms",
                     "ms",
                     100,

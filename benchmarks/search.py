@@ -12,7 +12,7 @@ from benchmarks.agents_measured import SEED
 from benchmarks.pairs import middle, paired, ratios, seconds
 from benchmarks.results import Figure, Row, row
 from envs.games import connect_four
-from workbench.search import SearchSettings, TorchEvaluator, UniformEvaluator, rebuild, search
+from workbench.search import OnnxEvaluator, SearchSettings, TorchEvaluator, UniformEvaluator, rebuild, search
 from workbench.search.games import Game, observe
 
 GAMES = 256
@@ -58,11 +58,17 @@ def _rate(game: Game, evaluate: Any, games: int, simulations: int, *, threads: i
 def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
     """All rows of `search/` that games have."""
     game = connect_four(6, 7)
-    mlp, cnn = TorchEvaluator(network("mlp")), TorchEvaluator(network("cnn"))
+    mlp = TorchEvaluator(network("mlp"))
+    evaluators = {
+        "mlp": mlp,
+        "mlp_onnx": OnnxEvaluator.from_module(network("mlp"), game),
+        "cnn": TorchEvaluator(network("cnn")),
+        "cnn_onnx": OnnxEvaluator.from_module(network("cnn"), game),
+    }
     games, runs = (8, 1) if quick else (GAMES, RUNS)
     simulations = 20 if quick else SIMULATIONS
     rows = []
-    for name, evaluate in (("mlp", mlp), ("cnn", cnn)):
+    for name, evaluate in evaluators.items():
         seen = observe(game, np.stack([game.start()] * games))
         ours, bare = paired(
             lambda e=evaluate: _rate(game, e, 2 * games, simulations, threads=2),  # type: ignore[misc]
@@ -71,26 +77,32 @@ def measure(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
             warm_up=True,
         )
         against = f"its network alone in batches of {games} on one thread, {middle(bare)} positions/s"
+        if name.endswith("onnx"):
+            against += f" (onnxruntime {version('onnxruntime')})"
         rows.append(row(figures[f"search/{name}_sims_per_s"], ours, against))
-    rows.append(_interactive(figures, game, mlp, quick=quick))
+    rows.append(_interactive(figures, game, mlp, evaluators["mlp_onnx"], quick=quick))
     rows.append(_beside_open_spiel(figures["search/vs_openspiel_python"], game, quick=quick))
     rows.append(_beside_mctx(figures["search/vs_mctx"], quick=quick))
     rows += _trace(figures, game, mlp, games, simulations, runs, quick=quick)
     return rows
 
 
-def _interactive(figures: Mapping[str, Figure], game: Game, evaluate: Any, *, quick: bool) -> Row:
+def _interactive(figures: Mapping[str, Figure], game: Game, evaluate: Any, onnx: Any, *, quick: bool) -> Row:
     count = 40 if quick else INTERACTIVE
     seen = observe(game, game.start()[None])
 
-    def ours() -> float:
-        return 1000 * seconds(lambda: search(game, game.start()[None], evaluate, SearchSettings(simulations=count)))
+    def ours(evaluator: Any) -> float:
+        return 1000 * seconds(lambda: search(game, game.start()[None], evaluator, SearchSettings(simulations=count)))
 
     def alone() -> float:
         return 1000 * count * seconds(lambda: evaluate(seen), 100)
 
-    spent, bare = paired(ours, alone, 1 if quick else RUNS)
-    against = f"{count} evaluations of single positions alone, {middle(bare)} ms"
+    spent, bare = paired(lambda: ours(evaluate), alone, 1 if quick else RUNS)
+    with_onnx, _ = paired(lambda: ours(onnx), alone, 1 if quick else RUNS)
+    against = (
+        f"{count} evaluations of single positions alone, {middle(bare)} ms; the search with ONNX Runtime takes "
+        f"{middle(with_onnx)} ms"
+    )
     return row(figures["search/interactive_800_ms"], spent, against)
 
 

@@ -9,7 +9,7 @@ from workbench.search import replay, tree, waves
 
 
 def test_what_is_kept_goes_by_all_files():
-    for function in (tree.back_up, tree.choose_edge, waves.select, waves.finish, replay.back_up_simulations):
+    for function in (tree.back_up, tree.choose_edge, waves.advance, waves.copy_out, replay.back_up_simulations):
         assert function._cache._cache_file._source_stamp == compiling.STAMP
     assert {"tree.py", "settings.py", "waves.py"} <= {name for name, _, _ in compiling.STAMP}
 

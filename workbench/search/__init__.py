@@ -3,6 +3,7 @@
 from workbench.search.choosing import choose_action, improved_policy, visit_policy, with_choice
 from workbench.search.evaluators import Evaluator, TableEvaluator, TorchEvaluator, UniformEvaluator
 from workbench.search.games import Game, play_line
+from workbench.search.onnx_evaluator import OnnxEvaluator
 from workbench.search.replay import Audit, Divergence, NodeView, TreeState, audit, rebuild, view_node
 from workbench.search.searching import search
 from workbench.search.settings import SearchSettings
@@ -14,6 +15,7 @@ __all__ = [
     "Evaluator",
     "Game",
     "NodeView",
+    "OnnxEvaluator",
     "SearchSettings",
     "SearchTrace",
     "TableEvaluator",

@@ -10,12 +10,14 @@ Axis legend:
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
+from workbench.search.tracing import frozen_trace, versions, watched_weights
 
 Evaluation: TypeAlias = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
 Evaluator: TypeAlias = Callable[[npt.NDArray[np.float32]], Evaluation]
@@ -70,18 +72,27 @@ class TableEvaluator:
 class TorchEvaluator:
     """A torch module that maps observations `[B, ...]` to `(logits [B, A], value [B] or [B, 1])`.
 
+    On the processor it is asked as a frozen trace, whose answers are compared with its own, within 1e-5, when it is
+    made; where they differ, or it cannot be traced, it is asked as it is.
+
     Args:
-        module: The network; it is put into evaluation mode, and its weights must not change while it is used.
+        module: The network; it is put into evaluation mode, and its weights must not change while it is used. Weights
+            that an optimizer changed between searches are noticed.
         device: Where it runs.
+        traced: False: ask the module as it is in any case.
     """
 
     name = "torch"
 
-    def __init__(self, module: Any, *, device: str = "cpu") -> None:
+    def __init__(self, module: Any, *, device: str = "cpu", traced: bool = True) -> None:
         import torch
 
         self.module = module.eval().to(device)
-        self._torch, self._device = torch, device
+        self._torch, self._device, self._traced = torch, device, traced and device == "cpu"
+        self._asked: Callable[[Any], Any] = self.module
+        self._weights = watched_weights(self.module)
+        self._versions: list[int] | None = None
+        self._tracing = Lock()
 
     @property
     def fingerprint(self) -> str:
@@ -97,10 +108,21 @@ class TorchEvaluator:
             inputs = torch.from_numpy(observations)
             if self._device != "cpu":
                 inputs = inputs.to(self._device)
-            logits, values = self.module(inputs)
+            if self._traced:
+                self._keep_traced(inputs)
+            logits, values = self._asked(inputs)
             if self._device != "cpu":
                 logits, values = logits.cpu(), values.cpu()
             return logits.numpy(), values.numpy().reshape(-1)
+
+    def _keep_traced(self, inputs: Any) -> None:
+        now = versions(self._weights)
+        if now == self._versions:
+            return
+        with self._tracing:
+            if now != self._versions:
+                self._asked = frozen_trace(self.module, inputs) or self.module
+                self._versions = now
 
 
 def fingerprint_of(evaluate: Evaluator) -> str:

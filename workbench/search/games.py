@@ -156,6 +156,21 @@ def play_line(game: Game, position: npt.NDArray[np.uint64], moves: Any) -> npt.N
     return np.array(here[0])
 
 
+def random_positions(game: Game, count: int, *, seed: int = 0) -> npt.NDArray[np.uint64]:
+    """Positions that random moves lead to, `[count, W]`, from the start on; none of them is the end of a game."""
+    random = np.random.default_rng(seed)
+    positions = np.empty((count, game.words), np.uint64)
+    here = game.start()
+    for row in range(count):
+        positions[row] = here
+        legal = np.flatnonzero(describe(game, here[None])["legal"][0])
+        here = play_line(game, here, [random.choice(legal)])
+        facts = describe(game, here[None])
+        if facts["ended"][0] or not facts["legal"].any():
+            here = game.start()
+    return positions
+
+
 def check_positions(game: Game, positions: npt.NDArray[np.uint64]) -> dict[str, npt.NDArray[Any]]:
     """Describe positions that a search is to start from.
 

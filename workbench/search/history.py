@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.search.choosing import allowed_actions
-from workbench.search.compiling import compiled
+from workbench.search.compiling import compiled, compiled_core
 from workbench.search.replay import back_up_simulations, rebuild, replay_tree
 from workbench.search.settings import Rules
 from workbench.search.trace import SearchTrace
@@ -66,7 +66,7 @@ def root_history(trace: SearchTrace) -> RootHistory:
     return RootHistory(action=trace.edge_action[:R], visits=visits, value_sum=value_sum, proven=outcome)
 
 
-@compiled
+@compiled_core
 def _follow(
     tree: Tree,
     rules: Rules,

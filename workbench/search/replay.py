@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.search.compiling import compiled
+from workbench.search.compiling import compiled, compiled_core, compiled_inline
 from workbench.search.settings import Rules
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import (
@@ -175,7 +175,7 @@ def replay_tree(trace: SearchTrace) -> Tree:
     return tree
 
 
-@compiled
+@compiled_core
 def back_up_simulations(
     tree: Tree,
     rules: Rules,
@@ -186,14 +186,18 @@ def back_up_simulations(
     end: int,
 ) -> None:
     """Bring the simulations from `begin` to before `end` back, each from the leaf that it is recorded to end at."""
+    # One type for all: the functions of the core are compiled for each type, and each constant, anew.
+    tree_number: Any = np.int64(0)
     for simulation in range(begin, end):
-        node = leaf[simulation]
+        node: Any = np.int64(leaf[simulation])
         if tree.nodes[node].visits == 0:
-            link(tree, parent[node], incoming[node], node)
-        back_up(tree, rules, 0, node)
+            above: Any = np.int64(parent[node])
+            edge: Any = np.int64(incoming[node])
+            link(tree, above, edge, node)
+        back_up(tree, rules, tree_number, node)
 
 
-@compiled
+@compiled_core
 def _back_all_up(
     tree: Tree,
     rules: Rules,
@@ -215,7 +219,7 @@ def backed_up_of(trace: SearchTrace) -> npt.NDArray[np.float64]:
     return backed_up
 
 
-@compiled
+@compiled_inline
 def _note(
     found: npt.NDArray[np.int64], kind: int, simulation: int, depth: int, node: int, recorded: int, selected: int
 ) -> None:
@@ -238,45 +242,49 @@ def _audit(
 ) -> int:
     """Writes (kind, simulation, depth, node, recorded edge, selected edge); kind 0: all agrees. Gives their number."""
     S, selections = len(leaf), 0
-    path = np.empty(len(parent), np.int32)
+    # One type for all: the functions of the core are compiled for each type, and each constant, anew.
+    path = np.empty(len(parent), np.int64)
+    node: Any = np.int64(0)
+    root: Any = np.int64(0)
+    down: Any = np.int64(1)
     begin = 0
     while begin < S:
         end = begin
         while end < S and wave[end] == wave[begin]:
             end += 1
         for simulation in range(begin, end):
-            depth, node = 0, leaf[simulation]
+            depth, node = 0, np.int64(leaf[simulation])
             while node >= 0:
                 path[depth] = node
-                node = parent[node]
+                node = np.int64(parent[node])
                 depth += 1
             for step in range(depth - 1):
-                node, following = path[depth - 1 - step], path[depth - 2 - step]
+                node, taken = path[depth - 1 - step], np.int64(incoming[path[depth - 2 - step]])
                 if step > 0 and (tree.nodes[node].visits == 0 or stops_at(tree, rules, node)):
-                    _note(found, 1, simulation, step, node, incoming[following], -1)
+                    _note(found, 1, simulation, step, node, taken, -1)  # type: ignore[arg-type]
                     return selections
-                edge = choose_edge(tree, rules, 0, node, step == 0, scores)
+                edge = choose_edge(tree, rules, root, node, step == 0, scores)
                 selections += 1
-                if edge != incoming[following]:
-                    _note(found, 2, simulation, step, node, incoming[following], edge)
+                if edge != taken:
+                    _note(found, 2, simulation, step, node, taken, edge)  # type: ignore[arg-type]
                     return selections
-            node = leaf[simulation]
+            node = np.int64(leaf[simulation])
             if tree.nodes[node].visits == 0 and tree.nodes[node].passing == 0:
-                link(tree, parent[node], incoming[node], node)
+                link(tree, np.int64(parent[node]), np.int64(incoming[node]), node)  # type: ignore[arg-type]
                 # Its evaluation is not known before the wave comes back.
                 tree.nodes[node].status = PENDING
             elif not stops_at(tree, rules, node):
-                edge = choose_edge(tree, rules, 0, node, False, scores)
+                edge = choose_edge(tree, rules, root, node, node == root, scores)
                 _note(found, 3, simulation, depth - 1, node, -1, edge)
                 return selections
             if end - begin > 1:
-                pass_down(tree, node, 1)
+                pass_down(tree, node, down)
         for simulation in range(begin, end):
-            node = leaf[simulation]
+            node = np.int64(leaf[simulation])
             tree.nodes[node].status = status[node]
             if end - begin > 1:
-                pass_down(tree, node, -1)
-            back_up(tree, rules, 0, node)
+                pass_down(tree, node, -down)
+            back_up(tree, rules, root, node)
             if leaf_value(tree, rules, node) != backed_up[simulation]:
                 _note(found, 4, simulation, 0, node, -1, -1)
                 return selections

@@ -17,8 +17,8 @@ from workbench.search.evaluators import Evaluator, check_evaluation, fingerprint
 from workbench.search.games import Game, check_positions, observe
 from workbench.search.settings import SearchSettings
 from workbench.search.trace import SearchTrace
-from workbench.search.tree import OPEN, TERMINAL, Tree, allocate, considered_visits, expand
-from workbench.search.waves import Room, Wave, finish, receive, select
+from workbench.search.tree import allocate, considered_visits
+from workbench.search.waves import FINISHED, Room, Wave, advance, copy_trees, plant, receive
 
 
 def search(
@@ -104,7 +104,7 @@ class _Trees:
                 f"positions at a time."
             )
         table = considered_visits(min(settings.considered, A) if settings.rule == "gumbel" else 0, S)
-        self._tree = allocate(G, nodes, edges, A, table)
+        self._tree = allocate(G, nodes, edges, A, table, blank=False)
         self._room = Room(
             nodes=nodes,
             edges=edges,
@@ -120,7 +120,8 @@ class _Trees:
         )
         M = G * settings.wave
         self._wave = Wave(
-            leaf=np.zeros(M, np.int32),
+            leaf=np.full(M, -1, np.int32),
+            edge=np.zeros(M, np.int32),
             node=np.zeros(M, np.int32),
             tree_of=np.zeros(M, np.int32),
             before=np.zeros((M, game.words), np.uint64),
@@ -147,25 +148,21 @@ class _Trees:
         G = len(positions)
         answers = self._evaluate(observe(self._game, positions))
         logits, values = check_evaluation(answers, G, self._game.actions, self._evaluate)
+        wrong = plant(tree, room, positions, facts["player"], facts["legal"], logits, values)
+        if wrong >= 0:
+            raise self._no_number(positions[wrong])
         self._root_priors: list[npt.NDArray[np.float32]] = []
         self._noises: list[npt.NDArray[np.float64] | None] = []
-        for g in range(G):
-            node, first = g * room.nodes, g * room.edges
-            if not np.isfinite(values[g]) or np.isnan(logits[g]).any():
-                raise self._no_number(positions[g])
-            room.positions[node] = positions[g]
-            tree.nodes["player"][node], tree.nodes["value"][node] = facts["player"][g], values[g]
-            end = expand(tree, node, first, facts["legal"][g], logits[g])
-            tree.nodes["visits"][node] = 1
-            room.edge_count[g] = end - first
-            prior = tree.edges["prior"][first:end].copy()
+        for g, count in enumerate(room.edge_count.tolist()):
+            edges = tree.edges[g * room.edges : g * room.edges + count]
+            prior = edges["prior"].copy()
             self._root_priors.append(prior)
             noise = self._noise(*drawn[g], len(prior))
             self._noises.append(noise)
             if noise is not None and settings.rule == "gumbel":
                 tree.gumbel[g, : len(prior)] = noise
             elif noise is not None:
-                tree.edges["prior"][first:end] = (1 - settings.noise) * prior + settings.noise * noise
+                edges["prior"] = (1 - settings.noise) * prior + settings.noise * noise
 
     def _noise(
         self, seed: tuple[int, ...], given: npt.NDArray[np.float64] | None, actions: int
@@ -174,12 +171,11 @@ class _Trees:
             if np.shape(given) != (actions,):
                 raise WorkbenchError(f"A root with {actions} legal actions needs as much noise; got {np.shape(given)}.")
             return np.asarray(given, np.float64)
-        random = np.random.default_rng(seed)
         if self._settings.rule == "gumbel":
-            return random.gumbel(size=actions)
+            return np.random.default_rng(seed).gumbel(size=actions)
         if self._settings.rule == "puct" and self._settings.noise > 0:
             concentration = self._settings.noise_concentration or 10 / actions
-            return random.dirichlet(np.full(actions, concentration))
+            return np.random.default_rng(seed).dirichlet(np.full(actions, concentration))
         return None
 
     def run(self, progress: Progress) -> None:
@@ -188,12 +184,16 @@ class _Trees:
         rules, size, budget = self._settings.rules, self._settings.wave, self._settings.simulations
         waves = -(-budget // size)
         nothing = np.zeros((0, game.actions), np.float32), np.zeros(0, np.float32)
-        number = 0
+        number, waiting, (logits, values) = 0, 0, nothing
         while True:
             if number % 64 == 0:
                 progress.update(number, waves, f"{number * size} simulations")
-            new = select(tree, rules, room, wave, size, number, budget)
-            waiting = 0
+            new = advance(tree, rules, room, wave, size, number, budget, waiting, logits, values)
+            if new == FINISHED:
+                break
+            if new < 0:
+                raise self._no_number(wave.open[-2 - new])
+            waiting, (logits, values) = 0, nothing
             if new:
                 game.play(
                     wave.before[:new],
@@ -205,19 +205,13 @@ class _Trees:
                     wave.player[:new],
                 )
                 waiting = receive(tree, room, wave, new)
-            logits, values = nothing
             if waiting:
                 seen = self._observations[:waiting]
                 game.observe(wave.open[:waiting], seen)
                 logits, values = self._evaluate(seen)
-                if number == 0 or type(logits) is not np.ndarray or logits.dtype != np.float32:
+                if number == 0 or not (_is_plain(logits) and _is_plain(values)):
                     logits, values = check_evaluation((logits, values), waiting, game.actions, self._evaluate)
-            going = finish(tree, rules, room, wave, size, waiting, logits, values)
-            if going < 0:
-                raise self._no_number(wave.open[-1 - going])
             number += 1
-            if going == 0:
-                break
         progress.update(waves, waves, f"{number * size} simulations")
 
     def _no_number(self, position: npt.NDArray[np.uint64]) -> WorkbenchError:
@@ -231,42 +225,22 @@ class _Trees:
     def traces(self, seeds: Sequence[int]) -> list[SearchTrace]:
         """Take the trees' own part out of the arrays."""
         fingerprint = fingerprint_of(self._evaluate)
-        return [self._trace(g, seed, fingerprint) for g, seed in enumerate(seeds)]
-
-    def _trace(self, g: int, seed: int, fingerprint: str) -> SearchTrace:
-        tree, room = self._tree, self._room
-        node = g * room.nodes
-        nodes = slice(node, node + int(room.node_count[g]))
-        done = int(room.done[g])
-        counts = np.where(tree.nodes["status"][nodes] == OPEN, tree.nodes["edge_count"][nodes], 0)
-        first_edge, edge_action, prior = _in_order(tree, nodes, counts)
-        parent = np.where(tree.nodes["parent"][nodes] < 0, -1, tree.nodes["parent"][nodes] - node).astype(np.int32)
-        return SearchTrace.made_here(
-            game=self._game.name,
-            settings=self._settings,
-            seed=seed,
-            fingerprint=fingerprint,
-            parent=parent,
-            action=np.where(parent < 0, -1, tree.edges["action"][tree.nodes["incoming"][nodes]]).astype(np.int16),
-            player=tree.nodes["player"][nodes].copy(),
-            value=tree.nodes["value"][nodes].astype(np.float32),
-            terminal=tree.nodes["status"][nodes] == TERMINAL,
-            position=room.positions[nodes].copy(),
-            first_edge=first_edge,
-            edge_action=edge_action,
-            prior=prior,
-            leaf=room.leaf[g, :done] - np.int32(node),
-            backed_up=room.backed_up[g, :done].astype(np.float32),
-            wave=room.wave_of[g, :done].copy(),
-            root_prior=self._root_priors[g].copy(),
-            noise=self._noises[g],
-        )
+        return [
+            SearchTrace.made_here(
+                game=self._game.name,
+                settings=self._settings,
+                seed=seed,
+                fingerprint=fingerprint,
+                root_prior=prior,
+                noise=noise,
+                **copied,
+            )
+            for seed, prior, noise, copied in zip(
+                seeds, self._root_priors, self._noises, copy_trees(self._tree, self._room), strict=True
+            )
+        ]
 
 
-def _in_order(
-    tree: Tree, nodes: slice, counts: npt.NDArray[np.int32]
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int16], npt.NDArray[np.float32]]:
-    """The edges of nodes, node after node: the order in which they were made is another."""
-    first = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    places = np.repeat(tree.nodes["first_edge"][nodes].astype(np.int64) - first[:-1], counts) + np.arange(first[-1])
-    return first, tree.edges["action"][places], tree.edges["prior"][places]
+def _is_plain(array: Any) -> bool:
+    """Whether the compiled code takes an array as it is."""
+    return type(array) is np.ndarray and array.dtype == np.float32 and array.flags.c_contiguous

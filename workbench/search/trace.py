@@ -87,15 +87,14 @@ class SearchTrace:
 
     @classmethod
     def made_here(cls, **given: Any) -> "SearchTrace":
-        """A trace that the search itself has just made: its arrays are its own, and are not checked again."""
+        """A trace that the search itself has just made: nobody else writes its arrays; they are not checked again."""
         trace = object.__new__(cls)
-        for entry in fields(cls):
-            value = given.pop(entry.name) if entry.name in given else entry.default
-            value = {} if entry.name == "facts" and value is MISSING else value
+        values = {**_DEFAULTS, "facts": {}, **given}
+        assert len(values) == _FIELDS, f"a trace has other fields than {', '.join(values)}"
+        for value in given.values():
             if isinstance(value, np.ndarray):
                 value.setflags(write=False)
-            object.__setattr__(trace, entry.name, value)
-        assert not given, f"a trace has no {', '.join(given)}"
+        vars(trace).update(values)
         return trace
 
     @property
@@ -131,6 +130,10 @@ class SearchTrace:
     def moves(self, node: int) -> list[int]:
         """The actions from the root to a node."""
         return [int(self.action[one]) for one in self.path(node)[1:]]
+
+
+_FIELDS = len(fields(SearchTrace))
+_DEFAULTS = {entry.name: entry.default for entry in fields(SearchTrace) if entry.default is not MISSING}
 
 
 def _incoming(

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from workbench.search.compiling import compiled, compiled_inline
+from workbench.search.compiling import compiled_core, compiled_inline
 from workbench.search.settings import Rules
 
 PENDING, OPEN, TERMINAL = 0, 1, 2
@@ -79,8 +79,20 @@ class Tree(NamedTuple):
     """`[K + 1, S]`, by number of considered actions and simulation: how many visits those have that are next."""
 
 
-def allocate(trees: int, nodes: int, edges: int, actions: int, considered: npt.NDArray[np.int32]) -> Tree:
-    """Make room for some trees of as many nodes and edges each."""
+def allocate(
+    trees: int, nodes: int, edges: int, actions: int, considered: npt.NDArray[np.int32], *, blank: bool = True
+) -> Tree:
+    """Make room for some trees of as many nodes and edges each.
+
+    Args:
+        trees: How many, G.
+        nodes: Places for nodes of each.
+        edges: Places for edges of each.
+        actions: Of the game, A.
+        considered: Gumbel's table.
+        blank: Nodes and edges are marked as leading nowhere; False leaves memory untouched that `link` and `expand`
+            write anyhow, and marks nothing.
+    """
     tree = Tree(
         nodes=np.zeros(trees * nodes, NODE),
         edges=np.zeros(trees * edges, EDGE),
@@ -88,8 +100,9 @@ def allocate(trees: int, nodes: int, edges: int, actions: int, considered: npt.N
         gumbel=np.zeros((trees, actions), np.float64),
         considered=considered,
     )
-    tree.nodes["parent"] = tree.nodes["incoming"] = -1
-    tree.edges["child"] = -1
+    if blank:
+        tree.nodes["parent"] = tree.nodes["incoming"] = -1
+        tree.edges["child"] = -1
     return tree
 
 
@@ -132,7 +145,7 @@ def edge_value(tree: Tree, edge: int) -> float:
     return (tree.edges[edge].value_sum - under_way) / (tree.edges[edge].visits + under_way)  # type: ignore[no-any-return]
 
 
-@compiled
+@compiled_core
 def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scores: npt.NDArray[np.float64]) -> None:
     """Write the number that selection takes the largest of, for each edge of an evaluated node, in their order."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -171,6 +184,7 @@ def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scor
         exploration += math.log((here + rules.exploration_base + 1) / rules.exploration_base)
     root_of_visits = exploration * math.sqrt(here)
     log_of_visits = math.log(max(here, 1)) if rules.rule == _UCT else 0.0
+    unscaled = rules.value_scale == _UNSCALED
     for offset in range(count):
         edge = first + offset
         tried_here = tree.edges[edge].visits + tree.edges[edge].passing
@@ -180,7 +194,11 @@ def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scor
         if tree.edges[edge].proven == LOST:
             scores[offset] = -math.inf
             continue
-        q = unvisited if tried_here == 0 else (edge_value(tree, edge) - low) / (high - low)
+        q = unvisited
+        if tried_here > 0:
+            q = edge_value(tree, edge)
+            if not unscaled:
+                q = (q - low) / (high - low)
         if rules.rule == _UCT:
             bonus = math.sqrt(log_of_visits / tried_here) if tried_here > 0 else 1e18
             scores[offset] = q + rules.exploration * bonus if tried_here > 0 else bonus
@@ -188,7 +206,7 @@ def score_edges(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scor
             scores[offset] = q + root_of_visits * tree.edges[edge].prior / (1 + tried_here)
 
 
-@compiled
+@compiled_core
 def completed_scores(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np.float64]) -> None:
     """Write σ(completed Q) of each edge (Danihelka et al. 2022, with the mixed value of mctx), in their order."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -214,7 +232,7 @@ def completed_scores(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np
         scores[offset] = (scores[offset] - low) * scale
 
 
-@compiled
+@compiled_core
 def improved_policy(tree: Tree, rules: Rules, node: int, policy: npt.NDArray[np.float64]) -> None:
     """Write softmax(log P + σ(completed Q)) over a node's edges, in their order."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -231,7 +249,7 @@ def improved_policy(tree: Tree, rules: Rules, node: int, policy: npt.NDArray[np.
         policy[offset] /= total
 
 
-@compiled
+@compiled_core
 def _score_gumbel(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scores: npt.NDArray[np.float64]) -> None:
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
     visits = 0
@@ -260,7 +278,7 @@ def _score_gumbel(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, sc
         scores[offset] = max(_LOWEST_LOGIT, tree.gumbel[g, offset] + logit + scores[offset])
 
 
-@compiled
+@compiled_core
 def choose_edge(tree: Tree, rules: Rules, g: int, node: int, at_root: bool, scores: npt.NDArray[np.float64]) -> int:
     """The edge that selection takes at an evaluated node: the first of those with the largest score."""
     first, count = tree.nodes[node].first_edge, tree.nodes[node].edge_count
@@ -278,7 +296,7 @@ def stops_at(tree: Tree, rules: Rules, node: int) -> bool:
     return tree.nodes[node].status != OPEN or (rules.prove and tree.nodes[node].proven != UNPROVEN)
 
 
-@compiled
+@compiled_core
 def pass_down(tree: Tree, node: int, amount: int) -> None:
     """Mark that a simulation is on its way to a node (1), or take the mark back (−1)."""
     while True:
@@ -290,7 +308,7 @@ def pass_down(tree: Tree, node: int, amount: int) -> None:
         node = tree.nodes[node].parent
 
 
-@compiled
+@compiled_core
 def link(tree: Tree, parent: int, edge: int, node: int) -> None:
     """Put a node at the end of an edge."""
     tree.nodes[node].parent = parent
@@ -298,7 +316,7 @@ def link(tree: Tree, parent: int, edge: int, node: int) -> None:
     tree.edges[edge].child = node
 
 
-@compiled
+@compiled_core
 def expand(
     tree: Tree, node: int, first_edge: int, legal: npt.NDArray[np.bool_], logits: npt.NDArray[np.float32]
 ) -> int:
@@ -310,24 +328,25 @@ def expand(
     total = 0.0
     for a in range(len(legal)):
         if legal[a]:
-            total += math.exp(logits[a] - top)
-    for a in range(len(legal)):
-        if legal[a]:
             tree.edges[edge].action = a
-            tree.edges[edge].prior = np.float32(math.exp(logits[a] - top) / total)
-            tree.edges[edge].visits = 0
-            tree.edges[edge].value_sum = 0.0
-            tree.edges[edge].passing = 0
-            tree.edges[edge].child = -1
-            tree.edges[edge].proven = UNPROVEN
+            # Its place until the sum of all is known.
+            tree.edges[edge].value_sum = math.exp(logits[a] - top)
+            total += tree.edges[edge].value_sum
             edge += 1
+    for made in range(first_edge, edge):
+        tree.edges[made].prior = np.float32(tree.edges[made].value_sum / total)
+        tree.edges[made].visits = 0
+        tree.edges[made].value_sum = 0.0
+        tree.edges[made].passing = 0
+        tree.edges[made].child = -1
+        tree.edges[made].proven = UNPROVEN
     tree.nodes[node].first_edge = first_edge
     tree.nodes[node].edge_count = edge - first_edge
     tree.nodes[node].status = OPEN
     return edge
 
 
-@compiled
+@compiled_core
 def back_up(tree: Tree, rules: Rules, g: int, leaf: int) -> None:
     """Bring what is known of a leaf back to its root, and prove what follows from it."""
     if rules.prove and tree.nodes[leaf].status == TERMINAL and tree.nodes[leaf].proven == UNPROVEN:
@@ -359,7 +378,7 @@ def leaf_value(tree: Tree, rules: Rules, leaf: int) -> float:
     return tree.nodes[leaf].value  # type: ignore[no-any-return]
 
 
-@compiled
+@compiled_core
 def _prove_above(tree: Tree, node: int) -> None:
     while tree.nodes[node].incoming >= 0:
         above, edge = tree.nodes[node].parent, tree.nodes[node].incoming
@@ -379,7 +398,7 @@ def _prove_above(tree: Tree, node: int) -> None:
         tree.nodes[node].proven = best
 
 
-@compiled
+@compiled_core
 def descend(tree: Tree, rules: Rules, g: int, root: int, scores: npt.NDArray[np.float64]) -> tuple[int, int]:
     """Select down from a root: the node where it ends, and the edge of it that is to be tried, or −1."""
     node = root

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from workbench.search.compiling import compiled
+from workbench.search.compiling import compiled_core
 from workbench.search.settings import Rules
 from workbench.search.tree import TERMINAL, Tree, back_up, choose_edge, expand, link, stops_at
 
@@ -16,7 +16,7 @@ UNKNOWN, ONE, SEVERAL = 0, 1, 2
 """What is known of an edge: nothing, that it has one outcome, that it drew among several."""
 
 
-@compiled
+@compiled_core
 def select_known(
     tree: Tree, rules: Rules, scores: npt.NDArray[np.float64], kind: npt.NDArray[np.uint8]
 ) -> tuple[int, int]:
@@ -37,7 +37,7 @@ def select_known(
         node = child
 
 
-@compiled
+@compiled_core
 def select_below(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np.float64]) -> int:
     """The edge that selection takes at a node below the root, or −1 where the simulation ends there."""
     if stops_at(tree, rules, node):
@@ -46,14 +46,14 @@ def select_below(tree: Tree, rules: Rules, node: int, scores: npt.NDArray[np.flo
     return choose_edge(tree, rules, first, node, node == first, scores)
 
 
-@compiled
+@compiled_core
 def add(tree: Tree, parent: int, edge: int, node: int, reward: float) -> None:
     """Put a new node at the end of an edge."""
     link(tree, parent, edge, node)
     tree.nodes[node].reward = reward
 
 
-@compiled
+@compiled_core
 def settle(
     tree: Tree,
     node: int,
@@ -71,7 +71,7 @@ def settle(
     return expand(tree, node, free, legal, logits)
 
 
-@compiled
+@compiled_core
 def grow(
     tree: Tree,
     rules: Rules,
