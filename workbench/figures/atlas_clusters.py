@@ -83,9 +83,9 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
             # Not all at the same place of their arrows: around neighbours they would lie on each other.
             at = 0.26 + 0.1 * ((a + 2 * b) % 3)
             axis.annotate(
-                f"{100 * probability:.0f}", (start[0] + at * (end[0] - start[0]) - 0.09 * (end[1] - start[1]),
+                f"{100 * probability:.0f} %\nn = {graph.counts[a, b]:,}", (start[0] + at * (end[0] - start[0]) - 0.09 * (end[1] - start[1]),
                                              start[1] + at * (end[1] - start[1]) + 0.09 * (end[0] - start[0])),
-                fontsize=6.5, ha="center", va="center", color="#222222",
+                fontsize=6, ha="center", va="center", color="#222222", linespacing=0.95,
                 bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
             )  # fmt: skip
     for cluster, colour in enumerate(class_colours(cluster_names(count))):
@@ -99,7 +99,7 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
     axis.set_aspect("equal")
     axis.set_axis_off()
     axis.set_title(
-        f"where it goes on leaving a cluster [%], from {100 * LEAST_DRAWN:.0f} %; area: share of the steps",
+        f"where it goes on leaving a cluster, from {100 * LEAST_DRAWN:.0f} %; n: how often; area: share of the steps",
         fontsize=9, loc="left",
     )  # fmt: skip
     return figure

@@ -62,6 +62,7 @@ def _table(found: Clustering, graph: TransitionGraph) -> dict[str, Any]:
         "episodes": [one.episodes for one in found.reward],
         "steps in a row [95 %]": [_short(one) for one in graph.dwell],
         "stays [%]": np.round(100 * graph.stays, 1),
+        "leaves (n)": graph.leaves,
         "reward [95 %]": [_short(one) for one in found.reward],
         "episodes that begin here": graph.starts,
         "that end here": graph.ends,

@@ -15,6 +15,7 @@ from workbench.views.choosing import choose_recording
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.probes_caching import cached_concepts, cached_numbers, cached_probes
 from workbench.views.probes_mistakes import list_mistakes
+from workbench.views.probes_pairs import pairs_part
 from workbench.views.probes_pushes import pushes_part
 from workbench.views.probes_squares import squares_part
 from workbench.views.probes_training import training_part
@@ -52,7 +53,7 @@ def page() -> None:
 def _layers_part(path: str, recording: Recording) -> None:
     concepts, layers = _choose(path, recording)
     kind, concepts = _choose_kind(path, concepts)
-    _probes(path, concepts, layers, kind)
+    _probes(path, recording, concepts, layers, kind)
 
 
 def _choose(path: str, recording: Recording) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -81,12 +82,18 @@ def _choose_kind(path: str, concepts: tuple[str, ...]) -> tuple[str, tuple[str, 
     return kind.name, concepts
 
 
-def _probes(path: str, concepts: tuple[str, ...], layers: tuple[str, ...], kind: str) -> None:
+def _probes(path: str, recording: Recording, concepts: tuple[str, ...], layers: tuple[str, ...], kind: str) -> None:
     with errors_in_a_box():
         if not concepts or not layers:
             st.info("Choose at least one concept and one layer.", icon=":material/info:")
             return
-        if not st.toggle(f"Probe {len(layers)} layers for {len(concepts)} concepts", key="probes.run"):
+        if not st.toggle(
+            f"Probe {len(layers)} layers for {len(concepts)} concepts",
+            key="probes.run",
+            help=f"Goes over the recording's {recording.number_of_steps:,} steps {1 + 2 * len(layers)} times: the "
+            "observation, and each layer as it is and with random weights. The bar says how long it will take at the "
+            "pace so far; what is finished is kept.",
+        ):
             return
         with stoppable("probing", "probes.run") as progress:
             found = cached_probes(path, stamp(path), concepts, layers, kind, progress)
@@ -139,6 +146,7 @@ def _one(path: str, found: Sequence[ProbeResult]) -> None:
 
 PARTS: dict[str, Callable[[str, Recording], None]] = {
     "Layers": _layers_part,
+    "Pairs": pairs_part,
     "Squares": squares_part,
     "Pushes": pushes_part,
     "Through training": training_part,
@@ -159,7 +167,8 @@ HOW_TO_READ = """
   which the random labels show. *mdl* counts how short the labels become for somebody who learns them from the layer,
   episode by episode: few episodes that suffice count as well as a high score. Kinds that go over steps (logistic, mlp,
   mdl) are made from 10,000 of them at most.
-- **Squares** asks every square of a grid with one probe, which reads a convolutional layer at that place. **Pushes**
+- **Pairs** reads two places together: what neither of them says alone, a bilinear probe finds in their products.
+  **Squares** asks every square of a grid with one probe, which reads a convolutional layer at that place. **Pushes**
   changes a probe's direction in the live agent: do decisions change more than with random directions, and how often
   does behaviour follow? **Through training** puts recordings of several checkpoints side by side.
 - The map shows the score less the reference that is chosen: red is more, blue is less, **bold** where the 95 % interval
