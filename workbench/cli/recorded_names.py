@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from workbench.errors import WorkbenchError
+
 if TYPE_CHECKING:
     from workbench.analyses.concepts import Concept
     from workbench.recording import Recording
@@ -15,7 +17,9 @@ def check_layers(recording: "Recording", names: Sequence[str]) -> None:
         WorkbenchError: One was not; it says which there are.
     """
     for name in names:
-        _ = recording.activations[name]
+        if name not in recording.activations:
+            there = ", ".join(recording.activations) or "none"
+            raise WorkbenchError(f"The layer {name!r} was not recorded in {recording.path}; its layers are: {there}.")
 
 
 def read_concepts(recording: "Recording", names: Sequence[str]) -> "list[Concept]":

@@ -82,9 +82,10 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
             )  # fmt: skip
             # Not all at the same place of their arrows: around neighbours they would lie on each other.
             at = 0.26 + 0.1 * ((a + 2 * b) % 3)
+            along = (end[0] - start[0], end[1] - start[1])
             axis.annotate(
-                f"{100 * probability:.0f} %\nn = {graph.counts[a, b]:,}", (start[0] + at * (end[0] - start[0]) - 0.09 * (end[1] - start[1]),
-                                             start[1] + at * (end[1] - start[1]) + 0.09 * (end[0] - start[0])),
+                f"{100 * probability:.0f} %\nn = {graph.counts[a, b]:,}",
+                (start[0] + at * along[0] - 0.09 * along[1], start[1] + at * along[1] + 0.09 * along[0]),
                 fontsize=6, ha="center", va="center", color="#222222", linespacing=0.95,
                 bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
             )  # fmt: skip
