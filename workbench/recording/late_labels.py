@@ -104,10 +104,11 @@ def _label(
 ) -> None:
     labels = _NewLabels(recording, lock)
     try:
-        for moment in replayed_moments(recording, make_environment):
-            labels.take(moment.environment, moment.info, moment.row, moment.episode_id)
-            if moment.row is not None and moment.row % ROWS_AT_ONCE == 0:
-                progress.update(moment.row, len(recording))
+        with contextlib.closing(replayed_moments(recording, make_environment)) as moments:
+            for moment in moments:
+                labels.take(moment.environment, moment.info, moment.row, moment.episode_id)
+                if moment.row is not None and moment.row % ROWS_AT_ONCE == 0:
+                    progress.update(moment.row, len(recording))
         labels.commit()
         progress.update(len(recording), len(recording))
     except BaseException:

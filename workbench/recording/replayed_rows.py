@@ -3,7 +3,7 @@
 Axis legend: N rows of one block.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -42,7 +42,7 @@ class Moment(NamedTuple):
     episode_id: int
 
 
-def replayed_moments(recording: Recording, make_environment: Callable[[], Environment]) -> Iterator[Moment]:
+def replayed_moments(recording: Recording, make_environment: Callable[[], Environment]) -> Generator[Moment]:
     """Each recorded step in the order of its rows, and behind an episode's last one what came after its last action.
 
     Who reads the environment leaves it as it is. As many environments are made as went on side by side.

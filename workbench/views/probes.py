@@ -59,12 +59,14 @@ def _layers_part(path: str, recording: Recording) -> None:
 def _choose(path: str, recording: Recording) -> tuple[tuple[str, ...], tuple[str, ...]]:
     offered, every = cached_concepts(path, stamp(path)), list(recording.layers)
     what, more, where = st.columns([2.2, 1.6, 2.2])
-    chosen = what.multiselect("Concepts", offered, default=offered[:FIRST_CONCEPTS], key=f"probes.concepts.{path}")
+    chosen = what.multiselect(
+        "Concepts", offered, default=offered[:FIRST_CONCEPTS], key=f"probes.concepts.{path}", wrap=True
+    )
     typed = more.text_input(
         "Another, as an expression", key="probes.expression", placeholder="truth.distance < 4",
         help="A Python expression over the recorded columns: `observation[2] > 0.1`, `truth.mouse[0]`, `action == 2`.",
     ).strip()  # fmt: skip
-    layers = where.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"probes.layers.{path}")
+    layers = where.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"probes.layers.{path}", wrap=True)
     return tuple(dict.fromkeys([*chosen, *([typed] if typed else [])])), tuple(layers)
 
 

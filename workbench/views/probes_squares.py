@@ -28,10 +28,10 @@ def squares_part(path: str, recording: Recording) -> None:
             return
         what, where, how = st.columns([2.2, 2.2, 1])
         concepts = what.multiselect(
-            "Concepts of squares", offered, default=_first(offered), key=f"squares.concepts.{path}"
+            "Concepts of squares", offered, default=_first(offered), key=f"squares.concepts.{path}", wrap=True
         )
         first = layers[:: max(1, len(layers) // FIRST_LAYERS)][:FIRST_LAYERS]
-        chosen = where.multiselect("Layers", layers, default=first, key=f"squares.layers.{path}")
+        chosen = where.multiselect("Layers", layers, default=first, key=f"squares.layers.{path}", wrap=True)
         reach = how.segmented_control(
             "Reads", [1, 3], default=1, format_func=lambda size: f"{size}×{size}", key="squares.reach",
             help="The layer's own place alone, or with its eight neighbours.",
