@@ -41,10 +41,17 @@ def test_clusters_and_similarities_are_drawn(recording: Recording) -> None:
     clusters = cluster_layer(recording, "groups", 3)
     picture = np.zeros((8, 8, 3), np.uint8)
     sheet = contact_sheet(clusters, [[picture, picture, None]] * 3)
-    assert len(sheet.axes) == 9
+    # Two rows of three: nowhere is there a third example.
+    assert len(sheet.axes) == 6
+    assert sum(bool(axis.images) for axis in sheet.axes) == 6
+    assert [axis.get_title().split("\n")[0] for axis in sheet.axes[:3]] == ["cluster 0", "cluster 1", "cluster 2"]
     arrows = transition_figure(clusters, transition_graph(recording, clusters)).axes[0].patches
     # Three discs, and one way out of each.
     assert len(arrows) == 6
+    graph = transition_graph(recording, clusters)
+    told = [text.get_text() for text in transition_figure(clusters, graph).axes[0].texts]
+    assert graph.leaves.sum() == graph.counts.sum() - np.trace(graph.counts)
+    assert [text for text in told if "%" in text] == [f"100 %\nn = {count:,}" for count in graph.leaves]
     assert len(png_bytes(similarity_figure(compare_layers(recording, ["cloud", "bent"])))) > 5_000
 
 

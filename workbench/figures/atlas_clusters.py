@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 
@@ -17,6 +18,10 @@ from workbench.figures.style import SEQUENTIAL, literal
 LEAST_DRAWN = 0.05
 """Ways that are taken less often, of those that leave a cluster, are not drawn."""
 MOST_CELLS = 400
+ABREAST = 12
+"""Clusters side by side on a sheet."""
+WIDE, LARGEST = 11.5, 1.8
+"""Inches of a sheet, and of one picture at most."""
 
 
 def cluster_names(count: int) -> tuple[str, ...]:
@@ -25,37 +30,55 @@ def cluster_names(count: int) -> tuple[str, ...]:
 
 
 def contact_sheet(clustering: Clustering, pictures: Sequence[Sequence[npt.NDArray[np.uint8] | None]]) -> Figure:
-    """A row a cluster: its medoid and examples of other episodes.
+    """A column a cluster: its medoid, and below it examples of other episodes; twelve clusters side by side.
 
     Args:
         clustering: The clusters.
         pictures: `[C][M]` frames `[H, W, 3]` or `[H, W]`; None where there is no example.
     """
-    rows, columns = clustering.count, max(len(row) for row in pictures)
+    bands = [range(start, min(start + ABREAST, clustering.count)) for start in range(0, clustering.count, ABREAST)]
+    depths = [max(max(_filled(pictures[cluster]) for cluster in band), 1) for band in bands]
     seen = next((one for row in pictures for one in row if one is not None), None)
-    tall = 1.0 if seen is None else seen.shape[0] / seen.shape[1]
-    figure = Figure(figsize=(1.5 + 1.35 * columns, 0.35 + 1.35 * min(tall, 2.0) * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False)
-    colours = class_colours(cluster_names(rows))
-    for cluster in range(rows):
-        for place in range(columns):
-            axis = axes[cluster, place]
-            picture = pictures[cluster][place] if place < len(pictures[cluster]) else None
-            axis.set_xticks([])
-            axis.set_yticks([])
-            if picture is None:
-                axis.set_axis_off()
-            else:
-                axis.imshow(picture, cmap="gray", interpolation="nearest")
-                for spine in axis.spines.values():
-                    spine.set_edgecolor(colours[cluster])
-                    spine.set_linewidth(2.5 if place == 0 else 0.8)
-            if place == 0:
-                axis.set_ylabel(f"cluster {cluster}\n{clustering.steps[cluster]:,} steps", fontsize=7, rotation=0,
-                                ha="right", va="center")  # fmt: skip
-            if cluster == 0:
-                axis.set_title("medoid" if place == 0 else f"other episode {place}", fontsize=7)
+    tall = 1.0 if seen is None else min(seen.shape[0] / seen.shape[1], 2.0)
+    columns = min(ABREAST, clustering.count)
+    width = max(WIDE / ABREAST, min(WIDE / columns, LARGEST))
+    figure = Figure(
+        figsize=(0.8 + width * columns, sum(0.45 + (width * tall + 0.05) * depth for depth in depths)),
+        layout="constrained",
+    )
+    axes = figure.subplots(sum(depths), columns, squeeze=False)
+    colours = class_colours(cluster_names(clustering.count))
+    top = 0
+    for band, depth in zip(bands, depths, strict=True):
+        for place in range(depth):
+            for column in range(columns):
+                axis = axes[top + place, column]
+                axis.set_xticks([])
+                axis.set_yticks([])
+                if column == 0:
+                    axis.set_ylabel("medoid" if place == 0 else f"other\nepisode {place}", fontsize=8, rotation=0,
+                                    ha="right", va="center")  # fmt: skip
+                cluster = band.start + column
+                row = pictures[cluster] if cluster in band else []
+                _draw_example(axis, row[place] if place < len(row) else None, colours[cluster % len(colours)], place)
+                if place == 0 and cluster in band:
+                    axis.set_title(f"cluster {cluster}\n{clustering.steps[cluster]:,} steps", fontsize=8)
+        top += depth
     return figure
+
+
+def _filled(row: Sequence[npt.NDArray[np.uint8] | None]) -> int:
+    """Up to where there are pictures."""
+    return max((place + 1 for place, picture in enumerate(row) if picture is not None), default=0)
+
+
+def _draw_example(axis: Axes, picture: npt.NDArray[np.uint8] | None, colour: str, place: int) -> None:
+    for spine in axis.spines.values():
+        spine.set_visible(picture is not None)
+        spine.set_edgecolor(colour)
+        spine.set_linewidth(2.5 if place == 0 else 0.8)
+    if picture is not None:
+        axis.imshow(picture, cmap="gray", interpolation="nearest")
 
 
 def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:

@@ -21,6 +21,7 @@ from workbench.views.probes_squares import squares_part
 from workbench.views.probes_training import training_part
 from workbench.views.root import name_below_root
 from workbench.views.selection import read_selection
+from workbench.views.short_facts import unbroken
 from workbench.views.stoppable import stoppable
 
 FIRST_CONCEPTS, FIRST_LAYERS = 6, 12
@@ -58,7 +59,7 @@ def _layers_part(path: str, recording: Recording) -> None:
 
 def _choose(path: str, recording: Recording) -> tuple[tuple[str, ...], tuple[str, ...]]:
     offered, every = cached_concepts(path, stamp(path)), list(recording.layers)
-    what, more, where = st.columns([2.2, 1.6, 2.2])
+    what, more = st.columns([2.6, 1])
     chosen = what.multiselect(
         "Concepts", offered, default=offered[:FIRST_CONCEPTS], key=f"probes.concepts.{path}", wrap=True
     )
@@ -66,7 +67,7 @@ def _choose(path: str, recording: Recording) -> tuple[tuple[str, ...], tuple[str
         "Another, as an expression", key="probes.expression", placeholder="truth.distance < 4",
         help="A Python expression over the recorded columns: `observation[2] > 0.1`, `truth.mouse[0]`, `action == 2`.",
     ).strip()  # fmt: skip
-    layers = where.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"probes.layers.{path}", wrap=True)
+    layers = st.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"probes.layers.{path}", wrap=True)
     return tuple(dict.fromkeys([*chosen, *([typed] if typed else [])])), tuple(layers)
 
 
@@ -134,8 +135,8 @@ def _one(path: str, found: Sequence[ProbeResult]) -> None:
     numbers.table(
         {
             one.metric: [name for name, _, _ in rows] + ["chance"],
-            "score [95 %]": [str(score) for _, score, _ in rows] + [f"{one.chance:.2f}"],
-            "this layer less it [95 %]": ["" if less is None else str(less) for _, _, less in rows] + [""],
+            "score [95 %]": [unbroken(score) for _, score, _ in rows] + [f"{one.chance:.2f}"],
+            "this layer less it [95 %]": ["" if less is None else unbroken(less) for _, _, less in rows] + [""],
         }
     )
     if one.bits_per_step is not None:

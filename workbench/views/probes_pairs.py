@@ -12,6 +12,7 @@ from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.probes_caching import cached_concepts
 from workbench.views.probes_parts_caching import cached_pair
+from workbench.views.short_facts import unbroken
 from workbench.views.stoppable import stoppable
 
 MOST_SINGULAR_VALUES = 5
@@ -74,8 +75,8 @@ def _show(found: PairResult) -> None:
     st.table(
         {
             found.metric: [plain(name) for name, _, _ in rows] + ["chance"],
-            "score [95 %]": [str(score) for _, score, _ in rows] + [f"{found.chance:.2f}"],
-            "the two together less it [95 %]": ["" if less is None else str(less) for _, _, less in rows] + [""],
+            "score [95 %]": [unbroken(score) for _, score, _ in rows] + [f"{found.chance:.2f}"],
+            "the two together less it [95 %]": ["" if less is None else unbroken(less) for _, _, less in rows] + [""],
         }
     )
     values = found.singular_values[-1] / max(float(np.max(found.singular_values)), 1e-300)

@@ -26,7 +26,7 @@ def pushes_part(path: str, recording: Recording) -> None:
         what, where, to, says = st.columns([2, 2, 1.2, 2])
         concept = what.selectbox("Concept", list(classes), key=f"pushes.concept.{path}")
         layers = list(recording.layers)
-        layer = where.selectbox("Layer", layers, index=max(0, len(layers) - 3), key=f"pushes.layer.{path}")
+        layer = where.selectbox("Layer", layers, index=layers.index(_first_layer(layers)), key=f"pushes.layer.{path}")
         which = to.selectbox("Push to", classes[concept], key=f"pushes.class.{concept}")
         follows = says.text_input(
             "It follows if, at once", key="pushes.follows", placeholder=f"{concept} is {which}",
@@ -54,6 +54,12 @@ def _concepts_with_classes(path: str) -> dict[str, tuple[str, ...]]:
     moment = stamp(path)
     every = {"action": cached_actions(path, moment), **cached_classes(path, moment)}
     return {name: classes for name, classes in every.items() if classes is not None}
+
+
+def _first_layer(layers: list[str]) -> str:
+    """The layer before the last one that is not the critic's own, by name: what the actor is near to knowing."""
+    actors = [name for name in layers if "value" not in name and "critic" not in name] or layers
+    return actors[max(0, len(actors) - 2)]
 
 
 def _use(use: Use) -> None:
@@ -92,5 +98,6 @@ def _followed(found: tuple[Followed, ...]) -> None:
 
 def _estimate(number: Any) -> str:
     if number.low is None:
-        return f"{number.mean:.2f} (no interval)".replace("-", "−")
-    return f"{number.mean:.2f} [{number.low:.2f}, {number.high:.2f}]".replace("-", "−")
+        return f"{round(number.mean, 2) + 0.0:.2f} (no interval)".replace("-", "−")
+    mean, low, high = (round(one, 2) + 0.0 for one in (number.mean, number.low, number.high))
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
