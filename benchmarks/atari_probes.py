@@ -303,13 +303,18 @@ is high where one value is common.
 
 What differs from the paper: probes are made and tested on whole episodes apart, by penalised discriminant analysis with
 equal priors in place of a softmax; pictures and layers wider than {PROJECTED} numbers are read through as many random
-projections; a byte that is nearly always the same (entropy below {LEAST_ENTROPY} nat, as there) is left out, and so is
-one of no category. So numbers compare within this table, and not with the paper's.
+projections, and layers wider than {WIDEST:,} not at all; a byte that is nearly always the same (entropy below
+{LEAST_ENTROPY} nat, as there) is left out, and so is one of no category. So numbers compare within this table, and not
+with the paper's.
 
 {table(found)}
 
 The last columns are paired differences of the mean of categories. A layer that is above its random twin has learned to
 hold what the game is about; one below the picture has left some of it out, as an agent may that needs only a part.
+
+**Every value of a byte is a class here**, as in the paper: a place has some 160 of them, and who is off by one is
+wrong. That rewards what keeps every pixel, as the picture does and a network that was never trained, and a layer that
+holds a place roughly, along a direction, scores low. `workbench probe` reads the same labels as numbers (R²).
 """
 
 
