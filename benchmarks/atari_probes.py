@@ -311,6 +311,8 @@ with the paper's.
 
 The last columns are paired differences of the mean of categories. A layer that is above its random twin has learned to
 hold what the game is about; one below the picture has left some of it out, as an agent may that needs only a part.
+The picture is the environment's own: what an agent's preprocessing cuts away, such as a score at the upper edge, none
+of its layers can see.
 
 **Every value of a byte is a class here**, as in the paper: a place has some 160 of them, and who is off by one is
 wrong. That rewards what keeps every pixel, as the picture does and a network that was never trained, and a layer that
