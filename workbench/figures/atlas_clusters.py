@@ -20,6 +20,8 @@ LEAST_DRAWN = 0.05
 MOST_CELLS = 400
 ABREAST = 12
 """Clusters side by side on a sheet."""
+BEND = 0.14
+"""Of arrows, so that those there and back lie side by side."""
 WIDE, LARGEST = 11.5, 1.8
 """Inches of a sheet, and of one picture at most."""
 
@@ -84,12 +86,13 @@ def _draw_example(axis: Axes, picture: npt.NDArray[np.uint8] | None, colour: str
 def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
     """The clusters as discs on a ring (area: share of the steps), and arrows of the ways that leave them."""
     count = clustering.count
-    figure = Figure(figsize=(6.2, 5.6), layout="constrained")
-    axis = figure.subplots()
     angles = np.pi / 2 - 2 * np.pi * np.arange(count) / count
     x, y = np.cos(angles), np.sin(angles)
     shares = clustering.steps / clustering.steps.sum()
     radii = 0.07 + 0.24 * np.sqrt(shares)
+    bottom, top = float((y - radii).min()) - 0.1, float((y + radii).max()) + 0.05
+    figure = Figure(figsize=(6.2, 0.5 + 2.05 * (top - bottom)), layout="constrained")
+    axis = figure.subplots()
     for a in range(count):
         for b in range(count):
             probability = graph.probabilities[a, b]
@@ -99,16 +102,17 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
             start = (x[a] + (x[b] - x[a]) * radii[a] / gap, y[a] + (y[b] - y[a]) * radii[a] / gap)
             end = (x[b] + (x[a] - x[b]) * (radii[b] + 0.02) / gap, y[b] + (y[a] - y[b]) * (radii[b] + 0.02) / gap)
             axis.add_patch(
-                FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, connectionstyle="arc3,rad=0.14",
+                FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, connectionstyle=f"arc3,rad={BEND}",
                                 linewidth=0.4 + 2.6 * probability, color="#333333",
                                 alpha=0.25 + 0.65 * float(probability), shrinkA=0, shrinkB=0)
             )  # fmt: skip
-            # Not all at the same place of their arrows: around neighbours they would lie on each other.
+            # Not all at the same place of their arrows: around neighbours they would lie on each other. An arrow is a
+            # quadratic Bézier curve whose middle point lies `BEND` of its length beside the line.
             at = 0.26 + 0.1 * ((a + 2 * b) % 3)
-            along = (end[0] - start[0], end[1] - start[1])
+            along, beside = (end[0] - start[0], end[1] - start[1]), 2 * at * (1 - at) * BEND
             axis.annotate(
                 f"{100 * probability:.0f} %\nn = {graph.counts[a, b]:,}",
-                (start[0] + at * along[0] - 0.09 * along[1], start[1] + at * along[1] + 0.09 * along[0]),
+                (start[0] + at * along[0] + beside * along[1], start[1] + at * along[1] - beside * along[0]),
                 fontsize=6, ha="center", va="center", color="#222222", linespacing=0.95,
                 bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
             )  # fmt: skip
@@ -119,7 +123,7 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
             x[cluster], y[cluster], str(cluster), ha="center", va="center", fontsize=9, weight="bold", bbox=white
         )  # fmt: skip
     axis.set_xlim(-1.45, 1.45)
-    axis.set_ylim(-1.4, 1.4)
+    axis.set_ylim(bottom, top)
     axis.set_aspect("equal")
     axis.set_axis_off()
     axis.set_title(

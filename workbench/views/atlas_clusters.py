@@ -66,8 +66,8 @@ def _table(found: Clustering, graph: TransitionGraph) -> dict[str, Any]:
         "stays [%]": np.round(100 * graph.stays, 1),
         "leaves (n)": graph.leaves,
         "reward [95 %]": [_short(one) for one in found.reward],
-        "episodes begin": graph.starts,
-        "and end here": graph.ends,
+        "begin here (n)": graph.starts,
+        "end here (n)": graph.ends,
         "comes again (Jaccard)": ["–" if np.isnan(one) else f"{one:.2f}" for one in found.stability_of_cluster],
     }
     if found.value[0] is not None:
