@@ -113,7 +113,7 @@ def transition_figure(clustering: Clustering, graph: TransitionGraph) -> Figure:
             axis.annotate(
                 f"{100 * probability:.0f} %\nn = {graph.counts[a, b]:,}",
                 (start[0] + at * along[0] + beside * along[1], start[1] + at * along[1] - beside * along[0]),
-                fontsize=6, ha="center", va="center", color="#222222", linespacing=0.95,
+                fontsize=7, ha="center", va="center", color="#222222", linespacing=0.95,
                 bbox={"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75},
             )  # fmt: skip
     for cluster, colour in enumerate(class_colours(cluster_names(count))):

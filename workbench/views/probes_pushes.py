@@ -11,6 +11,7 @@ from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.probes_caching import cached_actions, cached_classes
 from workbench.views.probes_parts_caching import PushAsked, cached_following, cached_use
+from workbench.views.short_facts import unbroken
 from workbench.views.stoppable import stoppable
 
 SCALES = (1.0, 2.0, 4.0)
@@ -85,9 +86,9 @@ def _followed(found: tuple[Followed, ...]) -> None:
             "pushed [95 %]": [_estimate(one.pushed) for one in found],
             "random directions": [f"{one.controls.mean():.2f}" if len(one.controls) else "–" for one in found],
             "pushed less random [95 %]": [_estimate(one.above_controls) for one in found],
-            "verdict": [one.verdict for one in found],
         }
     )
+    st.markdown("\n".join(f"- **{one.scale:g} sd**: {plain(one.verdict)}" for one in found))
     st.caption(
         plain(
             f"Share of {len(found[0].rows)} steps of {found[0].without.episodes} episodes, at which the concept was "
@@ -100,4 +101,4 @@ def _estimate(number: Any) -> str:
     if number.low is None:
         return f"{round(number.mean, 2) + 0.0:.2f} (no interval)".replace("-", "−")
     mean, low, high = (round(one, 2) + 0.0 for one in (number.mean, number.low, number.high))
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+    return unbroken(f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−"))
