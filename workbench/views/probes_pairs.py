@@ -26,7 +26,8 @@ def pairs_part(path: str, recording: Recording) -> None:
     """Draw the part."""
     with errors_in_a_box():
         what, typed = st.columns([2, 2])
-        concept = what.selectbox("Concept", cached_concepts(path, stamp(path)), key=f"pairs.concept.{path}")
+        offered = cached_concepts(path, stamp(path))
+        concept = what.selectbox("Concept", offered, key=f"pairs.concept.{path}")
         expression = typed.text_input(
             "or an expression", key="pairs.expression", placeholder="truth.mouse[0] == truth.cheese[0]",
             help="A Python expression over the recorded columns; it takes the place of the concept.",
@@ -34,14 +35,13 @@ def pairs_part(path: str, recording: Recording) -> None:
         layers = list(recording.layers)
         first = _choose(recording, "First place", "first", layers, max(0, len(layers) - 2))
         second = _choose(recording, "Second place", "second", layers, len(layers) - 1)
-        asked = expression or concept
-        if asked is None:
+        if not expression and not offered:
             st.info("This recording offers no concept; give an expression.", icon=":material/info:")
             return
         if not st.toggle("Probe the two together", key="pairs.run"):
             return
         with stoppable("probing two places", "pairs.run") as progress:
-            found = cached_pair(path, stamp(path), asked, first, second, progress)
+            found = cached_pair(path, stamp(path), expression or concept, first, second, progress)
         _show(found)
 
 
