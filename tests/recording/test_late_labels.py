@@ -1,6 +1,7 @@
 """Labels added to a recording afterwards: what `record` would have recorded, or a sentence and nothing."""
 
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from workbench.recording.store import stored_files
 STEADY = "tests.recording.test_labellers:steady"
 
 
-def _record(out: Path, **options: Any) -> Recording:
+def _record(out: str | Path, **options: Any) -> Recording:
     asked = {"env": "CartPole-v1", "episodes": 7, "environments": 3, **options}
     return record(STEADY, out=out, **asked)
 
@@ -72,6 +73,18 @@ def test_it_is_what_would_have_been_recorded(tmp_path: Path) -> None:
         np.testing.assert_array_equal(group["steps/truth/pole_angle"][:], labelled.steps["truth/pole_angle"][:])
     with pytest.raises(WorkbenchError, match="does not hold already"):
         label_recording(without.path)
+
+
+def test_recordings_at_urls_are_labelled_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(late_labels, "ROWS_AT_ONCE", 16)
+    url = f"memory://{tmp_path.name}-{time.time_ns()}/r.zarr"
+    recording = _record(url, labels=False)
+    before = _arrays(recording)
+    with pytest.raises(KeyboardInterrupt):
+        label_recording(url, progress=Stopping(KeyboardInterrupt()))
+    assert _arrays(open_recording(url)) == before
+    assert _arrays(label_recording(url)) == _arrays(_record(tmp_path / "with.zarr"))
+    assert open_recording(url).verify().whole
 
 
 def test_it_is_added_to_what_the_environment_said_itself(tmp_path: Path) -> None:
