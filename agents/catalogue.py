@@ -35,6 +35,8 @@ class Agent:
     """How many episodes the demonstration records."""
     extra: str | None = None
     """The optional dependency that it needs, if any."""
+    search: Mapping[str, Any] | None = None
+    """How the demonstration lets it search before it acts: arguments of `workbench.search.SearchSettings`."""
 
 
 def _stored(kind: str, folder: str) -> str:
@@ -123,6 +125,42 @@ AGENTS: tuple[Agent, ...] = (
         description="Lands on two legs with three engines; eight numbers in, four actions.",
         episodes=3,
         extra="box2d",
+    ),
+    Agent(
+        name="tic_tac_toe",
+        title="AlphaZero on tic-tac-toe",
+        policy="agents.alphazero:tic_tac_toe",
+        environment="envs:TicTacToe-v0",
+        environment_options={"random_opening": 2},
+        card=FOLDER / "alphazero",
+        description="Learnt by playing against itself; every iteration of its training is kept.",
+        episodes=10,
+        search={"simulations": 50},
+        extra="search",
+    ),
+    Agent(
+        name="connect_four_4x5",
+        title="AlphaZero on Connect Four, 4 by 5",
+        policy="agents.alphazero:connect_four_4x5",
+        environment="envs:ConnectFour-v0",
+        environment_options={"rows": 4, "columns": 5, "random_opening": 4},
+        card=FOLDER / "alphazero",
+        description="Learnt by playing against itself, on a board small enough that every move's worth is known.",
+        episodes=10,
+        search={"simulations": 64},
+        extra="search",
+    ),
+    Agent(
+        name="connect_four_6x7",
+        title="AlphaZero on Connect Four, 6 by 7",
+        policy="agents.alphazero:connect_four_6x7",
+        environment="envs:ConnectFour-v0",
+        environment_options={"random_opening": 4, "solve": False},
+        card=FOLDER / "alphazero",
+        description="Learnt by playing against itself for an hour: strong, not perfect.",
+        episodes=3,
+        search={"simulations": 200},
+        extra="search",
     ),
 )
 

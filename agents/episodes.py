@@ -21,8 +21,12 @@ class Actor(Protocol):
         """Give one action a row."""
 
 
+MASK = "action_mask"
+"""Which actions are legal, `[A]`: where the environment says it, it is handed on with the truth."""
+
+
 class PolicyActor:
-    """A policy that takes its mode."""
+    """A policy that takes its mode, among the legal actions where it asks for them."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -36,7 +40,13 @@ class PolicyActor:
 
     def act(self, observations: list[Any], truths: list[Mapping[str, Any]]) -> npt.NDArray[Any]:
         """Give the most probable (or the best, or the mean) action."""
-        choice = self._policy.act(np.stack(observations), self._state, self._starts, deterministic=True)
+        masks = None
+        if getattr(self._policy, "takes_action_masks", False):
+            masks = np.stack([np.asarray(truth[MASK], np.bool_) for truth in truths])
+            masks[~masks.any(1)] = True  # of a game that is over, whose row goes on being computed
+        choice = self._policy.act(
+            np.stack(observations), self._state, self._starts, deterministic=True, action_masks=masks
+        )
         self._state = choice.output.state
         self._starts = np.zeros_like(self._starts)
         return choice.actions
@@ -57,7 +67,7 @@ class TruthActor:
 
 
 class RandomActor:
-    """Draws among `actions` evenly."""
+    """Draws among `actions` evenly, among the legal ones where the environment says which they are."""
 
     def __init__(self, actions: int) -> None:
         self._actions = actions
@@ -69,7 +79,10 @@ class RandomActor:
 
     def act(self, observations: list[Any], truths: list[Mapping[str, Any]]) -> npt.NDArray[Any]:
         """Draw one action a row."""
-        return self._random.integers(self._actions, size=len(observations))
+        if MASK not in truths[0]:
+            return self._random.integers(self._actions, size=len(observations))
+        legal = np.stack([np.asarray(truth[MASK], np.bool_) for truth in truths])
+        return np.asarray((self._random.random(legal.shape) * legal).argmax(1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +133,7 @@ def _wave(
     actor.start(count, seeds)
     begun = [environment.reset(seed=seed) for environment, seed in zip(environments, seeds, strict=True)]
     observations = [observation for observation, _ in begun]
-    truths = [info.get("truth", {}) for _, info in begun]
+    truths = [_told(info) for _, info in begun]
     rewards, terminations, running = [0.0] * count, [False] * count, [True] * count
     actions: list[list[Any]] = [[] for _ in range(count)]
     kept: list[dict[str, list[Any]]] = [{name: [truth[name]] for name in keep} for truth in truths]
@@ -130,7 +143,7 @@ def _wave(
             if not running[index]:  # its row goes on being computed, and is ignored
                 continue
             observation, reward, terminated, truncated, info = environments[index].step(chosen[index])
-            observations[index], truths[index] = observation, info.get("truth", {})
+            observations[index], truths[index] = observation, _told(info)
             rewards[index] += float(reward)
             actions[index].append(chosen[index])
             for name in keep:
@@ -145,3 +158,8 @@ def _wave(
         )
         for index in range(count)
     ]
+
+
+def _told(info: Mapping[str, Any]) -> dict[str, Any]:
+    """The truth, and the legal actions where there are some that are not."""
+    return {**info.get("truth", {}), **({MASK: info[MASK]} if MASK in info else {})}

@@ -3,6 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tyro
 from tqdm import tqdm
@@ -10,6 +11,9 @@ from tqdm import tqdm
 import workbench
 from agents.catalogue import AGENTS, Agent
 from workbench.errors import MissingExtraError, WorkbenchError
+
+if TYPE_CHECKING:
+    from workbench.search.settings import SearchSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +64,7 @@ def record_agent(agent: Agent, options: Options) -> bool:
             frames=True,
             env_kwargs=agent.environment_options,
             wrappers=agent.wrappers,
+            search=_searching(agent),
             overwrite=True,
             progress=bar,
         )
@@ -72,6 +77,14 @@ def record_agent(agent: Agent, options: Options) -> bool:
     finally:
         bar.close()
     return True
+
+
+def _searching(agent: Agent) -> "SearchSettings | None":
+    if agent.search is None:
+        return None
+    from workbench.search.settings import SearchSettings
+
+    return SearchSettings(**agent.search)
 
 
 def _is_complete(path: Path) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import workbench
 from agents.catalogue import find_agent
 from agents.cheese_maze.goals import TRUTH, cheese_figures, goal_figures
-from agents.episodes import Actor, PlayedEpisode, PolicyActor, RandomActor, TruthActor, play
+from agents.episodes import MASK, Actor, PlayedEpisode, PolicyActor, RandomActor, TruthActor, play
 from agents.intervals import Measured, mean_of
 from workbench.recording.environments import make_environment
 
@@ -45,6 +45,20 @@ def returns(episodes: Sequence[PlayedEpisode]) -> dict[str, Measured]:
     return {"mean return": mean_of([episode.total_reward for episode in episodes])}
 
 
+def right_moves(episodes: Sequence[PlayedEpisode]) -> dict[str, Measured]:
+    """Give the share of right moves, where something wrong could be played; the mean over games."""
+    shares = []
+    for episode in episodes:
+        moves = len(episode.actions)
+        right, legal = (episode.truth[name][:moves].astype(np.bool_) for name in (RIGHT, MASK))
+        decisive = right.any(1) & (right.sum(1) < legal.sum(1))
+        if decisive.any():
+            shares.append(float(right[np.arange(moves), episode.actions][decisive].mean()))
+    return {"share of right moves": mean_of(shares)}
+
+
+RIGHT = "optimal_actions"
+_BOARD: dict[str, Any] = {"card": "alphazero", "summarise": right_moves, "keep": (RIGHT, MASK)}
 _ELSEWHERE: dict[str, Any] = {"card": "cheese_maze", "summarise": goal_figures, "keep": TRUTH}
 
 TRIALS: tuple[Trial, ...] = (
@@ -154,6 +168,36 @@ TRIALS: tuple[Trial, ...] = (
         meaning="Random steps in the same mazes: how often chance leads to the corner.",
         episodes=1_000,
         **_ELSEWHERE,
+    ),
+    Trial(
+        name="tic-tac-toe",
+        agent="tic_tac_toe",
+        meaning="Tic-tac-toe after 2 drawn moves: the network without a search, against itself.",
+        episodes=500,
+        **_BOARD,
+    ),
+    Trial(
+        name="random, tic-tac-toe",
+        agent="tic_tac_toe",
+        actor="random",
+        meaning="Tic-tac-toe after 2 drawn moves: legal moves drawn evenly.",
+        episodes=500,
+        **_BOARD,
+    ),
+    Trial(
+        name="Connect Four 4×5",
+        agent="connect_four_4x5",
+        meaning="Connect Four 4×5 after 4 drawn moves: the network without a search, against itself.",
+        episodes=500,
+        **_BOARD,
+    ),
+    Trial(
+        name="random, Connect Four 4×5",
+        agent="connect_four_4x5",
+        actor="random",
+        meaning="Connect Four 4×5 after 4 drawn moves: legal moves drawn evenly.",
+        episodes=500,
+        **_BOARD,
     ),
 )
 

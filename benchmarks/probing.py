@@ -184,7 +184,7 @@ def measure_memory(figures: Mapping[str, Figure], *, quick: bool) -> list[Row]:
         paths = [folder / f"{length}.zarr" for length in lengths]
         for length, path in zip(lengths, paths, strict=True):
             record(policy, make, steps=length, out=path, seed=SEED, environments=32, deterministic=False)
-        peaks = [[_peak(path) for path in paths] for _ in range(1 if quick else 3)]
+        peaks = [[_peak(path) for path in paths] for _ in range(1 if quick else 5)]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     against = (
@@ -205,8 +205,6 @@ def _peak(path: Path) -> float:
 
 
 def _probe_in_this_process(arguments: Sequence[str]) -> None:
-    import resource
-
     import torch
 
     from workbench.analyses.probing import probe_layers
@@ -215,7 +213,9 @@ def _probe_in_this_process(arguments: Sequence[str]) -> None:
     recording = open_recording(arguments[0])
     layers = [layer for layer in recording.layers if "policy_net" in layer][-2:]
     probe_layers(recording, ["observation[2] > 0", "action_in:3"], layers)
-    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f}\n")
+    # `getrusage` would count what the process that started this one held when it did.
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
+    sys.stdout.write(f"{int(status['VmHWM'].split()[0]) / 1024:.1f}\n")
 
 
 if __name__ == "__main__":

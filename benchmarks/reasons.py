@@ -35,6 +35,11 @@ REASONS: dict[str, str] = {
         "In doubt: the single pairs reach from 0.90 to 1.13, and an earlier run had 1.07 (0.91 to 1.23): as fast "
         "as Minari, that is, which keeps no activation, value or logit."
     ),
+    "probing/two_workers_speedup": (
+        "Single pairs reach from 1.55 to 1.59. Four layers of unlike width are shared among two workers, the widest "
+        "first, and the last of them leave one waiting; both read and unpack the same recording's chunks from one "
+        "disk, and the scheduler and the client run beside them on the same two cores."
+    ),
     "saliency/blur_vs_loop": (
         "The network itself does 863 single frames a second here and 2,772 in batches of 128, 3.2 times as many; "
         "more than that no batching can give on this processor with one thread. Batches of 8 to 256 masks were "

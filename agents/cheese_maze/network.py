@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from agents.residual import ResidualBlock
 from workbench.errors import WorkbenchError
 from workbench.policies import ModulePolicy
 from workbench.policies.inert_weights import read_state_dict
@@ -32,21 +33,6 @@ MOST_WEIGHT_BYTES = 16 << 20
 def read_weights(path: Path) -> dict[str, Tensor]:
     """The network's weights, from a file that `torch.save` wrote; nothing in the file is run."""
     return read_state_dict(path.read_bytes(), maximum_bytes=MOST_WEIGHT_BYTES)
-
-
-class ResidualBlock(nn.Module):
-    """Two 3 by 3 convolutions, each after a ReLU, added to what came in."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.relu_0 = nn.ReLU()
-        self.convolution_0 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.relu_1 = nn.ReLU()
-        self.convolution_1 = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        """`[B, C, 7, 7]` to the same shape."""
-        return inputs + self.convolution_1(self.relu_1(self.convolution_0(self.relu_0(inputs))))
 
 
 class MazeNetwork(nn.Module):

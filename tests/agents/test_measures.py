@@ -21,6 +21,7 @@ SHORT = {
     "lunar_lander": 20,
     "cue_recall": 100,
     "cheese_maze": 30,
+    "alphazero": 40,
 }
 
 

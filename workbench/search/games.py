@@ -101,6 +101,23 @@ def describe(game: Game, positions: npt.NDArray[np.uint64]) -> dict[str, npt.NDA
     return {"legal": legal, "ended": ended, "outcome": outcome, "player": player}
 
 
+def play_moves(
+    game: Game, positions: npt.NDArray[np.uint64], actions: npt.NDArray[Any]
+) -> tuple[npt.NDArray[np.uint64], dict[str, npt.NDArray[Any]]]:
+    """Make one legal move in each position: the positions after them `[B, W]`, and what `describe` says of those.
+
+    Args:
+        game: Whose rules.
+        positions: `[B, W]`.
+        actions: `[B]`; whether they are legal is not checked.
+    """
+    B = len(positions)
+    after, legal, ended = np.zeros_like(positions), np.zeros((B, game.actions), np.bool_), np.zeros(B, np.uint8)
+    outcome, player = np.zeros(B, np.float32), np.zeros(B, np.int8)
+    game.play(np.ascontiguousarray(positions), np.asarray(actions, np.int16), after, legal, ended, outcome, player)
+    return after, {"legal": legal, "ended": ended, "outcome": outcome, "player": player}
+
+
 def observe(game: Game, positions: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
     """What a network sees of some positions: `[B, *observation_shape]`."""
     observations = np.zeros((len(positions), *game.observation_shape), np.float32)

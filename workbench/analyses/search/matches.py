@@ -16,7 +16,7 @@ from workbench.errors import WorkbenchError
 from workbench.progress import Progress, SilentProgress
 from workbench.search.choosing import choose_action
 from workbench.search.evaluators import Evaluator, UniformEvaluator, check_evaluation
-from workbench.search.games import Game, check_positions, describe, observe
+from workbench.search.games import Game, check_positions, describe, observe, play_moves
 from workbench.search.searching import search
 from workbench.search.settings import SearchSettings
 
@@ -125,7 +125,7 @@ def draw_openings(game: Game, count: int, moves: int, *, seed: int = 0) -> Posit
             going &= facts["ended"] == 0
             rows = np.flatnonzero(going)
             actions = _drawn(facts["legal"][rows], random.integers(2**62, size=len(rows)).tolist())
-            positions[rows] = _after(game, positions[rows], actions)
+            positions[rows] = play_moves(game, positions[rows], actions)[0]
         facts = describe(game, positions)
         for row in np.flatnonzero(going & (facts["ended"] == 0)):
             found.setdefault(positions[row].tobytes(), positions[row])
@@ -135,16 +135,6 @@ def draw_openings(game: Game, count: int, moves: int, *, seed: int = 0) -> Posit
         f"Only {len(found)} different openings of {moves} moves of {game.name} were found, not {count}; ask for fewer, "
         f"or for more moves."
     )
-
-
-def _after(game: Game, positions: Positions, actions: npt.NDArray[np.int16]) -> Positions:
-    B = len(positions)
-    after, legal = np.zeros_like(positions), np.zeros((B, game.actions), np.bool_)
-    game.play(
-        np.ascontiguousarray(positions), actions, after, legal, np.zeros(B, np.uint8), np.zeros(B, np.float32),
-        np.zeros(B, np.int8),
-    )  # fmt: skip
-    return after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,7 +220,7 @@ def play_match(
                     f"{player.name} played action {int(actions[wrong[0]])} at move {ply} after an opening of "
                     f"{game.name}, which is not legal there."
                 )
-            positions[rows] = _after(game, positions[rows], actions)
+            positions[rows] = play_moves(game, positions[rows], actions)[0]
     return MatchScore(player=one.name, opponent=other.name, games=np.stack([scores[:M], scores[M:]], axis=1))
 
 
