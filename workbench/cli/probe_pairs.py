@@ -91,11 +91,10 @@ def _describe(found: "Sequence[PairResult]") -> str:
         "Classes are scored by balanced accuracy, numbers by R², on episodes that the probe was not made from.",
     ]
     for one in found:
-        largest = one.singular_values[-1] / max(float(one.singular_values.max()), 1e-300)
-        shown = ", ".join(f"{value:.2g}" for value in largest[:MOST_SINGULAR_VALUES])
+        shown = ", ".join(f"{value:.2g}" for value in one.shares_of_singular_values[:MOST_SINGULAR_VALUES])
         lines.append(
             f"{printable(one.concept)}: {one.steps:,} steps of {one.episodes:,} episodes; chance {one.chance:.2g}; "
-            f"singular values {shown}"
+            f"largest singular values of the products' weights, in shares of the first: {shown}"
         )
         lines += [f"{printable(one.concept)}: {printable(note)}" for note in one.notes]
     return "\n".join(lines)

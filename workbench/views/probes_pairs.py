@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from workbench.analyses.probing.bilinear import PairResult
@@ -79,8 +78,7 @@ def _show(found: PairResult) -> None:
             "the two together less it [95 %]": ["" if less is None else unbroken(less) for _, _, less in rows] + [""],
         }
     )
-    values = found.singular_values[-1] / max(float(np.max(found.singular_values)), 1e-300)
-    shown = ", ".join(f"{value:.2g}" for value in values[:MOST_SINGULAR_VALUES])
+    shown = ", ".join(f"{value:.2g}" for value in found.shares_of_singular_values[:MOST_SINGULAR_VALUES])
     st.caption(
         plain(
             f"{found.steps:,} steps of {found.episodes} episodes at which both places are there; {found.parts[0]} and "

@@ -37,6 +37,9 @@ def test_what_two_layers_know_together_alone_is_found(recording: Recording) -> N
     # One product of one direction with one: rank 1.
     largest, second = found.singular_values[1][:2]
     assert largest > 5 * second
+    shares = found.shares_of_singular_values
+    assert shares[0] == 1
+    assert shares[1] == pytest.approx(second / largest)
 
 
 def test_a_pair_is_kept_and_says_the_same_again(recording: Recording, tmp_path: Path) -> None:

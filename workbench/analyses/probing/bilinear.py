@@ -76,6 +76,12 @@ class PairResult:
     notes: tuple[str, ...]
 
     @property
+    def shares_of_singular_values(self) -> FloatArray:
+        """`[min(P, Q)]` of the class whose first is the largest, in shares of that one."""
+        values = self.singular_values[int(self.singular_values[:, 0].argmax())]
+        return np.asarray(values / max(float(values[0]), 1e-300))
+
+    @property
     def decodable(self) -> bool:
         """Whether the score is above chance, and above what a random function of the observation gets."""
         return self.score.low > self.chance and self.control.difference.low > 0
