@@ -161,6 +161,18 @@ class InfoOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """Add what was true at each step to a recording without labels, by doing its episodes again."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    imports: Annotated[tuple[str, ...], argument("MODULE ...")] = ()
+    """Import these first: code of an environment that the recording names, or labellers of your own."""
+    json: Switch = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExportOptions:
     """Write a recording, or a part of it, in another format."""
 
@@ -201,6 +213,7 @@ Options = (
     Annotated[RecordOptions, conf.subcommand("record")]
     | Annotated[ListOptions, conf.subcommand("list")]
     | Annotated[InfoOptions, conf.subcommand("info")]
+    | Annotated[LabelOptions, conf.subcommand("label")]
     | Annotated[ExportOptions, conf.subcommand("export")]
     | Annotated[SaliencyOptions, conf.subcommand("saliency")]
     | Annotated[InterveneOptions, conf.subcommand("intervene")]

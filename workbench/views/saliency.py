@@ -102,6 +102,7 @@ def _choose_question(path: str, recording: Recording, row: int) -> Asked:
         key="saliency.method",
         on_change=methods_changed,
         max_selections=MOST_METHODS,
+        wrap=True,
     )
     baseline = _select(
         "baseline", against, "Against", list(choice.baselines), choice.baseline, lambda name: name.replace("_", " ")
