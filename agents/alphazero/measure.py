@@ -213,8 +213,8 @@ def page(run: Run, facts: dict[str, Any]) -> str:
         "",
         "## Iteration by iteration",
         "",
-        f"{chosen}Amplification is what the search adds to a network's score, and the distilled fraction the part of it "
-        "by which the next network alone is better.",
+        f"{chosen}Amplification is what the search adds to a network's score, and the distilled fraction the part of "
+        "it by which the next network alone is better.",
         "",
         "| iteration | network alone | with search | amplification | distilled fraction | KL(search ‖ network), nats | "
         "KL(search ‖ next network) | right, network | right, search | right moves found / lost by the next |",
