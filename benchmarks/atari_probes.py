@@ -32,6 +32,9 @@ PROJECTED = 512
 """Of wider layers, and of the picture, so many random projections are read."""
 LEAST_ENTROPY = 0.6
 UNTRAINED = "an untrained NatureCNN"
+DRAWS = 500
+PICTURE, MAJORITY, RANDOM = "the picture", "the most frequent value", ", random weights"
+MEAN, LESS_PICTURE, LESS_RANDOM = "mean of categories", "less the picture", "less random weights"
 
 
 def measure(
@@ -70,7 +73,7 @@ def measure(
         )  # fmt: skip
         concepts = _labels(recording)
         folds = split_episodes(recording, seed=seed)
-        found: dict[str, Any] = {"the picture": _scores(_picture(recording, seed), concepts, folds)}
+        found: dict[str, Any] = {PICTURE: _scores(_picture(recording, seed), concepts, folds)}
         for trained in (True, False):
             if trained and policy is None:
                 continue
@@ -80,10 +83,11 @@ def measure(
                 with random_weights(acting.module, seed):
                     run = _run(acting, recording, layers, seed)
             for name, features in run.items():
-                found[name if trained else f"{name}, random weights"] = _scores(features, concepts, folds)
-        found["the most frequent value"] = _majority(concepts, folds)
+                found[name if trained else f"{name}{RANDOM}"] = _scores(features, concepts, folds)
+        found[MAJORITY] = _majority(concepts, folds)
         return {
-            "policy": policy or UNTRAINED, "game": game, "steps": len(recording), "episodes": episodes,
+            "policy": policy or UNTRAINED, "agent": policy or UNTRAINED, "game": game,
+            "steps": len(recording), "episodes": episodes,
             "labels": {concept.name: len(concept.classes or ()) for concept in concepts},
             "scores": _by_category(found, seed),
         }  # fmt: skip
@@ -218,52 +222,109 @@ def weighted_f1(counts: np.ndarray) -> np.ndarray:
 
 
 def _by_category(found: Mapping[str, Mapping[str, np.ndarray]], seed: int) -> dict[str, dict[str, Any]]:
-    """Mean F1 of the labels of each category and of all categories, with intervals over episodes."""
-    from workbench.analyses.probing.scores import bootstrap_weights, interval
+    """Mean F1 of the labels of each category and of all categories, with intervals over episodes.
+
+    The draws of episodes are the same for all, so that differences are paired: `less the picture`, and of a layer
+    `less random weights`.
+    """
+    from workbench.analyses.probing.scores import interval
+
+    means = {name: _means(confusions, seed) for name, confusions in found.items()}
+    scores: dict[str, dict[str, Any]] = {}
+    for name, own in means.items():
+        scores[name] = {category: interval(value, drawn) for category, (value, drawn) in own.items()}
+        for words, other in ((LESS_PICTURE, PICTURE), (LESS_RANDOM, f"{name}{RANDOM}")):
+            if other in means and other != name:
+                value, drawn = (own[MEAN][part] - means[other][MEAN][part] for part in (0, 1))
+                scores[name][words] = interval(float(value), np.asarray(drawn))
+    return scores
+
+
+def _means(confusions: Mapping[str, np.ndarray], seed: int) -> dict[str, tuple[float, np.ndarray]]:
+    """By category, those with a label first, and `MEAN`: F1, and F1 of draws of episodes."""
+    from workbench.analyses.probing.scores import bootstrap_weights
     from workbench.recording.labellers.atari import CATEGORIES, category_of
 
-    scores: dict[str, dict[str, Any]] = {}
-    for name, confusions in found.items():
-        grouped: dict[str, list[tuple[float, np.ndarray]]] = {}
-        for label, counts in confusions.items():
-            weights = bootstrap_weights(len(counts), draws=500, seed=seed)
-            drawn = np.array([weighted_f1(np.tensordot(one, counts, axes=1)) for one in weights])
-            grouped.setdefault(category_of(label) or "", []).append((float(weighted_f1(counts.sum(axis=0))), drawn))
-        means = {
-            category: (np.mean([value for value, _ in ones]), np.mean([drawn for _, drawn in ones], axis=0))
-            for category, ones in grouped.items()
-            if category
-        }
-        rows = {category: means[category] for category in CATEGORIES if category in means}
-        rows["mean of categories"] = (
-            np.mean([value for value, _ in rows.values()]),
-            np.mean([drawn for _, drawn in rows.values()], axis=0),
-        )
-        scores[name] = {category: interval(float(value), drawn) for category, (value, drawn) in rows.items()}
-    return scores
+    grouped: dict[str, list[tuple[float, np.ndarray]]] = {}
+    for label, counts in confusions.items():
+        weights = bootstrap_weights(len(counts), draws=DRAWS, seed=seed)
+        drawn = np.array([weighted_f1(np.tensordot(one, counts, axes=1)) for one in weights])
+        grouped.setdefault(category_of(label) or "", []).append((float(weighted_f1(counts.sum(axis=0))), drawn))
+    rows = {category: _mean(grouped[category]) for category in CATEGORIES if category in grouped}
+    return {MEAN: _mean(list(rows.values())), **rows}
+
+
+def _mean(ones: Sequence[tuple[float, np.ndarray]]) -> tuple[float, np.ndarray]:
+    return float(np.mean([value for value, _ in ones])), np.mean([drawn for _, drawn in ones], axis=0)
 
 
 def table(found: Mapping[str, Any]) -> str:
     """The scores in Markdown."""
+    from workbench.recording.labellers.atari import category_of
+
     scores = found["scores"]
-    columns = list(next(iter(scores.values())))
+    columns = list(dict.fromkeys(column for row in scores.values() for column in row))
+    by_category: dict[str, list[str]] = {}
+    for name, count in found["labels"].items():
+        by_category.setdefault(category_of(name) or "of no category", []).append(f"`{name}` ({count} values)")
+    counted = {category: f"{category} ({len(names)})" for category, names in by_category.items()}
     lines = [
-        f"{found['policy']} in {found['game']}: {found['steps']:,} steps of {found['episodes']} episodes; weighted F1 "
-        f"[95 % by bootstrap over episodes] of {', '.join(f'{n} ({c} values)' for n, c in found['labels'].items())}.",
+        f"{found['agent']} in {found['game']}: {found['steps']:,} steps of {found['episodes']} episodes. F1 weighted "
+        "by class [95 % by bootstrap over episodes]; in parentheses the number of labels. "
+        + "; ".join(f"{category}: {', '.join(names)}" for category, names in by_category.items())
+        + ".",
         "",
-        "| read from | " + " | ".join(columns) + " |",
+        "| read from | " + " | ".join(counted.get(column, column) for column in columns) + " |",
         "|---|" + "---|" * len(columns),
     ]
     lines += [
-        f"| {name} | " + " | ".join(str(row[column]) for column in columns) + " |" for name, row in scores.items()
+        f"| {_cell(name)} | " + " | ".join(str(row.get(column, "")) for column in columns) + " |"
+        for name, row in scores.items()
     ]
     return "\n".join(lines)
 
 
+def _cell(name: str) -> str:
+    layer, comma, rest = name.partition(RANDOM)
+    return name if layer in (PICTURE, MAJORITY) else f"`{layer}`{comma}{rest}"
+
+
+def page(found: Mapping[str, Any], command: str) -> str:
+    """The table with what it is, as a page of the documentation."""
+    return f"""# What an Atari agent's layers know of the game
+
+Made by `{command}`.
+
+[AtariARI](https://arxiv.org/abs/1906.08226) (Anand and others 2019) reads each byte of the console's RAM whose meaning
+is known from a representation by a linear classifier, and reports F1 on held-out data by category. Here the same is
+asked of every layer of an agent's network, beside the same network with random weights (whose memory, where it has one,
+is its own), the raw picture, and always saying the most frequent value. Chance is that last row: F1 weighted by class
+is high where one value is common.
+
+What differs from the paper: probes are made and tested on whole episodes apart, by penalised discriminant analysis with
+equal priors in place of a softmax; pictures and layers wider than {PROJECTED} numbers are read through as many random
+projections, and layers wider than {WIDEST:,} not at all; a byte that is nearly always the same (entropy below
+{LEAST_ENTROPY} nat, as there) is left out, and so is one of no category. So numbers compare within this table, and not
+with the paper's.
+
+{table(found)}
+
+The last columns are paired differences of the mean of categories. A layer that is above its random twin has learned to
+hold what the game is about; one below the picture has left some of it out, as an agent may that needs only a part.
+The picture is the environment's own: what an agent's preprocessing cuts away, such as a score at the upper edge, none
+of its layers can see.
+
+**Every value of a byte is a class here**, as in the paper: a place has some 160 of them, and who is off by one is
+wrong. That rewards what keeps every pixel, as the picture does and a network that was never trained, and a layer that
+holds a place roughly, along a direction, scores low. `workbench probe` reads the same labels as numbers (R²).
+"""
+
+
 def main() -> int:
-    """Measure, and print the table."""
+    """Measure, and print the table or write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--policy", help="as workbench record takes it; by default an untrained NatureCNN")
+    parser.add_argument("--agent", help="what the agent is, in words; by default its name")
     parser.add_argument("--game", default="Pong-v4")
     parser.add_argument("--wrappers", nargs="*", default=())
     parser.add_argument("--episodes", type=int, default=10)
@@ -271,9 +332,15 @@ def main() -> int:
     parser.add_argument("--layers", nargs="*", default=())
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--out", type=Path, help="write the page of the documentation here")
     asked = vars(parser.parse_args())
-    as_json = asked.pop("json")
+    as_json, agent, out = (asked.pop(name) for name in ("json", "agent", "out"))
     found = measure(asked.pop("policy"), asked.pop("game"), **asked)
+    found["agent"] = agent or found["policy"]
+    if out is not None:
+        command = f"python -m benchmarks.atari_probes --policy {found['policy']} --game {found['game']}"
+        options = (f"--{name} {asked[name]}" for name in ("episodes", "steps", "seed"))
+        out.write_text(page(found, " ".join([command, *options])))
     if as_json:
         plain = {n: {c: vars(one) for c, one in row.items()} for n, row in found["scores"].items()}
         sys.stdout.write(f"{json.dumps({**found, 'scores': plain}, indent=2)}\n")

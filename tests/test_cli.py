@@ -20,8 +20,8 @@ import pytest
 from stable_baselines3 import DQN, PPO
 
 from workbench.cli import main
-from workbench.cli.option_kinds import UsageError
-from workbench.cli.options import ExportFormat, RecordOptions, parse_keyword_arguments
+from workbench.cli.option_kinds import UsageError, parse_keyword_arguments
+from workbench.cli.options import ExportFormat, RecordOptions
 from workbench.cli.table import format_bytes, format_table, to_json
 
 WORKBENCH = (sys.executable, "-m", "workbench")

@@ -1,6 +1,13 @@
 """`workbench features` from the words to the output."""
 
+import contextlib
 import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +15,7 @@ import numpy as np
 import pytest
 
 import workbench
+from workbench.analyses.representation.features import load_features
 from workbench.cli.main import main
 
 
@@ -66,3 +74,44 @@ def test_wrong_words_are_one_sentence(cartpole: Path, tmp_path: Path, capsys: An
         _, complaint = run(capsys, cartpole, *words, status=status)
         assert message in complaint
         assert "Traceback" not in complaint
+
+
+@contextlib.contextmanager
+def _ctrl_c_when_there(path: Path) -> Iterator[None]:
+    """Interrupt this process, as a terminal does, once a file is there."""
+    over = threading.Event()
+
+    def wait() -> None:
+        deadline = time.monotonic() + 60
+        while not path.exists() and not over.is_set() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        if path.exists() and not over.is_set():
+            os.kill(os.getpid(), signal.SIGINT)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        waiting.join()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_ctrl_c_keeps_what_was_made(cartpole: Path, tmp_path: Path, capsys: Any) -> None:
+    out, training = tmp_path / "f.npz", tmp_path / "training.npz"
+    words = (cartpole, "--layer", LAYER, "--count", 8, "--quick", "--out", out, "--resume", training)
+    before = signal.getsignal(signal.SIGINT)
+    with _ctrl_c_when_there(training):
+        text, complaint = run(capsys, *words, "--updates", 1_000_000, status=130)
+    assert signal.getsignal(signal.SIGINT) is before, "Ctrl-C is what it was"
+    assert "8 features of" in text, "what was made is looked at"
+    assert f"go on with --resume {training}" in complaint
+    assert len(complaint.splitlines()) == 2, complaint
+    with np.load(training, allow_pickle=False) as kept:
+        done = json.loads(str(kept["facts"][()]))["done"]
+    assert 0 < done < 1_000_000
+    assert load_features(out).count == 8
+    # It goes on from there.
+    text, _ = run(capsys, *words, "--updates", done + 5, "--overwrite")
+    assert f"{done + 5} of {done + 5} updates" in text

@@ -147,10 +147,45 @@ def test_what_recording_refuses(
     assert not (tmp_path / "x.zarr").exists()
 
 
-def test_an_environment_that_is_no_game_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_environment_is_searched_told_and_audited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out, agent = str(tmp_path / "lake.zarr"), "tests.search.environments.planning_agents:network"
+    words = ["record", agent, "FrozenLake-v1", "--out", out, "--steps", "12", "--envs", "2"]
+    assert main([*words, "--search-simulations", "20", "--search-discount", "0.9", "--search-rollouts", "9"]) == 0
+    capsys.readouterr()
+    recording = open_recording(out)
+    settings = recording.search_trace(0).settings  # type: ignore[union-attr]
+    assert settings is not None
+    assert (settings.discount, settings.prove, settings.value_scale) == (0.9, False, "tree")
+    status, said, _ = call(capsys, out, "--step", 1, "--simulations", 15)
+    assert status == 0
+    for part in (
+        "action  visits",
+        "FrozenLake-v1, puct, 15 of 20 simulations",
+        "value (return, discount 0.9): one rollout",
+        "values: random rollouts of at most 9 steps",
+        "states saved by an adapter",
+    ):
+        assert part in said
+    status, said, _ = call(capsys, out, "--step", 1, "--json")
+    facts = json.loads(said)
+    assert facts["environment"]["kind"] == "environment"
+    row = int(recording.episode(facts["episode"]).rows[1])
+    assert facts["played"] == recording.steps["action"][row] == facts["choice"]
+    status, said, _ = call(capsys, out, "--json")
+    assert json.loads(said)["decisions"] == 12
+    assert call(capsys, out)[0] == 0
+    status, said, _ = call(capsys, out, "--audit")
+    assert (status, "of 12 searches are what their rules select" in said) == (0, True)
+    for option, sentence in (("--solver", "has no exact solver"), ("--uniform", "are of an environment")):
+        status, _, err = call(capsys, out, option)
+        assert (status, sentence in err) == (1, True)
+
+
+def test_an_environment_with_continuous_actions_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "x.zarr")
-    assert main(["record", AGENT, "CartPole-v1", "--out", out, "--search-simulations", "9"]) == 1
-    assert "CartPole-v1 is no game that can be searched" in capsys.readouterr().err
+    agent = "tests.search.environments.planning_agents:continuous"
+    assert main(["record", agent, "Pendulum-v1", "--out", out, "--search-simulations", "9"]) == 1
+    assert "needs discrete actions" in capsys.readouterr().err
     assert not Path(out).exists()
 
 

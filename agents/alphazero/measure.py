@@ -88,6 +88,7 @@ def measure(options: Options, run: Run | None = None) -> dict[str, Any]:
     lines = _every_line(game, evaluators[-1], settings) if game.longest <= 20 else []
     facts = {
         "run": chosen.name,
+        "every": options.every,
         "opponent": opponent.name,
         "openings": len(openings),
         "positions": len(positions),
@@ -194,6 +195,11 @@ def _right(curve: OptimalCurve) -> list[dict[str, Any]]:
 
 def page(run: Run, facts: dict[str, Any]) -> str:
     """The figures for people, in Markdown."""
+    chosen = (
+        ""
+        if facts["every"] == 1
+        else f"One iteration in {facts['every']} was measured; the next is the next of those. "
+    )
     lines = [
         f"# {run.title}: what was measured",
         "",
@@ -207,7 +213,10 @@ def page(run: Run, facts: dict[str, Any]) -> str:
         "",
         "## Iteration by iteration",
         "",
-        "| iteration | network alone | with search | amplification A | distilled of A | KL(search ‖ network), nats | "
+        f"{chosen}Amplification is what the search adds to a network's score, and the distilled fraction the part of "
+        "it by which the next network alone is better.",
+        "",
+        "| iteration | network alone | with search | amplification | distilled fraction | KL(search ‖ network), nats | "
         "KL(search ‖ next network) | right, network | right, search | right moves found / lost by the next |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]

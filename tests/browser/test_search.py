@@ -6,6 +6,7 @@ import tests.search.playing
 import workbench
 from tests.views.serving import serve
 from workbench.search import rebuild
+from workbench.views.search_frames import first_nodes
 
 VIEWER = ".rlw-search[data-ready]"
 assert tests.search.playing
@@ -18,6 +19,8 @@ def folder(tmp_path_factory):
     workbench.record(
         "tests.search.playing:planner", "tests.search.playing:Playing-v0", out=folder / "games.zarr", episodes=1, seed=2
     )
+    agent = "tests.search.environments.planning_agents:planner"
+    workbench.record(agent, "FrozenLake-v1", out=folder / "lake.zarr", steps=2, environments=1)
     return folder
 
 
@@ -60,4 +63,29 @@ def test_a_search_is_gone_through_and_walked(page, server, folder):
     page.wait_for_selector(f'.rlw-search[data-node="{child}"]')
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector('.rlw-search[data-node="0"]')
+    # Whoever listens is told the node that one stays at, and not those that one passes.
+    passed, stayed = int(trace.nodes - 1), child
+    told = viewer.evaluate(
+        """(root, [passed, stayed]) => new Promise((done) => {
+          const heard = [];
+          root.search.tell((node) => { heard.push(node); setTimeout(() => done(heard), 300); });
+          root.search.pin(passed);
+          setTimeout(() => root.search.pin(stayed), 50);
+        })""",
+        [passed, stayed],
+    )
+    assert told == [stayed]
     assert page.get_by_text("Traceback").count() == 0
+
+
+def test_a_state_is_drawn_when_it_is_looked_at(page, server, folder):
+    pytest.importorskip("pygame", reason="FrozenLake is drawn by pygame")
+    trace = workbench.open_recording(folder / "lake.zarr").search_trace(1)
+    unseen = sorted(set(range(trace.nodes)) - set(first_nodes(trace)))[-1]
+    page.goto(f"{server}/search?recording=lake.zarr&episode=0&step=1")
+    viewer = page.locator(VIEWER)
+    viewer.wait_for(timeout=60_000)
+    viewer.evaluate(f"root => root.search.pin({unseen})")
+    page.wait_for_selector(f'.rlw-search[data-node="{unseen}"]')
+    page.wait_for_selector('.rlw-framebox:not(.rlw-waiting) img[alt="the environment at this node"]')
+    assert page.get_by_text("did not come").count() == 0

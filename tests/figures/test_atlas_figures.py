@@ -1,9 +1,12 @@
 """Figures of maps: what is drawn is what was found."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patches import FancyArrowPatch
 
 from tests.analyses.representation.planted import record_shapes
 from workbench.analyses.representation import cluster_layer, compare_layers, map_layer, transition_graph
@@ -41,10 +44,40 @@ def test_clusters_and_similarities_are_drawn(recording: Recording) -> None:
     clusters = cluster_layer(recording, "groups", 3)
     picture = np.zeros((8, 8, 3), np.uint8)
     sheet = contact_sheet(clusters, [[picture, picture, None]] * 3)
-    assert len(sheet.axes) == 9
+    # Two rows of three: nowhere is there a third example.
+    assert len(sheet.axes) == 6
+    assert sum(bool(axis.images) for axis in sheet.axes) == 6
+    assert [axis.get_title().split("\n")[0] for axis in sheet.axes[:3]] == ["cluster 0", "cluster 1", "cluster 2"]
     arrows = transition_figure(clusters, transition_graph(recording, clusters)).axes[0].patches
     # Three discs, and one way out of each.
     assert len(arrows) == 6
+    graph = transition_graph(recording, clusters)
+    told = [text.get_text() for text in transition_figure(clusters, graph).axes[0].texts]
+    assert graph.leaves.sum() == graph.counts.sum() - np.trace(graph.counts)
+    assert [text for text in told if "%" in text] == [f"100 %\nn = {count:,}" for count in graph.leaves]
+
+
+def test_the_numbers_of_a_way_lie_on_its_own_arrow(recording: Recording) -> None:
+    """There and back are two arrows side by side, and what is written between them might be of either."""
+    clusters = cluster_layer(recording, "groups", 3)
+    graph = transition_graph(recording, clusters)
+    both = replace(
+        graph, counts=np.array([[0, 8, 2], [7, 0, 3], [1, 9, 0]]), stays=np.zeros(3),
+        probabilities=np.array([[0, 0.8, 0.2], [0.7, 0, 0.3], [0.1, 0.9, 0]]),
+    )  # fmt: skip
+    figure = transition_figure(clusters, both)
+    FigureCanvasAgg(figure).draw()
+    [axis] = figure.axes
+    arrows = [one for one in axis.patches if isinstance(one, FancyArrowPatch)]
+    labels = [one for one in axis.texts if "%" in one.get_text()]
+    assert len(arrows) == len(labels) == 6
+    paths = [one.get_path().vertices[:3] for one in arrows]
+    t = np.linspace(0, 1, 101)[:, None]
+    curves = [(1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c for a, b, c in paths]
+    for number, label in enumerate(labels):
+        distances = [np.abs(curve - np.array(label.xy)).sum(axis=1).min() for curve in curves]
+        assert int(np.argmin(distances)) == number
+        assert distances[number] < 0.03
     assert len(png_bytes(similarity_figure(compare_layers(recording, ["cloud", "bent"])))) > 5_000
 
 

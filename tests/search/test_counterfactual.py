@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from envs.games import TIC_TAC_TOE, connect_four
 from workbench.errors import WorkbenchError
 from workbench.search import SearchSettings, TableEvaluator, audit, play_line, rebuild, search, view_node
-from workbench.search.counterfactual import NodeChange, changed_prior, counterfactual
+from workbench.search.counterfactual import NodeChange, changed_prior, changed_priors, counterfactual, nodes_after
 
 SMALL = connect_four(4, 5)
 EVALUATE = TableEvaluator(5, seed=1)
@@ -207,3 +207,35 @@ def test_any_search_that_is_run_again_is_itself(moves, rules, simulations, share
     trace = search(SMALL, position[None], EVALUATE, SearchSettings(simulations=simulations, **rules), seed=3)[0]
     again = counterfactual(trace, keep=int(share * trace.simulations))
     _alike(trace, again.trace)
+
+
+def test_a_position_is_found_wherever_it_is_in_the_tree():
+    trace = _searched({}, simulations=300)
+    words = [position.tobytes() for position in trace.position]
+    # Reached by two orders of moves.
+    twice = next(node for node in range(trace.nodes) if words.count(words[node]) > 1)
+    moves, root = trace.moves(twice), trace.position[0]
+    everywhere = [node for node in range(trace.nodes) if words[node] == words[twice]]
+    assert nodes_after(trace, moves, SMALL, root) == everywhere
+    assert nodes_after(replace(trace, position=None), moves, SMALL, root) == everywhere
+    assert nodes_after(trace, moves) == [twice]
+    assert nodes_after(trace, ()) == nodes_after(trace, (), SMALL, root) == [0]
+    with pytest.raises(WorkbenchError, match="never came to the position after a a a b b b"):
+        nodes_after(trace, [0, 0, 0, 1, 1, 1], SMALL, root)
+    with pytest.raises(WorkbenchError, match="never came to the position after 9"):
+        nodes_after(trace, [9])
+
+
+def test_several_priors_are_set_and_the_others_keep_their_proportions():
+    trace = _searched({})
+    before, after = trace.root_prior.astype(np.float64), changed_priors(trace, {0: 0.5, 3: 0.1})
+    assert after.sum() == pytest.approx(1)
+    assert after[[0, 3]].tolist() == [0.5, 0.1]
+    assert after[1] / after[2] == pytest.approx(before[1] / before[2])
+    assert changed_priors(trace, dict.fromkeys(range(5), 0.1)) == pytest.approx(np.full(5, 0.2))
+    with pytest.raises(WorkbenchError, match=r"sum to 1\.2"):
+        changed_priors(trace, {0: 0.7, 1: 0.5})
+    with pytest.raises(WorkbenchError, match="leave one of them above"):
+        changed_priors(trace, dict.fromkeys(range(5), 0.0))
+    with pytest.raises(WorkbenchError, match="has no action 8"):
+        changed_priors(trace, {8: 0.5})

@@ -152,3 +152,13 @@ def test_a_recording_that_was_cut_off_goes_on_as_it_would_have(tmp_path):
     assert np.array_equal(whole.steps["action"][:], resumed.steps["action"][:])
     for row in range(len(whole)):
         _alike(whole.search_trace(row), resumed.search_trace(row))
+
+
+def test_a_layer_that_begins_with_zeros_is_kept(tmp_path):
+    policy = searching_policy(simulations=4)
+    with torch.no_grad():
+        policy.module.moves.weight.zero_()
+    record(policy, Playing, out=tmp_path / "zeros.zarr", episodes=1, layers=[])
+    kept = open_recording(tmp_path / "zeros.zarr").agent_arrays()
+    assert kept["parameters/moves.weight"][...].tolist() == np.zeros((5, 32)).tolist()
+    assert open_recording(tmp_path / "zeros.zarr").verify().whole

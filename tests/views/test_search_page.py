@@ -11,16 +11,16 @@ import zarr
 import tests.search.playing
 import workbench
 from envs.games import TIC_TAC_TOE, connect_four
+from tests.analyses.search.hand_made import Solver
 from tests.search.playing import GAME, Playing, searching_policy
 from tests.views.conftest import run_page
-from workbench.analyses.search_surprises import surprise_of, surprises
+from workbench.analyses.search import measure_recording
 from workbench.errors import WorkbenchError
-from workbench.search import SearchSettings, TableEvaluator, UniformEvaluator, search, view_node
-from workbench.search.edited import EditedEvaluator, key_of
+from workbench.search import SearchSettings, UniformEvaluator, search
 from workbench.search.imports import to_record
+from workbench.views.search_decisions import ranked
 from workbench.views.search_play import GAME as PLAYED
 from workbench.views.search_reruns import moves_of
-from workbench.views.search_surprises import ranked
 
 PLANNER, PLAYING = "tests.search.playing:planner", "tests.search.playing:Playing-v0"
 assert tests.search.playing
@@ -162,31 +162,49 @@ def test_decisions_are_listed_worst_first_and_lead_to_their_step(planned_root):
     assert list(table["surprise"]) == sorted(table["surprise"], reverse=True)
     overturned = int(table["overturned"].sum())
     assert f"overturned the network in **{overturned} of {len(table)}**" in texts(app)
-    app.toggle(key="search.surprises.only").set_value(True).run()
+    app.pills(key="search.decisions.only.2").set_value(["overturned"]).run()
     assert len(app.dataframe[0].value) == overturned
-    app.segmented_control(key="search.surprises.order").set_value("Q gained").run()
+    app.segmented_control(key="search.decisions.order.2").set_value("Q gained").run()
     gained = app.dataframe[0].value["Q gained"].dropna()
     assert list(gained) == sorted(gained, reverse=True)
+    # This game has no solver: that is said, and the page lives on.
+    app.toggle(key="search.decisions.solver").set_value(True).run()
+    assert "has no exact solver" in texts(app)
 
 
-def test_surprise_is_the_divergence_of_the_visits_from_the_prior():
-    trace = search(GAME, GAME.start()[None], TableEvaluator(5), SearchSettings(simulations=80), seed=1)[0]
-    found, view = surprise_of(trace), view_node(trace)
-    share = view.visits / view.visits.sum()
-    expected = sum(p * np.log(p / q) for p, q in zip(share, trace.root_prior, strict=True) if p > 0)
-    assert found.surprise == pytest.approx(expected)
-    assert found.choice == view.action[np.argmax(view.visits)]
-    assert found.favourite == view.action[np.argmax(trace.root_prior)]
-    assert found.q_gain == pytest.approx(
-        view.q[list(view.action).index(found.choice)] - view.q[list(view.action).index(found.favourite)]
-    )
+def test_decisions_are_judged_by_a_solver(root):
+    workbench.record(
+        "tests.analyses.search.hand_made:erring", "tests.analyses.search.hand_made:WorkbenchTicTacToe-v0",
+        out=root / "erring.zarr", episodes=6, seed=1, search=SearchSettings(simulations=60),
+    )  # fmt: skip
+    app = run_page("search", recording="erring.zarr")
+    app.segmented_control(key="search.part").set_value("All decisions").run()
+    app.toggle(key="search.decisions.solver").set_value(True).run()
+    assert not app.error
+    found = measure_recording(workbench.open_recording(root / "erring.zarr"), solver=Solver())
+    verdicts = {row["verdict"].replace("\\", ""): row["decisions"] for _, row in app.table[0].value.iterrows()}
+    decisive = found.columns["decisive"] == 1
+    assert verdicts["right overturn"] == int((found.verdict[decisive] == "right overturn").sum()) > 0
+    assert sum(verdicts.values()) == int(decisive.sum())
+    assert f"Of {int(decisive.sum())} decisive decisions" in texts(app)
+    table = app.dataframe[0].value
+    assert list(table["value given away"]) == sorted(table["value given away"], reverse=True)
+    worst = found.wrong(1)
+    if len(worst):
+        assert (table["episode"][0], table["step"][0]) == (found.episode[worst[0]], found.step[worst[0]])
+    app.pills(key="search.decisions.only.3").set_value(["right overturn"]).run()
+    assert set(app.dataframe[0].value["verdict"]) == {"right overturn"}
 
 
 def test_an_unknown_gain_comes_last(planned):
-    found = surprises(workbench.open_recording(planned), most=10)
+    found = measure_recording(workbench.open_recording(planned), most=10)
+    assert len(found) == 10
     assert found.left_out == len(workbench.open_recording(planned)) - 10
-    one = replace(found, found=(replace(found.found[0], q_gain=float("nan")), *found.found[1:]))
-    assert ranked(one, "Q gained", only=False)[-1] == 0
+    gains = found.columns["q_gain"].copy()
+    gains[3] = np.nan
+    one = replace(found, columns={**found.columns, "q_gain": gains})
+    assert ranked(one, "Q gained")[-1] == 3
+    assert sorted(ranked(one, "Q gained")) == list(range(10))
 
 
 def test_one_plays_against_the_agent_and_sees_its_search(planned_root):
@@ -225,21 +243,52 @@ def test_another_value_of_a_position_is_searched_again(planned_root):
     table = app.dataframe[-1].value
     # What leads to a position that is lost for the other side is visited more.
     assert table["N after"][0] > table["N before"][0]
+    assert "the searches part at simulation" in texts(app)
     app.text_input[0].set_value("z").run()
     assert "There is no move 'z' in this game" in texts(app)
 
 
-def test_an_edited_evaluator_changes_nothing_else():
-    seen = np.random.default_rng(0).integers(0, 2, (3, 2, 4, 5)).astype(np.float32)
-    bare = TableEvaluator(5)
-    one = EditedEvaluator(evaluate=bare, logits={key_of(seen[1]): np.arange(5, dtype=np.float32)},
-                          values={key_of(seen[2]): 0.5})  # fmt: skip
-    logits, values = one(seen)
-    expected, worth = bare(seen)
-    assert np.array_equal(logits[[0, 2]], expected[[0, 2]])
-    assert logits[1].tolist() == [0, 1, 2, 3, 4]
-    assert np.array_equal(values[:2], worth[:2])
-    assert values[2] == 0.5
+def test_a_recorded_search_is_run_again_with_a_change(planned_root):
+    app = run_page("search", recording="games.zarr", episode="0", step="0")
+    app.toggle(key="search.edit").set_value(True).run()
+    assert "Nothing is changed yet." in texts(app)
+    app.text_input[0].set_value("a").run()
+    app.slider(key="search.rerun.value").set_value(-1.0).run()
+    table = app.dataframe[-1].value
+    assert table["N after"][0] > table["N before"][0]
+    assert "positions are those of the trace" in texts(app)
+    assert not app.error
+
+
+def test_a_node_is_looked_into(planned_root):
+    app = run_page("search", recording="games.zarr", episode="0", step="0")
+    app.toggle(key="search.inside").set_value(True).run()
+    assert "**Node 0, the root**" in texts(app)
+    assert "as the search was told" in texts(app)
+    recording = workbench.open_recording(planned_root / "games.zarr")
+    assert app.multiselect[0].options == list(recording.layers)
+    assert len(app.get("image")) == len(recording.layers)
+    data = json.loads(app.get("bidi_component")[0].proto.json)
+    assert (data["report"], data["node"]) == (True, 0)
+    app.segmented_control(key="search.inside.what").set_value("Saliency").run()
+    assert not app.error
+    assert [one.value for one in app.subheader][-2:-1] == ["The value"]
+    assert len(app.table) == 2
+    rows = " ".join(app.table[0].value["evidence"])
+    assert "causal check" in rows
+    assert "random weights" in rows
+
+
+def test_of_another_network_nothing_is_shown(planned_root):
+    metadata = planned_root / "games.zarr" / "zarr.json"
+    facts = json.loads(metadata.read_text())
+    facts["attributes"]["search"]["fingerprint"] = "f" * 64
+    metadata.write_text(json.dumps(facts))
+    app = run_page("search", recording="games.zarr", episode="0", step="0")
+    app.toggle(key="search.inside").set_value(True).run()
+    assert "is not the one that this search asked (ffffffffffff)" in texts(app)
+    assert not app.get("image")
+    assert not app.error
 
 
 def test_moves_are_found_by_their_names():
@@ -272,3 +321,75 @@ def test_a_file_of_another_program_is_shown_as_far_as_it_goes(root):
         app = AppTest.from_function(script, kwargs={"content": wrong}, default_timeout=30).run()
         assert app.error
         assert not app.exception
+
+
+@pytest.fixture(scope="module")
+def searched_lake(tmp_path_factory):
+    """A recording of an agent that searches in an environment which can be made again by name."""
+    path = tmp_path_factory.mktemp("lake") / "lake.zarr"
+    workbench.record(
+        "tests.search.environments.planning_agents:planner", "FrozenLake-v1", out=path, steps=6, environments=1
+    )
+    return path
+
+
+def frames_in(app):
+    return json.loads(app.get("bidi_component")[0].proto.json)["frames"]
+
+
+def test_a_search_in_an_environment_has_pictures_of_its_nodes(root, searched_lake):
+    pytest.importorskip("pygame", reason="FrozenLake is drawn by pygame")
+    shutil.copytree(searched_lake, root / "lake.zarr")
+    app = run_page("search", recording="lake.zarr", episode="0", step="2")
+    for _ in range(2):
+        assert not app.error
+        assert not app.warning
+        said = texts(app)
+        assert "PUCT with 30 simulations, c = 1.25, in FrozenLake-v1" in said
+        assert "states saved by an adapter that reads and writes the few attributes" in said
+        assert "in the tree had more than one outcome" in said
+        assert "no boards" not in said
+        payload, frames = payload_of(app), frames_in(app)
+        assert payload["board"] is None
+        assert payload["environment"]["on_demand"]
+        assert payload["actions"][:4] == ["left", "down", "right", "up"]
+        assert frames["key"] == payload["key"]
+        assert 0 in [node for node, _ in frames["of"]]
+        assert all(url.startswith("data:image/png;base64,") for url in frames["urls"])
+        # States that look alike are sent once.
+        assert len(frames["urls"]) == len(set(frames["urls"])) < len(frames["of"])
+        app.run()
+    app.segmented_control(key="search.part").set_value("All decisions").run()
+    assert len(app.dataframe[0].value) == 6
+    app.segmented_control(key="search.part").set_value("Play").run()
+    assert "FrozenLake-v1, an environment that nobody plays against" in texts(app)
+
+
+def test_pictures_are_drawn_for_whom_they_are_asked(root, searched_lake):
+    pytest.importorskip("pygame", reason="FrozenLake is drawn by pygame")
+    from workbench.recording.searched import SearchedStep
+    from workbench.views.search_frames import Visited, first_nodes, frames_of
+
+    visited = Visited(step=SearchedStep(workbench.open_recording(searched_lake), 1, render=True))
+    last = visited.step.trace.nodes - 1
+    found = frames_of(visited, "key", [last, 10**9, -1, 3])
+    assert [node for node, _ in found["of"]] == [last, 3]
+    assert found["words"] == []
+    assert first_nodes(visited.step.trace)[0] == 0
+    visited.step.environment.step(0)
+    visited.step.environment.reset(seed=77)
+    before = len(visited.pictures)
+    assert frames_of(visited, "key", [last])["of"] == [[last, 0]]
+    assert len(visited.pictures) == before
+
+
+def test_an_environment_that_does_something_else_costs_the_pictures_only(root, searched_lake):
+    shutil.copytree(searched_lake, root / "lake.zarr")
+    stored = zarr.open_group(root / "lake.zarr", mode="r+")
+    stored["steps/observation"][2] = 15
+    app = run_page("search", recording="lake.zarr", episode="0", step="2")
+    assert not app.error
+    environment = payload_of(app)["environment"]
+    assert not environment["on_demand"]
+    assert "comes to something else at step 2 than was recorded" in environment["why_not"]
+    assert frames_in(app)["of"] == []

@@ -8,6 +8,9 @@ from tyro import conf
 
 from workbench.cli.option_kinds import Switch, UsageError, argument
 
+ProbeKindName = Literal["linear", "logistic", "sparse", "mass-mean", "mass-mean-corrected", "mlp", "mdl"]
+"""The names of `workbench.analyses.probing.KINDS`; a test holds the two together."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SaliencyOptions:
@@ -127,7 +130,7 @@ class ProbeOptions:
     new_observation, or an expression over recorded columns, such as "truth.distance < 4" or truth.mouse[0]."""
     layer: Annotated[tuple[str, ...], argument("NAME ...", "all")] = ()
     """Where: recorded layers."""
-    kind: Annotated[str, conf.arg(metavar="KIND")] = "linear"
+    kind: Annotated[ProbeKindName, argument("KIND", "linear")] = "linear"
     """How: linear, logistic, sparse, mass-mean, mass-mean-corrected, mlp, mdl."""
     mistakes: Annotated[int | None, argument("N")] = None
     """Also list so many steps that the probe decides wrongly, the surest first (of one concept and one layer)."""
@@ -140,12 +143,15 @@ class ProbeOptions:
     """Instead: push this class in the live agent (of one concept and layer): do decisions and behaviour follow?"""
     follows: Annotated[str | None, argument("EXPRESSION", "the concept is of the class")] = None
     """What following means, at the agent's next step (with --push), such as "action == 3"."""
+    pair: Annotated[tuple[str, str] | None, argument("PLACE PLACE")] = None
+    """Instead: probe two places together, for what neither says alone. A place is LAYER, or LAYER@ROW,COLUMN: one
+    square of a convolution, by numbers or expressions (conv@truth.mouse[0],truth.mouse[1])."""
     beside: Annotated[tuple[str, ...], argument("RECORDING ...")] = ()
     """Instead: further checkpoints of the same training, in their order; a surface of layers by checkpoints."""
     no_random_network: Switch = False
     """Leave out the baseline with random weights, which needs the agent to be built."""
     out: Annotated[Path | None, argument("FILE.npz", "none")] = None
-    """Keep the probe (of one concept and one layer)."""
+    """Keep the probe (of one concept and one layer, or one pair)."""
     overwrite: Switch = False
     """Replace what is there."""
     seed: Annotated[int, conf.arg(metavar="N")] = 0

@@ -9,6 +9,7 @@ import numpy as np
 from workbench.cli.analysis_options import AtlasOptions
 from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
+from workbench.cli.recorded_names import check_layers, read_concepts
 from workbench.cli.steps import import_modules
 from workbench.cli.table import format_table, to_json
 from workbench.errors import WorkbenchError
@@ -42,6 +43,11 @@ def run(options: AtlasOptions) -> None:
         raise UsageError(f"--out draws the map of one layer, and {len(layers)} were chosen; give one --layer.")
     if not layers:
         raise WorkbenchError(f"{options.recording} holds no layer; record with layers to map them.")
+    check_layers(recording, options.layer)
+    if options.out is not None and options.colour != "cluster":
+        read_concepts(recording, [options.colour])
+    if options.path is not None:
+        recording.episode(options.path)
     progress = TerminalProgress("mapping", "steps")
     facts: dict[str, Any] = {"recording": options.recording, "seed": options.seed, "layers": [], "left_out": []}
     try:
@@ -208,7 +214,16 @@ def _describe(facts: dict[str, Any]) -> str:
 
 def _clusters_in_words(one: dict[str, Any]) -> str:
     found = one["clusters"]
-    header = ("cluster", "steps", "in a row [95 %]", "value [95 %]", "reward [95 %]", "goes on to [%]", "comes again")
+    header = (
+        "cluster",
+        "steps",
+        "in a row [95 %]",
+        "value [95 %]",
+        "reward [95 %]",
+        "leaves (n)",
+        "to [% of n]",
+        "comes again",
+    )
     rows = []
     for cluster in range(found["count"]):
         leaving = found["probability_on_leaving"][cluster]
@@ -220,6 +235,7 @@ def _clusters_in_words(one: dict[str, Any]) -> str:
                 _interval(found["steps_in_a_row"][cluster], "mean"),
                 _interval(found["value"][cluster], "mean"),
                 _interval(found["reward"][cluster], "mean"),
+                f"{sum(found['transitions'][cluster]) - found['transitions'][cluster][cluster]:,}",
                 ", ".join(f"{to}: {100 * way:.0f}" for way, to in ways[:4]) or "–",
                 "–" if np.isnan(found["jaccard"][cluster]) else f"{found['jaccard'][cluster]:.2f}",
             )

@@ -11,6 +11,7 @@ from workbench.cli.analysis_options import FeaturesOptions
 from workbench.cli.feature_words import describe, facts_of
 from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
+from workbench.cli.recorded_names import check_layers
 from workbench.cli.steps import import_modules
 from workbench.cli.table import to_json
 from workbench.progress import Cancelled, Progress
@@ -38,6 +39,8 @@ def run(options: FeaturesOptions) -> None:
     from workbench.recording import open_recording
 
     recording = open_recording(options.recording)
+    if options.layer is not None:
+        check_layers(recording, [options.layer])
     if options.units:
         from workbench.cli.units import run_units
 

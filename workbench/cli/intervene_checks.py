@@ -4,8 +4,7 @@ import math
 import re
 
 from workbench.cli.analysis_options import InterveneOptions
-from workbench.cli.option_kinds import UsageError
-from workbench.cli.options import parse_keyword_arguments
+from workbench.cli.option_kinds import UsageError, parse_keyword_arguments
 from workbench.cli.steps import parse_step
 
 RECTANGLE = re.compile(r"(?:(?P<key>[^=]*):)?(?P<top>\d+),(?P<left>\d+),(?P<height>\d+),(?P<width>\d+)=(?P<fill>.+)")

@@ -19,6 +19,7 @@ from workbench.cli import options as commands
 from workbench.cli.checks import check_options
 from workbench.cli.option_kinds import UsageError
 from workbench.cli.search_options import SearchOptions
+from workbench.cli.strength_options import StrengthOptions, TrainingRunOptions
 from workbench.errors import NotImportedError, UnnamedEnvironmentError, WorkbenchError
 from workbench.printable import printable
 
@@ -35,6 +36,7 @@ RUNNERS: dict[type, str] = {
     commands.RecordOptions: "workbench.cli.record:run",
     commands.ListOptions: "workbench.cli.listing:run",
     commands.InfoOptions: "workbench.cli.info:run",
+    commands.LabelOptions: "workbench.cli.label:run",
     commands.ExportOptions: "workbench.cli.export:run",
     analyses.SaliencyOptions: "workbench.cli.saliency:run",
     analyses.InterveneOptions: "workbench.cli.intervene:run",
@@ -43,6 +45,8 @@ RUNNERS: dict[type, str] = {
     analyses.FeaturesOptions: "workbench.cli.features:run",
     analyses.HighlightsOptions: "workbench.cli.highlights:run",
     SearchOptions: "workbench.cli.search:run",
+    StrengthOptions: "workbench.cli.strength:run",
+    TrainingRunOptions: "workbench.cli.training_run:run",
     commands.AppOptions: "workbench.cli.app:run",
 }
 """Which function runs a command; it is imported when the command line has been read."""
@@ -51,6 +55,7 @@ COMMANDS = (
     "record",
     "list",
     "info",
+    "label",
     "export",
     "saliency",
     "intervene",
@@ -59,6 +64,8 @@ COMMANDS = (
     "features",
     "highlights",
     "search",
+    "strength",
+    "training-run",
     "app",
 )
 
@@ -172,7 +179,7 @@ def _runner(chosen: Any) -> Callable[[Any], None]:
 
 
 def _names_a_module(chosen: Any) -> bool:
-    if isinstance(chosen, commands.RecordOptions):
+    if isinstance(chosen, commands.RecordOptions | StrengthOptions | TrainingRunOptions):
         return ":" in chosen.environment
     return bool(getattr(chosen, "imports", ()))
 

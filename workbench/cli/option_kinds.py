@@ -1,5 +1,6 @@
 """What the options of all commands are made of."""
 
+import json
 from typing import Annotated, Any
 
 from tyro import conf
@@ -17,3 +18,31 @@ def argument(metavar: str, default: str = "") -> Any:
 
 class UsageError(WorkbenchError):
     """The command line itself is wrong: exit status 2."""
+
+
+def parse_keyword_arguments(texts: tuple[str, ...]) -> dict[str, Any]:
+    """Read `key=value` pairs, or one JSON object.
+
+    Args:
+        texts: The words after `--env-kwargs`. A value that is JSON (`3`, `true`, `[1, 2]`) is read as
+            such, and is a string otherwise.
+
+    Raises:
+        UsageError: A word is neither.
+    """
+    arguments: dict[str, Any] = {}
+    for text in texts:
+        if text.lstrip().startswith("{"):
+            try:
+                arguments |= json.loads(text)
+            except json.JSONDecodeError as error:
+                raise UsageError(f"--env-kwargs is not the JSON object that it begins to be: {error}.") from error
+            continue
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"--env-kwargs takes key=value pairs or one JSON object, not {text!r}.")
+        try:
+            arguments[key] = json.loads(value)
+        except json.JSONDecodeError:
+            arguments[key] = value
+    return arguments

@@ -4,7 +4,6 @@ Nothing here imports what a command needs to run, so that `--help` answers at on
 the help texts.
 """
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +19,9 @@ from workbench.cli.analysis_options import (
     ProbeOptions,
     SaliencyOptions,
 )
-from workbench.cli.option_kinds import Switch, UsageError, argument
+from workbench.cli.option_kinds import Switch, UsageError, argument, parse_keyword_arguments
 from workbench.cli.search_options import SearchOptions
+from workbench.cli.strength_options import StrengthOptions, TrainingRunOptions
 from workbench.dashboard_settings import DEFAULT_PORT, DEFAULT_ROOT
 
 ExportFormat = Literal["html", "mp4", "gif", "minari", "npz", "csv"]
@@ -68,14 +68,18 @@ class RecordOptions:
     env_kwargs: Annotated[tuple[str, ...], argument("KEY=VALUE ...")] = ()
     """Options for making the environment: key=value pairs, or one JSON object."""
     search_simulations: Annotated[int | None, argument("N")] = None
-    """Let the agent search before it acts, in a game: so many simulations a move, guided by its network; every search
-    is recorded."""
+    """Let the agent search before it acts, from where the environment is: so many simulations a step, guided by its
+    network; every search is recorded."""
     search_rule: Annotated[Literal["puct", "uct", "gumbel"], argument("RULE", "puct")] = "puct"
     """How it selects: puct, uct or gumbel."""
     search_noise: Annotated[float, argument("SHARE", "0")] = 0.0
     """Share of Dirichlet noise in the root's priors (puct, with --stochastic)."""
     search_temperature: Annotated[float, argument("T", "1")] = 1.0
     """With --stochastic an action is drawn by its visits to the power of 1 / T."""
+    search_discount: Annotated[float | None, argument("G", "0.99; in games 1")] = None
+    """What a reward that is one step later counts in the search."""
+    search_rollouts: Annotated[int | None, argument("N", "the network's values")] = None
+    """Values in the search come from random play of at most so many steps; not in games."""
     float16: Switch = False
     """Keep the activations in half precision: half the size, not lossless."""
     trust_pickle: Switch = False
@@ -98,16 +102,23 @@ class RecordOptions:
 
     @property
     def searching(self) -> dict[str, Any] | None:
-        """How the agent searches, as `SearchSettings` takes it; None where it does not."""
+        """How the agent searches otherwise than usual, by the names of `SearchSettings`; None where it does not."""
         if self.search_simulations is None:
-            if self.search_rule != "puct" or self.search_noise or self.search_temperature != 1.0:
+            others = (self.search_noise, self.search_discount, self.search_rollouts)
+            if self.search_rule != "puct" or any(others) or self.search_temperature != 1.0:
                 raise UsageError("How to search is said with --search-rule and the like; add --search-simulations N.")
             return None
         if self.search_temperature < 0:
             raise UsageError(f"--search-temperature must be at least 0; it is {self.search_temperature}.")
         if self.search_noise and (self.search_rule != "puct" or not self.stochastic):
             raise UsageError("--search-noise is for --search-rule puct with --stochastic; leave it out.")
-        return {"simulations": self.search_simulations, "rule": self.search_rule, "noise": self.search_noise}
+        discount = {} if self.search_discount is None else {"discount": self.search_discount}
+        return {
+            "simulations": self.search_simulations,
+            "rule": self.search_rule,
+            "noise": self.search_noise,
+            **discount,
+        }
 
     @property
     def keyword_arguments(self) -> dict[str, Any]:
@@ -147,6 +158,18 @@ class InfoOptions:
     """Print JSON."""
     verify: Switch = False
     """Read all of it and say what is damaged, instead."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelOptions:
+    """Add what was true at each step to a recording without labels, by doing its episodes again."""
+
+    recording: Annotated[conf.Positional[str], conf.arg(metavar="RECORDING")]
+    """The recording: a folder, or a URL that fsspec reaches."""
+    imports: Annotated[tuple[str, ...], argument("MODULE ...")] = ()
+    """Import these first: code of an environment that the recording names, or labellers of your own."""
+    json: Switch = False
+    """Print JSON."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +213,7 @@ Options = (
     Annotated[RecordOptions, conf.subcommand("record")]
     | Annotated[ListOptions, conf.subcommand("list")]
     | Annotated[InfoOptions, conf.subcommand("info")]
+    | Annotated[LabelOptions, conf.subcommand("label")]
     | Annotated[ExportOptions, conf.subcommand("export")]
     | Annotated[SaliencyOptions, conf.subcommand("saliency")]
     | Annotated[InterveneOptions, conf.subcommand("intervene")]
@@ -198,33 +222,7 @@ Options = (
     | Annotated[FeaturesOptions, conf.subcommand("features")]
     | Annotated[HighlightsOptions, conf.subcommand("highlights")]
     | Annotated[SearchOptions, conf.subcommand("search")]
+    | Annotated[StrengthOptions, conf.subcommand("strength")]
+    | Annotated[TrainingRunOptions, conf.subcommand("training-run")]
     | Annotated[AppOptions, conf.subcommand("app")]
 )
-
-
-def parse_keyword_arguments(texts: tuple[str, ...]) -> dict[str, Any]:
-    """Read `key=value` pairs, or one JSON object.
-
-    Args:
-        texts: The words after `--env-kwargs`. A value that is JSON (`3`, `true`, `[1, 2]`) is read as
-            such, and is a string otherwise.
-
-    Raises:
-        UsageError: A word is neither.
-    """
-    arguments: dict[str, Any] = {}
-    for text in texts:
-        if text.lstrip().startswith("{"):
-            try:
-                arguments |= json.loads(text)
-            except json.JSONDecodeError as error:
-                raise UsageError(f"--env-kwargs is not the JSON object that it begins to be: {error}.") from error
-            continue
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            raise UsageError(f"--env-kwargs takes key=value pairs or one JSON object, not {text!r}.")
-        try:
-            arguments[key] = json.loads(value)
-        except json.JSONDecodeError:
-            arguments[key] = value
-    return arguments

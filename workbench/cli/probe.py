@@ -8,9 +8,13 @@ from workbench.cli import probe_parts
 from workbench.cli.analysis_options import ProbeOptions
 from workbench.cli.option_kinds import UsageError
 from workbench.cli.progress import TerminalProgress
+from workbench.cli.recorded_names import check_layers, read_concepts
 from workbench.cli.steps import import_modules
 from workbench.cli.table import format_table, to_json
 from workbench.printable import printable
+
+MOST_MISTAKES = 1_000
+"""As `workbench.analyses.probing.mistakes` lists at most; a test holds the two together."""
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,9 +29,9 @@ def run(options: ProbeOptions) -> None:
     Raises:
         WorkbenchError: What `probe_layers` raises.
     """
+    _check(options)
     import_modules(options.imports)
     from workbench.analyses.concepts import telling_concepts
-    from workbench.analyses.probing import probe_layers
     from workbench.recording import open_recording
 
     recording = open_recording(options.recording)
@@ -35,26 +39,20 @@ def run(options: ProbeOptions) -> None:
         names = [concept.name for concept in telling_concepts(recording)]
         sys.stdout.write(to_json(names) + "\n" if options.json else "".join(f"{printable(name)}\n" for name in names))
         return
-    parts = [name for name in probe_parts.PARTS if getattr(options, name)]
-    if len(parts) > 1:
-        raise UsageError(f"--{' and --'.join(parts)} exclude each other.")
-    if options.follows is not None and parts != ["push"]:
-        raise UsageError("--follows says what following a --push means; give --push CLASS, too.")
+    check_layers(recording, [*options.layer, *(place.partition("@")[0] for place in options.pair or ())])
+    parts = _parts(options)
     if parts:
-        unused = {"--out": options.out, "--mistakes": options.mistakes}
-        idle = [name for name, given in unused.items() if given is not None]
-        idle += ["--kind"] if options.kind != "linear" else []
-        if idle:
-            raise UsageError(
-                f"--{parts[0]} makes linear probes, and lists and keeps none; leave out {', '.join(idle)}."
-            )
         probe_parts.PARTS[parts[0]](options, recording)
         return
+    concepts = read_concepts(recording, options.concept)
+    _check_number(options, len(concepts) * len(options.layer or recording.layers))
+    from workbench.analyses.probing import probe_layers
+
     progress = TerminalProgress("probing", "passes")
     try:
         found = probe_layers(
             recording,
-            options.concept or None,
+            concepts or None,
             options.layer or None,
             kind=options.kind,
             policy=None if options.no_random_network else recording.policy(trust_pickle=options.trust_pickle),
@@ -76,17 +74,48 @@ def run(options: ProbeOptions) -> None:
         _keep(options, found)
 
 
+def _parts(options: ProbeOptions) -> list[str]:
+    """Which of the other things is asked for; at most one."""
+    return [name for name in probe_parts.PARTS if getattr(options, name)]
+
+
+def _check(options: ProbeOptions) -> None:
+    parts = _parts(options)
+    if len(parts) > 1:
+        raise UsageError(f"--{' and --'.join(parts)} exclude each other.")
+    if options.follows is not None and parts != ["push"]:
+        raise UsageError("--follows says what following a --push means; give --push CLASS, too.")
+    if options.out is not None and options.out.suffix != ".npz":
+        raise UsageError(f"--out takes a name that ends in .npz; came {options.out.name!r}.")
+    if options.mistakes is not None and not 1 <= options.mistakes <= MOST_MISTAKES:
+        raise UsageError(f"--mistakes takes a number from 1 to {MOST_MISTAKES:,}; came {options.mistakes}.")
+    if not parts:
+        return
+    idle = ["--mistakes"] if options.mistakes is not None else []
+    idle += ["--out"] if options.out is not None and parts != ["pair"] else []
+    idle += ["--kind"] if options.kind != "linear" else []
+    if idle:
+        raise UsageError(f"--{parts[0]} makes linear probes, and lists and keeps none; leave out {', '.join(idle)}.")
+
+
+def _check_number(options: ProbeOptions, number: int) -> None:
+    """Refuse what is of one probe where several will be made; 0 says that it is not known how many."""
+    if number > 1 and options.out is not None:
+        raise UsageError(f"--out keeps one probe, and {number} would be made; give one --concept and one --layer.")
+    if number > 1 and options.mistakes is not None:
+        raise UsageError(
+            f"--mistakes lists those of one probe, and {number} would be made; give one --concept and one --layer."
+        )
+
+
 def _mistakes(options: ProbeOptions, recording: "Recording", found: "Sequence[ProbeResult]") -> "Mistakes":
     from workbench.analyses.probing import mistakes
-    from workbench.analyses.probing.mistakes import MOST_LISTED
 
     assert options.mistakes is not None
     if len(found) != 1:
         raise UsageError(
             f"--mistakes lists those of one probe, and {len(found)} were made; give one --concept and one --layer."
         )
-    if not 1 <= options.mistakes <= MOST_LISTED:
-        raise UsageError(f"--mistakes takes a number from 1 to {MOST_LISTED:,}; came {options.mistakes}.")
     return mistakes(recording, found[0], most=options.mistakes)
 
 
@@ -157,8 +186,6 @@ def _keep(options: ProbeOptions, found: "Sequence[ProbeResult]") -> None:
     assert options.out is not None
     if len(found) != 1:
         raise UsageError(f"--out keeps one probe, and {len(found)} were made; give one --concept and one --layer.")
-    if options.out.suffix != ".npz":
-        raise UsageError(f"--out takes a name that ends in .npz; came {options.out.name!r}.")
     with writing(options.out, overwrite=options.overwrite) as partial:
         found[0].probe.save(partial)
     sys.stderr.write(f"{options.out}\n")

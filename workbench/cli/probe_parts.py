@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.cli.analysis_options import ProbeOptions
 from workbench.cli.option_kinds import UsageError
+from workbench.cli.probe_pairs import probe_pairs
 from workbench.cli.progress import TerminalProgress
+from workbench.cli.recorded_names import read_concepts
 from workbench.cli.table import format_table, to_json
+from workbench.errors import WorkbenchError
 from workbench.printable import printable
 
 if TYPE_CHECKING:
@@ -23,12 +26,16 @@ def probe_squares(options: ProbeOptions, recording: "Recording") -> None:
     Raises:
         WorkbenchError: What the analysis raises.
     """
-    from workbench.analyses.concepts.squares import offered_square_concepts
-    from workbench.analyses.probing.spatial import probe_squares as probe
+    from workbench.analyses.concepts.squares import offered_square_concepts, read_square_concept
 
     assert options.squares is not None
     spatial = [name for name, facts in recording.layers.items() if len(facts["shape"]) == 3]
+    for name in options.concept:
+        # Said before the analysis is imported; that it is the same everywhere, the analysis says.
+        read_square_concept(recording, name, [0], constant=True)
     concepts = options.concept or tuple(offered_square_concepts(recording))
+    from workbench.analyses.probing.spatial import probe_squares as probe
+
     progress = TerminalProgress("probing squares", "layers")
     try:
         found = probe(
@@ -86,6 +93,10 @@ def push(options: ProbeOptions, recording: "Recording") -> None:
     """
     if len(options.concept) != 1 or len(options.layer) != 1:
         raise UsageError("--push takes one --concept and one --layer, whose probe is pushed.")
+    [concept] = read_concepts(recording, options.concept)
+    if options.push not in (concept.classes or ()):
+        what = f"its classes are: {', '.join(concept.classes)}" if concept.classes else "it is a number, without any"
+        raise WorkbenchError(f"The concept {concept.name!r} has no class {options.push!r}; {what}.")
     from workbench.analyses.probing import probe_layers
     from workbench.analyses.probing.following import following
     from workbench.analyses.probing.use import use_of
@@ -95,7 +106,7 @@ def push(options: ProbeOptions, recording: "Recording") -> None:
     policy = recording.policy(trust_pickle=options.trust_pickle)
     progress = TerminalProgress("going on", "rollouts")
     try:
-        [one] = probe_layers(recording, options.concept, options.layer, seed=options.seed)
+        [one] = probe_layers(recording, [concept], options.layer, seed=options.seed)
         use = use_of(recording, policy, one.probe, draw_rows(recording, 40, seed=options.seed), which=options.push)
         followed = following(
             recording, policy, one.probe, options.push, follows=options.follows, seed=options.seed, progress=progress
@@ -161,6 +172,7 @@ def probe_course(options: ProbeOptions, recording: "Recording") -> None:
     Raises:
         WorkbenchError: What the analysis raises.
     """
+    read_concepts(recording, options.concept)
     from workbench.analyses.probing.checkpoints import probe_checkpoints
     from workbench.recording import open_recording
 
@@ -217,6 +229,7 @@ def _words(number: "Estimate") -> str:
 PARTS: Mapping[str, Callable[[ProbeOptions, "Recording"], None]] = {
     "squares": probe_squares,
     "push": push,
+    "pair": probe_pairs,
     "beside": probe_course,
 }
 """What is done instead of probing whole layers, by the option that asks for it."""

@@ -44,8 +44,9 @@ def run(options: RecordOptions) -> None:
                 trust_pickle=options.trust_pickle,
                 device=options.device,
                 activation_dtype="float16" if options.float16 else None,
-                search=_settings(planning),
+                search=planning,
                 search_temperature=options.search_temperature,
+                search_rollouts=options.search_rollouts,
                 overwrite=options.overwrite,
                 resume=options.resume,
                 flush_seconds=options.flush_seconds,
@@ -55,15 +56,6 @@ def run(options: RecordOptions) -> None:
     except KeyboardInterrupt as error:
         raise KeyboardInterrupt(f"Interrupted. {_kept(out)}") from error
     sys.stdout.write(f"{_told(recording.summary())}\n")
-
-
-def _settings(planning: dict[str, Any] | None) -> Any:
-    """How to search; None for an agent that acts without."""
-    if planning is None:
-        return None
-    from workbench.search import SearchSettings
-
-    return SearchSettings(**planning)
 
 
 @contextlib.contextmanager

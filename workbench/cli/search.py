@@ -1,6 +1,7 @@
 """`workbench search`: the searches of an agent that plans."""
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.cli.option_kinds import UsageError
@@ -27,7 +28,7 @@ MOST_POINTS = 100
 
 
 def run(options: SearchOptions) -> None:
-    """Print one decision, all of them, or what an audit finds.
+    """Print one decision (as it was, or with changes), all of them, what an audit finds, or what layers know of plans.
 
     Raises:
         UsageError: An option does not fit the others.
@@ -47,6 +48,10 @@ def run(options: SearchOptions) -> None:
         )
     if options.audit:
         _audit(options, recording)
+    elif options.look_ahead is not None:
+        from workbench.cli.search_look_ahead import run_look_ahead
+
+        run_look_ahead(options, recording)
     elif options.step is not None or options.episode is not None:
         _one(options, recording)
     else:
@@ -73,19 +78,24 @@ def _audit(options: SearchOptions, recording: "Recording") -> None:
 def _one(options: SearchOptions, recording: "Recording") -> None:
     from workbench.analyses.opening import opening_episode
     from workbench.analyses.search import course_of, measure_decision
-    from workbench.analyses.search.exact import action_values, judge
+    from workbench.analyses.search.exact import action_values, judge, solver_of
 
     number = options.episode if options.episode is not None else opening_episode(recording).number
     row = row_of(recording, number, options.step or 0)
     trace = recording.search_trace(row)
     if trace is None:
         raise WorkbenchError(f"Nothing was searched at step {options.step or 0} of episode {number}.")
+    if options.changes:
+        from workbench.cli.search_changes import run_changed
+
+        run_changed(replace(options, episode=number, step=options.step or 0), recording, row, trace)
+        return
     decision = measure_decision(trace, options.simulations)
     values = verdict = None
     if options.solver:
         if "position" not in recording.search:
             raise WorkbenchError(f"{options.recording} keeps no positions of its searches; no solver can be asked.")
-        solver = solver_of(recording)
+        solver = solver_of(recording.make_environment())
         values = action_values(
             solver, recording.search["position"][row][None], recording.search["root_prior"].shape[1]
         )[0]
@@ -106,9 +116,15 @@ def _one(options: SearchOptions, recording: "Recording") -> None:
 def _all(options: SearchOptions, recording: "Recording") -> None:
     from workbench.analyses.expressions import evaluate
     from workbench.analyses.search import by_group, measure_recording
+    from workbench.analyses.search.exact import solver_of
     from workbench.search.policy import game_of
 
-    solver = solver_of(recording) if options.solver else None
+    solver = solver_of(recording.make_environment()) if options.solver else None
+    if options.uniform and (recording.attributes.get("search") or {}).get("environment"):
+        raise WorkbenchError(
+            f"--uniform searches positions of games anew; the searches of {options.recording} are of an environment. "
+            f"Leave it out."
+        )
     game = game_of(recording.make_environment()) if options.uniform else None
     progress = TerminalProgress("measuring", "steps")
     try:
@@ -126,24 +142,6 @@ def _all(options: SearchOptions, recording: "Recording") -> None:
         from workbench.figures.search import recorded_decisions_figure
 
         _draw(options, recorded_decisions_figure(found))
-
-
-def solver_of(recording: "Recording") -> Any:
-    """The exact solver of the recorded environment: its `solver`, or what that gives when it is called.
-
-    Raises:
-        WorkbenchError: It has none.
-    """
-    environment = recording.make_environment().unwrapped
-    found = getattr(environment, "solver", None)
-    if found is not None and not hasattr(found, "solve") and callable(found):
-        found = found()
-    if found is None:
-        raise WorkbenchError(
-            f"{(recording.attributes.get('environment') or {}).get('id') or 'This environment'} has no exact solver; "
-            f"leave out --solver."
-        )
-    return found
 
 
 def _draw(options: SearchOptions, figure: Any) -> None:

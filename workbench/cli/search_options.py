@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro import conf
 
@@ -23,6 +23,16 @@ class SearchOptions:
     """Show the decision as it was after so many simulations (with --step)."""
     audit: Switch = False
     """Instead: repeat every selection of every search, and fail where one is not what its rules select."""
+    set_prior: Annotated[tuple[str, ...], argument("MOVE=P ...")] = ()
+    """Instead: run one search (--step) again with these priors at its root; the other moves keep their proportions."""
+    set_value: Annotated[tuple[str, ...], argument("MOVES=V ...")] = ()
+    """Instead: run one search (--step) again with another value of the position after these moves (d,c=-0.3), or
+    of the root (=0.2), for the player to move there."""
+    keep: Annotated[int | None, argument("N", "0")] = None
+    """Simulations that go where they went (with --set-prior, --set-value); the rules select from there on."""
+    look_ahead: Annotated[int | None, argument("K")] = None
+    """Instead: probe the recorded layers for the move K on in the search's plan, beside the observation and the same
+    network with random weights; 2 is the agent's own next move. With --solver also what patching a key square does."""
     worst: Annotated[int, conf.arg(metavar="N")] = 5
     """How many of the most surprising, and with --solver of the wrong decisions are listed."""
     solver: Switch = False
@@ -36,7 +46,8 @@ class SearchOptions:
     overwrite: Switch = False
     """Replace what is there."""
     imports: Annotated[tuple[str, ...], argument("MODULE ...")] = ()
-    """Import these first: code of the environment that the recording names, which you trust (--solver, --uniform)."""
+    """Import these first: code of the environment and agent that the recording names, which you trust (--solver,
+    --uniform, --set-prior, --set-value, --look-ahead)."""
     json: Switch = False
     """Print JSON."""
 
@@ -51,17 +62,36 @@ class SearchOptions:
             raise UsageError("--simulations shows one decision as it was; say which with --step.")
         if self.worst < 0:
             raise UsageError(f"--worst must be at least 0; it is {self.worst}.")
+        if self.look_ahead is not None and self.look_ahead < 1:
+            raise UsageError(f"--look-ahead must be at least 1; it is {self.look_ahead}.")
         if self.audit:
-            given = [
-                name
-                for name, value in (
-                    ("--step", self.step), ("--episode", self.episode), ("--simulations", self.simulations),
-                    ("--solver", self.solver), ("--uniform", self.uniform), ("--group", self.group),
-                    ("--out", self.out),
-                )
-                if value not in (None, False)
-            ]  # fmt: skip
-            if given:
-                raise UsageError(f"--audit is about all searches, and does nothing else; leave out {', '.join(given)}.")
+            self._exclude("--audit is about all searches", of_one=True)
+        if self.look_ahead is not None:
+            self._exclude("--look-ahead is about all searches", of_one=True, solver=True)
+        if self.changes:
+            if not one:
+                raise UsageError("--set-prior and --set-value are about one search; say which with --step.")
+            self._exclude("--set-prior and --set-value run one search again", of_one=False)
+        elif self.keep is not None:
+            raise UsageError("--keep is for a search that is run again; give --set-prior or --set-value.")
         if one and (self.uniform or self.group is not None):
             raise UsageError("--uniform and --group are about the whole recording; leave them out, or --step.")
+
+    @property
+    def changes(self) -> bool:
+        """Whether a search is run again with changes."""
+        return bool(self.set_prior or self.set_value)
+
+    def _exclude(self, why: str, *, of_one: bool, solver: bool = False) -> None:
+        """Refuse what the option that was asked for does not heed."""
+        others: list[tuple[str, Any]] = [
+            ("--simulations", self.simulations), ("--solver", self.solver and not solver), ("--uniform", self.uniform),
+            ("--group", self.group), ("--out", self.out),
+        ]  # fmt: skip
+        if of_one:
+            others = [("--step", self.step), ("--episode", self.episode), *others]
+            others += [("--set-prior", self.set_prior or None), ("--set-value", self.set_value or None)]
+            others.append(("--look-ahead", self.look_ahead if self.audit else None))
+        given = [name for name, value in others if value not in (None, False)]
+        if given:
+            raise UsageError(f"{why}, and does nothing else; leave out {', '.join(given)}.")

@@ -63,6 +63,8 @@ def decision_facts(
     rule = None if trace.settings is None else trace.settings.rule
     return {
         "game": trace.game,
+        "environment": dict(trace.facts) if trace.facts.get("kind") == "environment" else None,
+        "discount": None if trace.settings is None else trace.settings.discount,
         "rule": rule,
         "of": trace.simulations,
         **{name: getattr(decision, name) for name in SCALARS},
@@ -77,7 +79,18 @@ def decision_facts(
 def describe_decision(facts: Mapping[str, Any]) -> str:
     """One decision in words."""
     exact = any(move["exact"] is not None for move in facts["moves"])
-    header = ["move", "visits", "share", "prior", "Q", "U", "improved", "proven", *(["exact"] if exact else [])]
+    there = facts["environment"]
+    header = [
+        "move" if there is None else "action",
+        "visits",
+        "share",
+        "prior",
+        "Q",
+        "U",
+        "improved",
+        "proven",
+        *(["exact"] if exact else []),
+    ]
     rows = [
         [
             move["name"], f"{move['visits']:,}", _percent(move["share"]), _percent(move["prior"]), _signed(move["q"]),
@@ -108,10 +121,12 @@ def describe_decision(facts: Mapping[str, Any]) -> str:
         lines.append(f"ahead for good {when}{refuted}")
     lines.append(
         f"policy surprise KL(visits ‖ prior) {_number(facts['surprise'])} nat; spread over "
-        f"{_number(facts['breadth'])} moves"
+        f"{_number(facts['breadth'])} {'moves' if there is None else 'actions'}"
     )
+    said = "network" if there is None or there.get("values") == "the same" else "one rollout"
+    whose = "for the player to move" if there is None else f"(return, discount {_number(facts['discount'])})"
     lines.append(
-        f"value for the player to move: network {_signed(facts['net_value'])}, search "
+        f"value {whose}: {said} {_signed(facts['net_value'])}, search "
         f"{_signed(facts['search_value'])}, difference {_signed(facts['disagreement'])}"
     )
     if facts["mean_depth"] is not None:
@@ -122,6 +137,10 @@ def describe_decision(facts: Mapping[str, Any]) -> str:
         )
         lines.append(f"depth: mean {facts['mean_depth']:.1f}, most {facts['max_depth']}{moved}")
     lines.append(f"principal variation: {facts['variation_in_words'] or '–'}")
+    if there is not None:
+        values = "" if there.get("values") == "the same" else f"; values: {printable(str(there.get('values')))}"
+        lines.append(f"priors: {printable(str(there.get('priors')))}{values}")
+        lines.append(f"states saved by {printable(str(there.get('snapshots')))}")
     if facts["verdict"] is not None:
         lines.append(_verdict_line(facts["verdict"]))
     return "\n".join(lines)

@@ -52,7 +52,9 @@ def probes_figure(found: Sequence[ProbeResult], reference: str) -> Figure:
     image = axis.imshow(table, cmap=DIVERGING, vmin=-largest, vmax=largest, aspect="auto", interpolation="nearest")
     axis.set_xticks(range(len(layers)), [literal(layer) for layer in layers], rotation=40, ha="right", fontsize=8)
     axis.set_yticks(range(len(concepts)), [literal(concept) for concept in concepts], fontsize=8)
-    figure.colorbar(image, ax=axis).set_label(f"score less that of {REFERENCES[reference]}", fontsize=8)
+    bar = figure.colorbar(image, ax=axis)
+    bar.set_label(f"score less that of {REFERENCES[reference]}", fontsize=8)
+    bar.ax.tick_params(labelsize=8)
     if table.size <= MOST_CELLS:
         for one in found:
             row, column = concepts.index(one.concept), layers.index(one.layer)

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from workbench.recording.callback import RecordingCallback
     from workbench.recording.environments import EnvironmentSpecification, make_environment
     from workbench.recording.episodes import Episode
+    from workbench.recording.labelled_environment import LabelledEnvironment
+    from workbench.recording.late_labels import label_recording
     from workbench.recording.lazy import LazyArray, LazyArrays
     from workbench.recording.reader import Recording, open_recording
     from workbench.recording.recorder import Recorder
@@ -23,6 +25,7 @@ _PLACES = {
     "Damage": "verification",
     "EnvironmentSpecification": "environments",
     "Episode": "episodes",
+    "LabelledEnvironment": "labelled_environment",
     "LazyArray": "lazy",
     "LazyArrays": "lazy",
     "Recorder": "recorder",
@@ -31,6 +34,7 @@ _PLACES = {
     "Replay": "replay",
     "Verification": "verification",
     "find_recordings": "summary",
+    "label_recording": "late_labels",
     "list_recordings": "summary",
     "make_environment": "environments",
     "open_recording": "reader",
@@ -42,6 +46,7 @@ __all__ = [
     "Damage",
     "EnvironmentSpecification",
     "Episode",
+    "LabelledEnvironment",
     "LazyArray",
     "LazyArrays",
     "Recorder",
@@ -50,6 +55,7 @@ __all__ = [
     "Replay",
     "Verification",
     "find_recordings",
+    "label_recording",
     "list_recordings",
     "make_environment",
     "open_recording",

@@ -191,6 +191,8 @@ def _write(group: zarr.Group, path: str, value: np.ndarray[Any, Any], attributes
         # xarray opens no array whose axes have no names.
         dimension_names=[f"{path}.axis_{place}" for place in range(value.ndim)],
         attributes=attributes or {},
+        # Zeros are stored too: a layer that begins with them is no damage, as a missing chunk is.
+        config={"write_empty_chunks": True},
     )
     if value.size:
         array[...] = value

@@ -119,16 +119,25 @@ def place_of(group: zarr.Group, name: str, inside: int | None = None) -> Place:
     return place if inside is None else LocalPlace(Path(path), inside)
 
 
-def write_root(store: Store, attributes: Mapping[str, Any]) -> None:
-    """Write the root's metadata in one piece, without a repetition of the arrays': they are about to grow."""
+def write_root(store: Store, attributes: Mapping[str, Any], repeated: Mapping[str, Any] | None = None) -> None:
+    """Write the root's metadata in one piece.
+
+    Args:
+        store: Of the recording.
+        attributes: The root's.
+        repeated: By path, the metadata of all groups and arrays below it, which a reader then goes by; None where
+            arrays are about to grow.
+    """
     place = _place(store, "")
-    place.put("zarr.json", root_document(attributes))
+    place.put("zarr.json", root_document(attributes, repeated))
     place.settle()
 
 
-def root_document(attributes: Mapping[str, Any]) -> bytes:
+def root_document(attributes: Mapping[str, Any], repeated: Mapping[str, Any] | None = None) -> bytes:
     """The root's `zarr.json`."""
     document = {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
+    if repeated is not None:
+        document["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": dict(repeated)}
     return json.dumps(document).encode()
 
 

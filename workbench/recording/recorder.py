@@ -184,8 +184,6 @@ class Recorder:
         if getattr(self.policy, "takes_environments", False):
             # What the network says while it searches is not what is recorded of the step.
             searching = {"environments": environments or None, "own_pass": self._capture.begin}
-            if environments and SEARCH not in self._facts:
-                self._facts[SEARCH] = self.policy.search_facts(environments[0])  # type: ignore[attr-defined]
         else:
             self._capture.begin()
         choice = self.policy.act(
@@ -197,6 +195,9 @@ class Recorder:
             action_masks=action_masks,
             **searching,
         )
+        if searching and environments and SEARCH not in self._facts:
+            # Some of it is known when something has been searched.
+            self._facts[SEARCH] = self.policy.search_facts(environments[0])  # type: ignore[attr-defined]
         batch = len(choice.actions)
         self._searched = {f"{SEARCH}/{name}": values for name, values in choice.search.items()}
         tensors = self._capture.end(batch)

@@ -50,14 +50,7 @@ def replay(recording: "Recording", row: int, environment: Environment | None = N
         )
     number = int(place[0])
     episode = recording.episode(number)
-    seed, first_seed = episode.seed, recording.attributes.get("seed")
-    if seed is None and first_seed is not None and recording.attributes.get("derived_seeds"):
-        seed = int(first_seed) + episode_id
-    if seed is None:
-        raise WorkbenchError(
-            f"Episode {number} cannot be replayed: the seed that its environment was reset with is not known. "
-            f"Reset with a seed while recording."
-        )
+    seed = episode_seed(recording, number)
     made = environment if environment is not None else recording.make_environment()
     before = episode.rows[: int(np.flatnonzero(episode.rows == row)[0])]
     actions = recording.steps["action"][before]
@@ -72,6 +65,27 @@ def replay(recording: "Recording", row: int, environment: Environment | None = N
         ) from error
     exact, difference = compare_observations(recording, row, observation)
     return Replay(environment=made, observation=observation, info=info, exact=exact, largest_difference=difference)
+
+
+def episode_seed(recording: "Recording", number: int) -> int:
+    """The seed that the environment of an episode was reset with.
+
+    Args:
+        recording: What was recorded.
+        number: Of the episode, by its place in the table.
+
+    Raises:
+        WorkbenchError: It is not known.
+    """
+    seed, first_seed = int(recording.episodes["seed"][number]), recording.attributes.get("seed")
+    if seed >= 0:
+        return seed
+    if first_seed is not None and recording.attributes.get("derived_seeds"):
+        return int(first_seed) + int(recording.episodes["id"][number])
+    raise WorkbenchError(
+        f"Episode {number} cannot be replayed: the seed that its environment was reset with is not known. "
+        f"Reset with a seed while recording."
+    )
 
 
 def compare_observations(recording: "Recording", row: int, observation: Any) -> tuple[bool, float]:

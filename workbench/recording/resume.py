@@ -39,6 +39,7 @@ ALIKE: Mapping[str, str] = {
     "asked/layers": "which layers were asked for",
     "asked/frames": "whether pictures were asked for",
     "asked/labels": "whether labels were asked for",
+    "asked/search": "how the agent searches",
     "versions": "the versions of the libraries",
 }
 """What a recording that is resumed must have as it was, and in words."""

@@ -43,8 +43,9 @@ def record(
     trust_pickle: bool = False,
     device: str = "cpu",
     activation_dtype: str | None = None,
-    search: "SearchSettings | None" = None,
+    search: "SearchSettings | Mapping[str, Any] | None" = None,
     search_temperature: float = 1.0,
+    search_rollouts: int | None = None,
     overwrite: bool = False,
     resume: bool = False,
     flush_seconds: float = 5.0,
@@ -74,9 +75,13 @@ def record(
         trust_pickle: Let the agent's file run its code while loading. Only for files that you made yourself.
         device: Where the network runs, `cpu` or `cuda`.
         activation_dtype: `float16` halves the size of the activations and loses precision.
-        search: Let the policy search before it acts, in an environment that plays a game: its network tells the search
-            priors and values, and every search is recorded beside its step (`workbench.search.policy`).
+        search: Let the policy search before it acts, from where the environment is: its network tells the search priors
+            and values, and every search is recorded beside its step (`workbench.search.policy`). Only what shall be
+            otherwise than usual, `{"simulations": 50}`, makes of it the settings that suit a game, or
+            `environment_settings` where the environment plays none.
         search_temperature: With which an action is drawn by its visits, where it is sampled.
+        search_rollouts: Values come from random play of at most so many steps in place of the network; for environments
+            that play no game.
         overwrite: Replace a recording that is there.
         resume: Go on with the recording that is there, if there is one and it was killed, stopped or failed: the result
             is what it would have been without. Everything else must be as it was.
@@ -100,6 +105,8 @@ def record(
             raise WorkbenchError(f"The number of {name} must be at least 1; it is {count}.")
     if seed < 0:
         raise WorkbenchError(f"The seed of the first episode must be 0 or more; it is {seed}.")
+    if search is None and search_rollouts is not None:
+        raise WorkbenchError("search_rollouts says what a search takes for values; pass search=… too.")
     if resume and overwrite:
         raise WorkbenchError("resume and overwrite exclude each other: go on with what is there, or replace it.")
     slots = min(environments, episodes) if episodes is not None else environments
@@ -146,9 +153,14 @@ def record(
                 stack.callback(environment.close)
         actor = make_policy(policy, made[0], vec_normalize, device, trust_pickle=trust_pickle)
         if search is not None:
-            actor = _searching(actor, made[0], search, search_temperature)
+            actor = _searching(actor, made[0], search, search_temperature, search_rollouts)
         check_observation_space(actor.observation_space, made[0], normalised=True, where=actor.name)
         check_action_space(actor.action_space, made[0], actor.name)
+        acted_in, planning = made, {}
+        if getattr(actor, "takes_environments", False):
+            acted_in, planning = _to_be_searched(made), {"search": actor.asked}  # type: ignore[attr-defined]
+            # What cannot be is said before anything is written.
+            actor.check(acted_in[0], seed)  # type: ignore[attr-defined]
         recorder = stack.enter_context(
             Recorder(
                 out,
@@ -171,12 +183,13 @@ def record(
                     "layers": None if layers is None else list(layers),
                     "frames": frames,
                     "labels": labels,
+                    **planning,
                 },
             )
         )
         rollout = Rollout(
             policy=actor,
-            environments=made,
+            environments=acted_in,
             recorder=recorder,
             seed=seed,
             deterministic=deterministic,
@@ -188,13 +201,39 @@ def record(
     return open_recording(out)
 
 
-def _searching(actor: Policy, environment: Environment, settings: "SearchSettings", temperature: float) -> Policy:
-    from workbench.search.policy import PolicyEvaluator, SearchPolicy, game_of
+def _searching(
+    actor: Policy,
+    environment: Environment,
+    wanted: "SearchSettings | Mapping[str, Any]",
+    temperature: float,
+    rollouts: int | None,
+) -> Policy:
+    """The same policy, which searches before it acts."""
+    from workbench.search.environments import Rollout as RandomPlay
+    from workbench.search.environments import environment_settings
+    from workbench.search.policy import SearchPolicy, find_game
+    from workbench.search.settings import SearchSettings
 
-    # What cannot be is said before anything is written.
-    game_of(environment)
-    PolicyEvaluator(actor)
-    return SearchPolicy(actor, settings, temperature=temperature)
+    settings = wanted
+    if not isinstance(settings, SearchSettings):
+        make = environment_settings if find_game(environment) is None else SearchSettings
+        try:
+            settings = make(**settings)
+        except TypeError as error:
+            raise WorkbenchError(f"How to search is said with the names of SearchSettings: {error}.") from error
+    rollout = None if rollouts is None else RandomPlay(depth=rollouts)
+    return SearchPolicy(actor, settings, temperature=temperature, rollout=rollout)
+
+
+def _to_be_searched(environments: list[Environment]) -> list[Environment]:
+    """The same, with the episode noted where a search may have to play it again."""
+    from workbench.search.environments import EpisodeLog
+    from workbench.search.environments.played import find_log
+    from workbench.search.policy import find_game
+
+    if find_game(environments[0]) is not None:
+        return environments
+    return [one if find_log(one) is not None else EpisodeLog(one) for one in environments]
 
 
 def make_environments(

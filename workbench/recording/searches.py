@@ -32,13 +32,15 @@ def read_trace(recording: "Recording", row: int) -> "SearchTrace | None":
 
 
 def read_traces(
-    recording: "Recording", *, block_bytes: int = 32 << 20
+    recording: "Recording", *, block_bytes: int = 32 << 20, most: int | None = None, damaged: list[int] | None = None
 ) -> "Iterator[tuple[int, SearchTrace | None, npt.NDArray[np.uint64] | None]]":
     """All searches in the order of the steps, read in blocks: memory does not grow with the recording.
 
     Args:
         recording: With searches, or none.
         block_bytes: About how much is held at a time.
+        most: Only so many steps, the first ones; None: all.
+        damaged: Rows whose search cannot be read are added to it and passed over; None: they are an error.
 
     Yields:
         Row, search (None where nothing was searched) and the position at its root `[W]` (None where it is not kept).
@@ -48,17 +50,24 @@ def read_traces(
     """
     if not recording.searches:
         return
+    total = len(recording) if most is None else min(most, len(recording))
     arrays = dict(recording.search.items())
     row_bytes = sum(array.nbytes for array in arrays.values()) // max(1, len(recording))
     height = min(array.chunks[0] for array in arrays.values())
     rows = max(1, block_bytes // max(1, row_bytes) // height) * height
-    for start in range(0, len(recording), rows):
-        block = slice(start, min(len(recording), start + rows))
+    for start in range(0, total, rows):
+        block = slice(start, min(total, start + rows))
         read = {name: array[block] for name, array in arrays.items()}
         actions = recording.steps["action"][block]
         for place in range(block.stop - block.start):
             stored = {name: values[place] for name, values in read.items()}
-            trace = _unpacked(recording, start + place, stored, int(actions[place]))
+            try:
+                trace = _unpacked(recording, start + place, stored, int(actions[place]))
+            except WorkbenchError:
+                if damaged is None:
+                    raise
+                damaged.append(start + place)
+                continue
             yield start + place, trace, stored.get("position") if trace is not None else None
 
 

@@ -5,6 +5,7 @@ Axis legend:
 """
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,7 @@ def choose_action(
     if not 0 <= temperature < np.inf or (temperature > 0 and seed is None):
         raise WorkbenchError(f"A temperature is 0 or more, and needs a seed if it is not 0; got {temperature}, {seed}.")
     view = view_node(trace, 0, simulations)
-    allowed = _allowed(view)
+    allowed = allowed_actions(view.proven)
     if temperature > 0:
         weights = np.where(allowed, view.visits.astype(np.float64), 0.0)
         weights = (weights / weights.max()) ** (1 / temperature) if weights.max() > 0 else allowed.astype(np.float64)
@@ -67,10 +68,18 @@ def with_choice(trace: SearchTrace, action: int) -> SearchTrace:
     return dataclasses.replace(trace, chosen=int(action))
 
 
-def _allowed(view: NodeView) -> npt.NDArray[np.bool_]:
-    """Proven wins if there are any, else all that is not a proven loss, else all."""
-    won, lost = view.proven == 1, view.proven == -1
-    return won if won.any() else ~lost if not lost.all() else np.ones(len(lost), np.bool_)
+def allowed_actions(proven: npt.NDArray[np.signedinteger[Any]]) -> npt.NDArray[np.bool_]:
+    """What may be played: proven wins if there are any, else all that is no proven loss, else all.
+
+    Args:
+        proven: `[..., R]`, the outcome that is proven of each action, for the player to move: −1, 0, 1; −2: none.
+
+    Returns:
+        `[..., R]`.
+    """
+    won, lost = proven == 1, proven == -1
+    some_won, all_lost = won.any(-1, keepdims=True), lost.all(-1, keepdims=True)
+    return np.asarray(np.where(some_won, won, ~lost | all_lost), np.bool_)
 
 
 def _gumbel_scores(trace: SearchTrace, view: NodeView) -> npt.NDArray[np.float64]:

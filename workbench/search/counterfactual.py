@@ -6,7 +6,7 @@ asked of the evaluator. Without any change the result is the trace itself.
 Axis legend: that of `trace`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.search.evaluators import Evaluator
-from workbench.search.games import Game
+from workbench.search.games import Game, play_line
 from workbench.search.positions import positions_of
 from workbench.search.rerun import Rerun
 from workbench.search.trace import SearchTrace
@@ -56,32 +56,79 @@ class Counterfactual:
 
 
 def changed_prior(trace: SearchTrace, action: int, probability: float, node: int = 0) -> npt.NDArray[np.float64]:
-    """The priors of a node with one of them set, the others keeping their proportions: `[edges of the node]`.
+    """The priors of a node with one of them set (see `changed_priors`)."""
+    return changed_priors(trace, {action: probability}, node)
+
+
+def changed_priors(trace: SearchTrace, given: Mapping[int, float], node: int = 0) -> npt.NDArray[np.float64]:
+    """The priors of a node with some of them set, the others keeping their proportions: `[edges of the node]`.
 
     Args:
         trace: The search.
-        action: Whose prior is set.
-        probability: To what, 0 to 1.
+        given: By action, its probability, 0 to 1; of all actions of the node: in proportion.
         node: Of the trace.
 
     Raises:
-        WorkbenchError: There is no such node or action, or it is no probability.
+        WorkbenchError: There is no such node or action, or these are no probabilities, or sum to more than 1.
     """
     _check_node(trace, node)
     edges = trace.edges_of(node)
+    actions = trace.edge_action[edges]
     prior = (trace.root_prior if node == 0 else trace.prior[edges]).astype(np.float64)
-    here = trace.edge_action[edges] == action
-    if not here.any():
-        raise WorkbenchError(f"Node {node} has no action {action}; it has {trace.edge_action[edges].tolist()}.")
-    if not 0 <= probability <= 1:
-        raise WorkbenchError(f"A probability is 0 to 1; got {probability}.")
+    here = np.isin(actions, list(given))
+    missing = [action for action in given if action not in actions]
+    if missing:
+        raise WorkbenchError(f"Node {node} has no action {missing[0]}; it has {actions.tolist()}.")
+    for action, probability in given.items():
+        if not 0 <= probability <= 1:
+            raise WorkbenchError(f"A probability is 0 to 1; got {probability}.")
+        prior[actions == action] = probability
+    if here.all():
+        if not prior.sum():
+            raise WorkbenchError(f"The priors of all actions of node {node} are to be 0; leave one of them above.")
+        return np.asarray(prior / prior.sum())
+    left = 1 - prior[here].sum()
+    if left < -1e-9:
+        raise WorkbenchError(f"The priors that are set sum to {prior[here].sum():.4g}; together they are at most 1.")
     rest = prior[~here].sum()
-    if rest > 0:
-        prior[~here] *= (1 - probability) / rest
-    elif (~here).any():
-        prior[~here] = (1 - probability) / (~here).sum()
-    prior[here] = probability if (~here).any() else 1.0
+    prior[~here] = max(0.0, left) * (prior[~here] / rest if rest > 0 else 1 / int((~here).sum()))
     return prior
+
+
+def nodes_after(
+    trace: SearchTrace, moves: Sequence[int], game: Game | None = None, root: npt.NDArray[np.uint64] | None = None
+) -> list[int]:
+    """The nodes of a trace at which the position after some moves lies.
+
+    Args:
+        trace: The search.
+        moves: Actions from the root on; none: the root.
+        game: Its rules: then also nodes that other orders of moves led to; None: the one node after just these.
+        root: `[W]`, the position at the root, where a game is given.
+
+    Raises:
+        WorkbenchError: A move is not legal, or the search never came there.
+    """
+    found: list[int] = []
+    if game is not None and root is not None:
+        position = play_line(game, root, moves)
+        positions = trace.position if trace.position is not None else positions_of(trace, game, root)
+        found = [int(node) for node in np.flatnonzero((positions == position).all(axis=1))]
+    else:
+        node = 0
+        for move in moves:
+            below = np.flatnonzero((trace.parent == node) & (trace.action == move))
+            node = int(below[0]) if len(below) else -1
+            if node < 0:
+                break
+        found = [node] if node >= 0 else []
+    if not found:
+        names = " ".join(game.action_names[move] if game is not None else str(move) for move in moves)
+        raise WorkbenchError(
+            f"This search never came to the position after {names}: what the network says there made no difference. "
+            f"Choose one that is in its tree."
+        )
+    return found
 
 
 def counterfactual(

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
+from workbench.search.choosing import allowed_actions
 from workbench.search.compiling import compiled, compiled_core
 from workbench.search.replay import back_up_simulations, rebuild, replay_tree
 from workbench.search.settings import Rules
@@ -38,10 +39,8 @@ class RootHistory:
 
     @property
     def allowed(self) -> npt.NDArray[np.bool_]:
-        """`[S + 1, R]`, what may be played: proven wins if there are any, else all but proven losses, else all."""
-        won, lost = self.proven == 1, self.proven == -1
-        some_won, all_lost = won.any(1, keepdims=True), lost.all(1, keepdims=True)
-        return np.asarray(np.where(some_won, won, ~lost | all_lost), np.bool_)
+        """`[S + 1, R]`, what may be played (`allowed_actions`)."""
+        return allowed_actions(self.proven)
 
 
 def root_history(trace: SearchTrace) -> RootHistory:
@@ -113,11 +112,10 @@ def principal_variation(
     node = 0
     while node >= 0:
         edges = trace.edges_of(node)
-        visits, known = state.visits[edges], state.edge_proven[edges]
+        visits = state.visits[edges]
         if not len(visits) or not visits.any():
             break
-        won, lost = known == 3, known == 1
-        allowed = won if won.any() else ~lost if not lost.all() else np.ones(len(lost), np.bool_)
+        allowed = allowed_actions(state.edge_proven[edges].astype(np.int8) - 2)
         quality = np.nan_to_num(state.q[edges], nan=-np.inf)
         best = int(np.lexsort((trace.prior[edges], quality, visits, allowed))[-1])
         if node == 0 and first is not None:

@@ -34,6 +34,8 @@ class TraceRoom:
     """0: positions are not kept."""
     rewards: bool
     """Whether there are rewards, and values are kept as float64."""
+    digests: bool = False
+    """Whether 64 bits that tell each node's observation are kept, as searches in environments have them."""
 
     @property
     def nodes(self) -> int:
@@ -84,6 +86,7 @@ def pack_trace(trace: SearchTrace, room: TraceRoom) -> dict[str, npt.NDArray[Any
     values |= {"noise": trace.noise} if trace.noise is not None else {}
     values |= {"reward": trace.reward} if room.rewards and trace.reward is not None else {}
     values |= {"position": trace.position[0]} if room.words and trace.position is not None else {}
+    values |= {"digest": trace.position[:, 0]} if room.digests and trace.position is not None else {}
     packed = absent_trace(room)
     for name, given in values.items():
         if packed[name].ndim:
@@ -114,6 +117,8 @@ def absent_trace(room: TraceRoom) -> dict[str, npt.NDArray[Any]]:
         shapes["reward"] = ((room.nodes,), np.float64)
     if room.words:
         shapes["position"] = ((room.words,), np.uint64)
+    if room.digests:
+        shapes["digest"] = ((room.nodes,), np.uint64)
     return {name: np.zeros(shape, dtype) for name, (shape, dtype) in shapes.items()}
 
 
@@ -123,7 +128,7 @@ def unpack_trace(row: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any], 
     Args:
         row: One row of each array.
         facts: What the recording says of all its searches (`search_facts`).
-        chosen: What was played.
+        chosen: What was played, as the environment numbers actions.
 
     Raises:
         WorkbenchError: The arrays do not belong together.
@@ -146,6 +151,10 @@ def unpack_trace(row: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any], 
         noisy = bool(row["noise"][:R].any())
         settings = settings if noisy else replace(settings, noise=0.0)
     rewards = row["reward"][:N] if "reward" in row else None
+    told = facts.get("environment") or {}
+    if not isinstance(told, Mapping):
+        raise WorkbenchError("What this recording says of the environment that was searched is damaged.")
+    first_action = told.get("first_action", 0)
     arrays: dict[str, Any] = {
         "parent": row["parent"][:N].astype(np.int32),
         "action": row["action"][:N].astype(np.int16),
@@ -166,23 +175,39 @@ def unpack_trace(row: Mapping[str, npt.NDArray[Any]], facts: Mapping[str, Any], 
         settings=settings,
         seed=int(row["seed"]),
         fingerprint=str(facts.get("fingerprint", "")),
-        position=None,
+        position=row["digest"][:N, None].copy() if "digest" in row else None,
         backed_up=np.zeros(S, row["value"].dtype),
-        chosen=chosen,
+        chosen=max(-1, chosen - int(first_action)),
+        facts=dict(told),
         **arrays,
     )
     return replace(bare, backed_up=backed_up_of(bare).astype(row["value"].dtype))
 
 
-def search_facts(game: str, settings: SearchSettings, fingerprint: str, room: TraceRoom) -> dict[str, Any]:
-    """What a recording says of all its searches, in plain JSON."""
-    return {
+def search_facts(
+    game: str,
+    settings: SearchSettings,
+    fingerprint: str,
+    room: TraceRoom,
+    environment: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """What a recording says of all its searches, in plain JSON.
+
+    Args:
+        game: The game, or the environment.
+        settings: How was searched.
+        fingerprint: Which weights evaluated.
+        room: How large the rows are.
+        environment: Facts that the traces of searches in an environment share; None: it is a game.
+    """
+    facts: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
         "game": game,
         "settings": asdict(settings),
         "fingerprint": fingerprint,
         "room": asdict(room),
     }
+    return facts if environment is None else facts | {"environment": dict(environment)}
 
 
 def read_settings(facts: Mapping[str, Any]) -> SearchSettings:

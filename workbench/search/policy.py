@@ -4,7 +4,8 @@ Axis legend: that of `workbench.policies.types`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
@@ -16,13 +17,17 @@ from workbench.errors import WorkbenchError
 from workbench.policies.fingerprints import fingerprint_module
 from workbench.policies.types import ActionChoice, EpisodeRandom, Inputs, Observations, Policy, PolicyOutput, State
 from workbench.search.choosing import choose_action, with_choice
-from workbench.search.evaluators import Evaluation, Evaluator
+from workbench.search.evaluators import Evaluation, Evaluator, fingerprint_of
 from workbench.search.games import Game
 from workbench.search.onnx_evaluator import OnnxEvaluator
 from workbench.search.packing import TraceRoom, pack_trace, search_facts
 from workbench.search.searching import search
 from workbench.search.settings import SearchSettings
 from workbench.search.trace import SearchTrace
+
+if TYPE_CHECKING:
+    from workbench.search.environments.planning import EnvironmentPlanning
+    from workbench.search.environments.rollouts import Rollout
 
 
 class PolicyEvaluator:
@@ -99,22 +104,76 @@ def onnx_evaluator(policy: Policy, game: Game) -> OnnxEvaluator:
     )
 
 
-class SearchPolicy:
-    """Acts by searching from the environment's position; what it says of it otherwise is the network's own.
-
-    What is recorded as `logits` and `value` is the network's account of the position, from a pass of its own after the
-    search; the action is the search's; the whole search is recorded beside the step.
+class GamePlanning:
+    """Searches the positions of a game, all together.
 
     Args:
         policy: Its network tells the search priors and values.
         settings: How to search.
-        temperature: With which an action is drawn when it does not act deterministically.
+        game: Whose positions.
         threads: As for `search`.
-        evaluator: What makes the evaluator of the network, when it first acts; None: the network itself is asked;
-            `onnx_evaluator`: ONNX Runtime is.
+        evaluator: What makes the evaluator of the network; None: the network itself is asked.
     """
 
-    takes_action_masks = False
+    def __init__(
+        self,
+        policy: Policy,
+        settings: SearchSettings,
+        game: Game,
+        threads: int,
+        evaluator: Callable[[Policy, Game], Evaluator] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.game = game
+        self._evaluator: Evaluator = PolicyEvaluator(policy) if evaluator is None else evaluator(policy, game)
+        self._threads = threads
+
+    def facts(self, environment: Any) -> dict[str, Any]:
+        """What a recording says of all searches."""
+        return search_facts(self.game.name, self.settings, fingerprint_of(self._evaluator), self.room(environment))
+
+    def room(self, environment: Any) -> TraceRoom:
+        """How large the rows of the traces are."""
+        simulations, game = self.settings.simulations, self.game
+        return TraceRoom(simulations=simulations, actions=game.actions, words=game.words, rewards=False)
+
+    def first_action(self, environment: Any) -> int:
+        """Games count their actions from 0."""
+        return 0
+
+    def search(
+        self,
+        environments: Sequence[Any],
+        settings: SearchSettings,
+        seeds: Sequence[int],
+        *,
+        observations: Sequence[Any],
+        memories: Sequence[Any],
+        masks: npt.NDArray[np.bool_] | None,
+    ) -> list[SearchTrace]:
+        """Search from each environment's position; the game knows what is legal, and what is seen there."""
+        positions = np.stack([np.asarray(one.unwrapped.position, np.uint64) for one in environments])
+        return search(self.game, positions, self._evaluator, settings, seed=list(seeds), threads=self._threads)
+
+
+class SearchPolicy:
+    """Acts by searching from where the environment is; what it says of it otherwise is the network's own.
+
+    What is recorded as `logits` and `value` is the network's account of the observation, from a pass of its own after
+    the search; the action is the search's; the whole search is recorded beside the step.
+
+    Args:
+        policy: Its network tells the search priors and values.
+        settings: How to search. In an environment that plays no game nothing is proven, whatever `prove` says.
+        temperature: With which an action is drawn when it does not act deterministically.
+        threads: As for `search`, of games.
+        rollout: Values come from random play instead of the network; for environments that play no game.
+        widening: As for `search_environment`, likewise.
+        evaluator: What makes the evaluator of the network in a game; None: the network itself is asked;
+            `onnx_evaluator`: ONNX Runtime is.
+        spec: What the policy is called by name; None: what it says itself.
+    """
+
     takes_environments = True
     """Whoever lets it act hands over the environments that the observations came from."""
 
@@ -125,6 +184,8 @@ class SearchPolicy:
         *,
         temperature: float = 1.0,
         threads: int = 1,
+        rollout: "Rollout | None" = None,
+        widening: float | None = 0.5,
         spec: str | None = None,
         evaluator: Callable[[Policy, Game], Evaluator] | None = None,
     ) -> None:
@@ -132,12 +193,26 @@ class SearchPolicy:
         self.name = f"{policy.name} with {settings.simulations} simulations"
         self.settings: dict[str, Any] = {**(getattr(policy, "settings", None) or {}), "search": settings.rule}
         self.spec = spec if spec is not None else getattr(policy, "spec", None)
-        self._temperature, self._threads = temperature, threads
-        self._make_evaluator = evaluator or (lambda policy, _game: PolicyEvaluator(policy))
-        self._evaluator: Evaluator | None = None
-        self._room: TraceRoom | None = None
+        self._temperature, self._threads, self._rollout, self._widening = temperature, threads, rollout, widening
+        self._evaluator = evaluator
+        self._planning: GamePlanning | EnvironmentPlanning | None = None
         self.last_traces: list[SearchTrace] = []
         """Of the last act, one a row."""
+
+    @property
+    def takes_action_masks(self) -> bool:
+        """Whether the network's policy wants to be told what is legal."""
+        return bool(getattr(self.policy, "takes_action_masks", False))
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """How it was asked to search, in plain JSON: a recording that is resumed must have the same."""
+        return {
+            "settings": asdict(self.search_settings),
+            "temperature": self._temperature,
+            "rollout": None if self._rollout is None else self._rollout.depth,
+            "widening": self._widening,
+        }
 
     @property
     def source(self) -> Any:
@@ -175,8 +250,8 @@ class SearchPolicy:
         return self.policy.module
 
     def initial_state(self, batch_size: int) -> State | None:
-        """None: a search remembers nothing from step to step."""
-        return None
+        """The network's; a search carries it along each branch, and remembers nothing itself from step to step."""
+        return self.policy.initial_state(batch_size)
 
     def preprocess(self, observations: Observations) -> Inputs:
         """The network's."""
@@ -192,16 +267,31 @@ class SearchPolicy:
         """What the network says without a search."""
         return self.policy.forward(inputs, state, episode_starts, action_masks)
 
-    def search_facts(self, environment: Any) -> dict[str, Any]:
-        """What a recording says of all searches: the game, the settings, the network's fingerprint, the rows' sizes."""
-        game = game_of(environment)
-        return search_facts(game.name, self.search_settings, fingerprint_module(self.module), self.room(game))
+    def check(self, environment: Any, seed: int) -> None:
+        """See that it can act in an environment, which is reset for that where it plays no game.
 
-    def room(self, game: Game) -> TraceRoom:
-        """How large the rows of its traces are."""
-        return TraceRoom(
-            simulations=self.search_settings.simulations, actions=game.actions, words=game.words, rewards=False
-        )
+        Args:
+            environment: As it will act in.
+            seed: Of the reset.
+
+        Raises:
+            WorkbenchError: The network cannot guide a search; the environment's state cannot be saved and restored, or
+                its actions are not discrete.
+        """
+        planning = self._planning_in(environment)
+        if isinstance(planning, GamePlanning):
+            return
+        from workbench.search.environments.snapshots import check_discrete
+
+        check_discrete(environment)
+        observation, info = environment.reset(seed=seed)
+        planning.check(environment, observation, info.get("action_mask"))
+
+    def search_facts(self, environment: Any) -> dict[str, Any]:
+        """What a recording says of all searches, when it has acted: the game or environment, the settings, the
+        network's fingerprint, the rows' sizes.
+        """
+        return self._planning_in(environment).facts(environment)
 
     def skip_draws(self, random: EpisodeRandom) -> None:
         """Draw what a step draws, for nothing: an episode that is taken up again."""
@@ -219,39 +309,41 @@ class SearchPolicy:
         environments: Sequence[Any] | None = None,
         own_pass: Callable[[], None] | None = None,
     ) -> ActionChoice:
-        """Search from each environment's position and act on it.
+        """Search from where each environment is and act on it.
 
         Args:
             observations: `[B, *observation]`.
-            state: None.
-            episode_starts: `[B]`, without effect.
+            state: The network's recurrent state before this step; None: it has none, or the episodes begin.
+            episode_starts: `[B]`, where the state is the initial one.
             deterministic: Take the most visited action without noise at the root; else draw one by the visits.
             random: One stream a row, where it is not deterministic: two numbers are drawn of each a step.
-            action_masks: Without effect: the game knows what is legal.
-            environments: `[B]`, those that the observations came from; they are looked at, not stepped.
+            action_masks: `[B, A]`, what may be done; None: as the environment says. A game knows it.
+            environments: `[B]`, those that the observations came from; afterwards they are where they were.
             own_pass: Called when the search is over, before the network's pass on the observations themselves: for
                 whoever watches the network.
 
         Raises:
-            WorkbenchError: There are no environments, or they are of no game.
+            WorkbenchError: There are no environments; or they cannot be searched.
         """
         if environments is None:
             raise WorkbenchError(
-                f"{self.name} searches from the environment's position, and was given observations alone. "
+                f"{self.name} searches from where the environment is, and was given observations alone. "
                 f"Let it act with `record`, or pass environments=[…] to act."
             )
         if not deterministic and random is None:
             raise WorkbenchError(f"{self.name} draws its actions from a random stream for each row; pass random=[…].")
         seeds = [(0, 0)] * len(environments) if deterministic else [draw_seeds(one) for one in random or ()]
-        game = game_of(environments[0])
-        if self._evaluator is None:
-            self._evaluator = self._make_evaluator(self.policy, game)
-        settings = self.search_settings
+        planning = self._planning_in(environments[0])
+        settings = planning.settings
         if deterministic and settings.noise:
-            settings = SearchSettings(**{**settings.__dict__, "noise": 0.0})
-        positions = np.stack([np.asarray(one.unwrapped.position, np.uint64) for one in environments])
-        traces = search(
-            game, positions, self._evaluator, settings, seed=[one for one, _ in seeds], threads=self._threads
+            settings = replace(settings, noise=0.0)
+        traces = planning.search(
+            environments,
+            settings,
+            [one for one, _ in seeds],
+            observations=[_row(observations, row) for row in range(len(environments))],
+            memories=_memories(state, episode_starts, len(environments)),
+            masks=action_masks,
         )
         actions = [
             choose_action(
@@ -260,14 +352,56 @@ class SearchPolicy:
             for trace, (_, draw) in zip(traces, seeds, strict=True)
         ]
         self.last_traces = [with_choice(trace, action) for trace, action in zip(traces, actions, strict=True)]
-        rows = [pack_trace(trace, self.room(game)) for trace in self.last_traces]
+        room, first = planning.room(environments[0]), planning.first_action(environments[0])
+        rows = [pack_trace(trace, room) for trace in self.last_traces]
         columns: Mapping[str, npt.NDArray[Any]] = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
         if own_pass is not None:
             own_pass()
         with torch.no_grad():
-            output = self.policy.forward(self.policy.preprocess(observations))
-        chosen = np.asarray(actions, self.action_space.dtype or np.int64)
+            output = self.policy.forward(
+                self.policy.preprocess(observations),
+                state,
+                None if episode_starts is None else torch.as_tensor(episode_starts),
+                torch.as_tensor(action_masks) if self.takes_action_masks and action_masks is not None else None,
+            )
+        chosen = np.asarray([first + action for action in actions], self.action_space.dtype or np.int64)
         return ActionChoice(actions=chosen, output=output, search=columns)
+
+    def _planning_in(self, environment: Any) -> "GamePlanning | EnvironmentPlanning":
+        """What searches in such an environment; made once for each game."""
+        game = find_game(environment)
+        if self._planning is not None and self._planning.game is game:
+            return self._planning
+        if game is not None:
+            if self._rollout is not None:
+                raise WorkbenchError(
+                    f"Random play as the value of a state is for environments; the positions of {game.name} are "
+                    f"judged by the network. Leave the rollouts out."
+                )
+            self._planning = GamePlanning(self.policy, self.search_settings, game, self._threads, self._evaluator)
+        else:
+            from workbench.search.environments.planning import EnvironmentPlanning
+
+            self._planning = EnvironmentPlanning(
+                self.policy, self.search_settings, rollout=self._rollout, widening=self._widening
+            )
+        return self._planning
+
+
+def _row(observations: Observations, row: int) -> Any:
+    if isinstance(observations, Mapping):
+        return {key: values[row] for key, values in observations.items()}
+    return observations[row]
+
+
+def _memories(state: State | None, starts: npt.NDArray[np.bool_] | None, rows: int) -> list[Any]:
+    """`[B]`, the recurrent state before each row, each tensor `[1, ...]`; None where there is none yet."""
+    return [
+        None
+        if state is None or (starts is not None and starts[row])
+        else {name: tensor[row : row + 1] for name, tensor in state.items()}
+        for row in range(rows)
+    ]
 
 
 def draw_seeds(random: EpisodeRandom) -> tuple[int, int]:
@@ -276,19 +410,25 @@ def draw_seeds(random: EpisodeRandom) -> tuple[int, int]:
     return int(one), int(two)
 
 
+def find_game(environment: Any) -> Game | None:
+    """The game that an environment plays; None where it plays none."""
+    bare = environment.unwrapped
+    game = getattr(bare, "game", None)
+    # Before its first reset a game may have no position yet.
+    placed = hasattr(type(bare), "position") or "position" in vars(bare)
+    return game if isinstance(game, Game) and placed else None
+
+
 def game_of(environment: Any) -> Game:
     """The game that an environment plays.
 
     Raises:
         WorkbenchError: It plays none.
     """
-    bare = environment.unwrapped
-    game = getattr(bare, "game", None)
-    # Before its first reset a game may have no position yet.
-    placed = hasattr(type(bare), "position") or "position" in vars(bare)
-    if not isinstance(game, Game) or not placed:
+    bare, game = environment.unwrapped, find_game(environment)
+    if game is None:
         raise WorkbenchError(
-            f"{(getattr(bare, 'spec', None) and bare.spec.id) or type(bare).__name__} is no game that can be "
-            f"searched: a search of games needs an environment with `game` and `position`, such as envs:ConnectFour-v0."
+            f"{(getattr(bare, 'spec', None) and bare.spec.id) or type(bare).__name__} plays no game whose rules are "
+            f"known: that takes an environment with `game` and `position`, such as envs:ConnectFour-v0."
         )
     return game

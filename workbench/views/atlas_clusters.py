@@ -36,7 +36,7 @@ def clusters_part(path: str, recording: Recording, layer: str) -> None:
         st.markdown(_evidence(found))
         table = _table(found, graph)
         wide = {name: st.column_config.TextColumn(width=170) for name in table if name.endswith("[95 %]")}
-        st.dataframe(table, hide_index=True, column_config=wide, height=38 + 35 * found.count)
+        st.dataframe(table, hide_index=True, column_config=wide, height="content")
         st.caption(plain("; ".join(found.notes)) + ".")
         _ways(recording, found, graph)
     with st.expander("How to read this page", icon=":material/help:"):
@@ -44,8 +44,10 @@ def clusters_part(path: str, recording: Recording, layer: str) -> None:
 
 
 def _evidence(found: Clustering) -> str:
+    number = f"{found.count} clusters"
     facts = [
-        f"**{found.count_in_words}** of {found.read} principal component{'s' * (found.read != 1)}",
+        f"**{number}**{found.count_in_words.removeprefix(number)} of {found.read} principal "
+        f"component{'s' * (found.read != 1)}",
         f"silhouette {_short(found.silhouette)}, of Gaussian numbers with the same covariance "
         f"{found.silhouette_of_chance:.2f}",
         f"found again in other episodes: adjusted Rand index {found.stability_in_words}",
@@ -62,9 +64,10 @@ def _table(found: Clustering, graph: TransitionGraph) -> dict[str, Any]:
         "episodes": [one.episodes for one in found.reward],
         "steps in a row [95 %]": [_short(one) for one in graph.dwell],
         "stays [%]": np.round(100 * graph.stays, 1),
+        "leaves (n)": graph.leaves,
         "reward [95 %]": [_short(one) for one in found.reward],
-        "episodes that begin here": graph.starts,
-        "that end here": graph.ends,
+        "begin here (n)": graph.starts,
+        "end here (n)": graph.ends,
         "comes again (Jaccard)": ["–" if np.isnan(one) else f"{one:.2f}" for one in found.stability_of_cluster],
     }
     if found.value[0] is not None:
@@ -73,27 +76,28 @@ def _table(found: Clustering, graph: TransitionGraph) -> dict[str, Any]:
 
 
 def _ways(recording: Recording, found: Clustering, graph: TransitionGraph) -> None:
-    left, right = st.columns([1.1, 1])
     pictures = [
         [None if row < 0 else step_picture(recording, int(row)) for row in examples] for examples in found.examples
     ]
-    left.image(png_bytes(transition_figure(found, graph), dots_per_inch=110))
     if graph.predictable.steps:
-        left.caption(
+        left, right = st.columns([1.3, 1], vertical_alignment="center")
+        left.image(png_bytes(transition_figure(found, graph), dots_per_inch=110))
+        right.caption(
             plain(
-                f"The next other cluster is the one to which other episodes most often go on from there: "
+                f"Arrows: shares of the times that a cluster is left, with how often (n). The next other cluster is "
+                f"the one to which other episodes most often go on from there: "
                 f"{_percent(graph.predictable)} of {graph.predictable.steps:,} times; with each episode's clusters in "
                 f"random order {_percent(graph.predictable_shuffled)}; always saying the most common one "
                 f"{_percent(graph.predictable_always)}."
             )
         )
     else:
-        left.caption("No episode goes from one cluster to another: the clusters tell episodes apart, not steps.")
+        st.caption("No episode goes from one cluster to another: the clusters tell episodes apart, not steps.")
     if any(picture is not None for row in pictures for picture in row):
-        right.image(png_bytes(contact_sheet(found, pictures), dots_per_inch=110))
-        right.caption("The medoid of each cluster, and the nearest steps to it of other episodes.")
+        st.image(png_bytes(contact_sheet(found, pictures), dots_per_inch=110))
+        st.caption("The medoid of each cluster, and below it the nearest steps to it of other episodes.")
     else:
-        right.info("No picture was recorded; record with frames to see what the clusters show.")
+        st.info("No picture was recorded; record with frames to see what the clusters show.")
 
 
 def _short(one: Estimate | None) -> str:

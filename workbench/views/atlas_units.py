@@ -80,7 +80,7 @@ def _curves(here: tuple[object, ...], layer: str, tunings: tuple[Tuning, ...]) -
     usual = most_selective([tuning], min(8, MOST_CURVES))
     every = list(range(len(tuning.control)))
     units = right.multiselect(
-        "Units", every, default=usual, max_selections=MOST_CURVES, key=f"units.units.{layer}.{concept}"
+        "Units", every, default=usual, max_selections=MOST_CURVES, key=f"units.units.{layer}.{concept}", wrap=True
     )
     if not units:
         st.info("Choose at least one unit.", icon=":material/info:")

@@ -15,11 +15,13 @@ from workbench.views.choosing import choose_recording
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.probes_caching import cached_concepts, cached_numbers, cached_probes
 from workbench.views.probes_mistakes import list_mistakes
+from workbench.views.probes_pairs import pairs_part
 from workbench.views.probes_pushes import pushes_part
 from workbench.views.probes_squares import squares_part
 from workbench.views.probes_training import training_part
 from workbench.views.root import name_below_root
 from workbench.views.selection import read_selection
+from workbench.views.short_facts import unbroken
 from workbench.views.stoppable import stoppable
 
 FIRST_CONCEPTS, FIRST_LAYERS = 6, 12
@@ -52,18 +54,20 @@ def page() -> None:
 def _layers_part(path: str, recording: Recording) -> None:
     concepts, layers = _choose(path, recording)
     kind, concepts = _choose_kind(path, concepts)
-    _probes(path, concepts, layers, kind)
+    _probes(path, recording, concepts, layers, kind)
 
 
 def _choose(path: str, recording: Recording) -> tuple[tuple[str, ...], tuple[str, ...]]:
     offered, every = cached_concepts(path, stamp(path)), list(recording.layers)
-    what, more, where = st.columns([2.2, 1.6, 2.2])
-    chosen = what.multiselect("Concepts", offered, default=offered[:FIRST_CONCEPTS], key=f"probes.concepts.{path}")
+    what, more = st.columns([2.6, 1])
+    chosen = what.multiselect(
+        "Concepts", offered, default=offered[:FIRST_CONCEPTS], key=f"probes.concepts.{path}", wrap=True
+    )
     typed = more.text_input(
         "Another, as an expression", key="probes.expression", placeholder="truth.distance < 4",
         help="A Python expression over the recorded columns: `observation[2] > 0.1`, `truth.mouse[0]`, `action == 2`.",
     ).strip()  # fmt: skip
-    layers = where.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"probes.layers.{path}")
+    layers = st.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"probes.layers.{path}", wrap=True)
     return tuple(dict.fromkeys([*chosen, *([typed] if typed else [])])), tuple(layers)
 
 
@@ -81,12 +85,18 @@ def _choose_kind(path: str, concepts: tuple[str, ...]) -> tuple[str, tuple[str, 
     return kind.name, concepts
 
 
-def _probes(path: str, concepts: tuple[str, ...], layers: tuple[str, ...], kind: str) -> None:
+def _probes(path: str, recording: Recording, concepts: tuple[str, ...], layers: tuple[str, ...], kind: str) -> None:
     with errors_in_a_box():
         if not concepts or not layers:
             st.info("Choose at least one concept and one layer.", icon=":material/info:")
             return
-        if not st.toggle(f"Probe {len(layers)} layers for {len(concepts)} concepts", key="probes.run"):
+        if not st.toggle(
+            f"Probe {len(layers)} layers for {len(concepts)} concepts",
+            key="probes.run",
+            help=f"Goes over the recording's {recording.number_of_steps:,} steps {1 + 2 * len(layers)} times: the "
+            "observation, and each layer as it is and with random weights. The bar says how long it will take at the "
+            "pace so far; what is finished is kept.",
+        ):
             return
         with stoppable("probing", "probes.run") as progress:
             found = cached_probes(path, stamp(path), concepts, layers, kind, progress)
@@ -125,8 +135,8 @@ def _one(path: str, found: Sequence[ProbeResult]) -> None:
     numbers.table(
         {
             one.metric: [name for name, _, _ in rows] + ["chance"],
-            "score [95 %]": [str(score) for _, score, _ in rows] + [f"{one.chance:.2f}"],
-            "this layer less it [95 %]": ["" if less is None else str(less) for _, _, less in rows] + [""],
+            "score [95 %]": [unbroken(score) for _, score, _ in rows] + [f"{one.chance:.2f}"],
+            "this layer less it [95 %]": ["" if less is None else unbroken(less) for _, _, less in rows] + [""],
         }
     )
     if one.bits_per_step is not None:
@@ -139,6 +149,7 @@ def _one(path: str, found: Sequence[ProbeResult]) -> None:
 
 PARTS: dict[str, Callable[[str, Recording], None]] = {
     "Layers": _layers_part,
+    "Pairs": pairs_part,
     "Squares": squares_part,
     "Pushes": pushes_part,
     "Through training": training_part,
@@ -159,7 +170,8 @@ HOW_TO_READ = """
   which the random labels show. *mdl* counts how short the labels become for somebody who learns them from the layer,
   episode by episode: few episodes that suffice count as well as a high score. Kinds that go over steps (logistic, mlp,
   mdl) are made from 10,000 of them at most.
-- **Squares** asks every square of a grid with one probe, which reads a convolutional layer at that place. **Pushes**
+- **Pairs** reads two places together: what neither of them says alone, a bilinear probe finds in their products.
+  **Squares** asks every square of a grid with one probe, which reads a convolutional layer at that place. **Pushes**
   changes a probe's direction in the live agent: do decisions change more than with random directions, and how often
   does behaviour follow? **Through training** puts recordings of several checkpoints side by side.
 - The map shows the score less the reference that is chosen: red is more, blue is less, **bold** where the 95 % interval

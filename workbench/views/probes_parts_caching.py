@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import streamlit as st
 
 from workbench.analyses.concepts.squares import offered_square_concepts
+from workbench.analyses.probing.bilinear import PairResult, probe_pair
 from workbench.analyses.probing.checkpoints import Surface, probe_checkpoints
 from workbench.analyses.probing.following import MOST_STEPS, Followed, following
+from workbench.analyses.probing.places import Place
 from workbench.analyses.probing.spatial import SquareProbeResult, probe_squares
 from workbench.analyses.probing.use import Use, use_of
 from workbench.analyses.reading_decisions import draw_rows
@@ -74,6 +76,16 @@ def cached_square_probes(
             progress=progress,
         ),
     )  # fmt: skip
+
+
+def cached_pair(
+    path: str, stamp: int | str, concept: str, first: Place, second: Place, progress: Progress
+) -> PairResult:
+    """A probe of two places together."""
+    return once(
+        ("pair", path, stamp, concept, first, second),
+        lambda: probe_pair(cached_recording(path, stamp), concept, first, second, progress=progress),
+    )
 
 
 def cached_surface(

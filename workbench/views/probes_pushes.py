@@ -11,6 +11,7 @@ from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.probes_caching import cached_actions, cached_classes
 from workbench.views.probes_parts_caching import PushAsked, cached_following, cached_use
+from workbench.views.short_facts import unbroken
 from workbench.views.stoppable import stoppable
 
 SCALES = (1.0, 2.0, 4.0)
@@ -26,7 +27,7 @@ def pushes_part(path: str, recording: Recording) -> None:
         what, where, to, says = st.columns([2, 2, 1.2, 2])
         concept = what.selectbox("Concept", list(classes), key=f"pushes.concept.{path}")
         layers = list(recording.layers)
-        layer = where.selectbox("Layer", layers, index=max(0, len(layers) - 3), key=f"pushes.layer.{path}")
+        layer = where.selectbox("Layer", layers, index=layers.index(_first_layer(layers)), key=f"pushes.layer.{path}")
         which = to.selectbox("Push to", classes[concept], key=f"pushes.class.{concept}")
         follows = says.text_input(
             "It follows if, at once", key="pushes.follows", placeholder=f"{concept} is {which}",
@@ -56,6 +57,12 @@ def _concepts_with_classes(path: str) -> dict[str, tuple[str, ...]]:
     return {name: classes for name, classes in every.items() if classes is not None}
 
 
+def _first_layer(layers: list[str]) -> str:
+    """The layer before the last one that is not the critic's own, by name: what the actor is near to knowing."""
+    actors = [name for name in layers if "value" not in name and "critic" not in name] or layers
+    return actors[max(0, len(actors) - 2)]
+
+
 def _use(use: Use) -> None:
     effects = {"taken out": use.taken_out, "swapped": use.swapped, "pushed by 1 standard deviation": use.pushed}
     st.table(
@@ -79,9 +86,9 @@ def _followed(found: tuple[Followed, ...]) -> None:
             "pushed [95 %]": [_estimate(one.pushed) for one in found],
             "random directions": [f"{one.controls.mean():.2f}" if len(one.controls) else "–" for one in found],
             "pushed less random [95 %]": [_estimate(one.above_controls) for one in found],
-            "verdict": [one.verdict for one in found],
         }
     )
+    st.markdown("\n".join(f"- **{one.scale:g} sd**: {plain(one.verdict)}" for one in found))
     st.caption(
         plain(
             f"Share of {len(found[0].rows)} steps of {found[0].without.episodes} episodes, at which the concept was "
@@ -92,5 +99,6 @@ def _followed(found: tuple[Followed, ...]) -> None:
 
 def _estimate(number: Any) -> str:
     if number.low is None:
-        return f"{number.mean:.2f} (no interval)".replace("-", "−")
-    return f"{number.mean:.2f} [{number.low:.2f}, {number.high:.2f}]".replace("-", "−")
+        return f"{round(number.mean, 2) + 0.0:.2f} (no interval)".replace("-", "−")
+    mean, low, high = (round(one, 2) + 0.0 for one in (number.mean, number.low, number.high))
+    return unbroken(f"{mean:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−"))

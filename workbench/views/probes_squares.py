@@ -13,6 +13,7 @@ from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.probes_parts_caching import cached_square_concepts, cached_square_probes, spatial_layers
+from workbench.views.short_facts import unbroken
 from workbench.views.stoppable import stoppable
 
 FIRST_LAYERS = 3
@@ -28,10 +29,10 @@ def squares_part(path: str, recording: Recording) -> None:
             return
         what, where, how = st.columns([2.2, 2.2, 1])
         concepts = what.multiselect(
-            "Concepts of squares", offered, default=_first(offered), key=f"squares.concepts.{path}"
+            "Concepts of squares", offered, default=_first(offered), key=f"squares.concepts.{path}", wrap=True
         )
         first = layers[:: max(1, len(layers) // FIRST_LAYERS)][:FIRST_LAYERS]
-        chosen = where.multiselect("Layers", layers, default=first, key=f"squares.layers.{path}")
+        chosen = where.multiselect("Layers", layers, default=first, key=f"squares.layers.{path}", wrap=True)
         reach = how.segmented_control(
             "Reads", [1, 3], default=1, format_func=lambda size: f"{size}×{size}", key="squares.reach",
             help="The layer's own place alone, or with its eight neighbours.",
@@ -44,6 +45,7 @@ def squares_part(path: str, recording: Recording) -> None:
         with stoppable("probing squares", "squares.run") as progress:
             found = cached_square_probes(path, stamp(path), tuple(concepts), tuple(chosen), reach, progress)
         st.table(_rows(found))
+        st.markdown("\n".join(f"- **{plain(o.concept)}** in {plain(o.layer)}: {plain(o.verdict)}" for o in found))
         st.caption(
             f"Balanced accuracy over all squares of {found[0].steps:,} steps of {found[0].episodes} episodes, each "
             f"decided by a probe that was not made from its episode; 95 % intervals by bootstrap over episodes. "
@@ -72,13 +74,12 @@ def _rows(found: Sequence[SquareProbeResult]) -> dict[str, list[str]]:
     return {
         "concept": [plain(one.concept) for one in found],
         "layer": [plain(one.layer) for one in found],
-        "score [95 %]": [str(one.score) for one in found],
-        "macro F1": [str(one.macro_f1) for one in found],
-        "square alone": [str(one.place.score) for one in found],
-        "picture there": ["–" if one.picture is None else str(one.picture.score) for one in found],
-        "random weights": ["–" if one.random_network is None else str(one.random_network.score) for one in found],
-        "random labels": [str(one.control.score) for one in found],
-        "verdict": [one.verdict for one in found],
+        "score [95\u00a0%]": [unbroken(one.score) for one in found],
+        "macro F1": [unbroken(one.macro_f1) for one in found],
+        "square alone": [unbroken(one.place.score) for one in found],
+        "picture there": ["–" if one.picture is None else unbroken(one.picture.score) for one in found],
+        "random weights": ["–" if one.random_network is None else unbroken(one.random_network.score) for one in found],
+        "random labels": [unbroken(one.control.score) for one in found],
     }
 
 
@@ -101,12 +102,11 @@ def _one(path: str, recording: Recording, found: Sequence[SquareProbeResult]) ->
     truth = read_square_concept(recording, one.concept, np.array([row]), constant=True).values[0]
     truth = truth[lattice.square_rows][:, lattice.square_columns]
     picture = recording.steps["frame"][row] if "frame" in recording.steps else None
-    scores, answer = st.columns([1, 2.4])
+    scores, words = st.columns([1, 1.6], vertical_alignment="center")
     scores.image(png_bytes(square_scores_figure(one), dots_per_inch=110))
-    answer.image(png_bytes(square_answer_figure(one, said, truth, which, picture), dots_per_inch=110))
-    st.caption(
-        plain(
-            "Left: how well each square is decided (grey: only one class occurs there). Right: what the probe that is "
-            "made from all episodes says at the step. " + " ".join(f"{note}." for note in one.notes)
-        )
+    words.caption(
+        "How well each square is decided, over all steps; grey: only one class occurs there. Below: what the probe "
+        "that is made from all episodes says at the step, beside what is true."
     )
+    st.image(png_bytes(square_answer_figure(one, said, truth, which, picture), dots_per_inch=110))
+    st.caption(plain(f"{one.steps:,} steps of {one.episodes} episodes. " + " ".join(f"{note}." for note in one.notes)))

@@ -31,13 +31,15 @@ def training_part(path: str, recording: Recording) -> None:
             return
         left, middle, right = st.columns([2.4, 1.6, 2])
         chosen = left.multiselect(
-            "Checkpoints, in their order", there, key=f"training.recordings.{own}",
+            "Checkpoints, in their order", there, key=f"training.recordings.{own}", wrap=True,
             help="Recordings of one training's checkpoints, the earliest first. What is offered has the same layers; "
             "whether it comes from one training you must know.",
         )  # fmt: skip
         concept = middle.selectbox("Concept", ["action", *cached_concepts(path, stamp(path))], key="training.concept")
         every = list(recording.layers)
-        layers = right.multiselect("Layers", every, default=every[:FIRST_LAYERS], key=f"training.layers.{own}")
+        layers = right.multiselect(
+            "Layers", every, default=every[:FIRST_LAYERS], key=f"training.layers.{own}", wrap=True
+        )
         if len(chosen) < 2 or not layers:
             st.info("Choose at least two checkpoints and one layer.", icon=":material/info:")
             return

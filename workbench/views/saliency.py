@@ -20,11 +20,12 @@ from workbench.figures.saliency import (
 )
 from workbench.figures.saliency_evidence import curves_figure, evidence_figure
 from workbench.figures.saliency_film import film_figure, strip_figure
-from workbench.figures.saliency_words import EvidenceRow, evidence_rows, step_rows
+from workbench.figures.saliency_words import evidence_rows, step_rows
 from workbench.recording import Recording
 from workbench.views.caching import stamp
 from workbench.views.choosing import choose_place
 from workbench.views.errors import errors_in_a_box, plain
+from workbench.views.evidence_table import evidence_table
 from workbench.views.inner_targets import choose_inner_target
 from workbench.views.progress_bar import ProgressBar
 from workbench.views.saliency_address import MOST_METHODS, resolve_choice
@@ -101,6 +102,7 @@ def _choose_question(path: str, recording: Recording, row: int) -> Asked:
         key="saliency.method",
         on_change=methods_changed,
         max_selections=MOST_METHODS,
+        wrap=True,
     )
     baseline = _select(
         "baseline", against, "Against", list(choice.baselines), choice.baseline, lambda name: name.replace("_", " ")
@@ -190,19 +192,8 @@ def _agreement(explained: Sequence[SaliencyMaps]) -> str:
 
 def _numbers(maps: SaliencyMaps, known: Evidence) -> None:
     """What one step says, as a table: it is one step, so that nothing in it has an interval."""
-    _evidence_table(step_rows(maps, known))
+    evidence_table(step_rows(maps, known))
     st.caption("n = 1 step: it is compared with chance at this step, and says nothing of others.")
-
-
-def _evidence_table(rows: Sequence[EvidenceRow]) -> None:
-    st.table(
-        {
-            "evidence": [plain(row.what) for row in rows],
-            "this map": [row.value for row in rows],
-            "beside": [row.control for row in rows],
-            "what it says": [row.says for row in rows],
-        }
-    )
 
 
 def _png(figure: Figure) -> bytes:
@@ -228,7 +219,7 @@ def _sample(question: Asked) -> None:
             explained.append(maps)
             count = found.fidelity.deletion
             st.markdown(f"**{plain(title)}** ({count.steps} steps of {count.episodes} episodes)")
-            _evidence_table(evidence_rows(found))
+            evidence_table(evidence_rows(found))
             st.image(_png(curves_figure(found.fidelity)), width=850)
         if len(explained) > 1:
             st.caption(_agreement(explained))

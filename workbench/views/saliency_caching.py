@@ -83,7 +83,7 @@ def cached_policy(path: str, stamp: int | str) -> Policy:
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
-def _cached_mean(path: str, stamp: int | str) -> RecordedMean:
+def cached_mean(path: str, stamp: int | str) -> RecordedMean:
     """The mean of a recording, which is read once for all that is explained of it."""
     return RecordedMean(cached_recording(path, stamp), cached_policy(path, stamp))
 
@@ -241,6 +241,6 @@ def _case(asked: Asked, rows: npt.NDArray[np.int64], window: int = 1) -> Case:
         target=find_inner_target(asked.path, asked.stamp, asked.target) or asked.target,
         layer=asked.layer,
         baseline=asked.baseline,
-        mean=_cached_mean(asked.path, asked.stamp),
+        mean=cached_mean(asked.path, asked.stamp),
         window=window,
     )

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import streamlit as st
 
-from workbench.analyses.search_surprises import Surprises, surprises
+from workbench.analyses.search import RecordedDecisions, measure_recording
+from workbench.analyses.search.exact import solver_of
 from workbench.errors import WorkbenchError
 from workbench.figures.player.encoding import picture_url
 from workbench.figures.search_viewer import search_payload
@@ -20,8 +21,11 @@ from workbench.views.atlas_step import step_picture
 from workbench.views.caching import cached_recording
 from workbench.views.kept_results import once
 from workbench.views.root import name_below_root
+from workbench.views.search_frames import cached_visit
 
 MOST_PICTURE_PIXELS = 160_000
+MOST_DECISIONS = 5_000
+"""Steps of a recording whose searches are measured on the page, the first ones."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,8 @@ def cached_game(path: str, stamp: int | str) -> GameAtHand:
     """The game of a recording's searches: its environment is made again by name."""
     recording = cached_recording(path, stamp)
     wanted = str((recording.attributes.get("search") or {}).get("game") or "")
+    if is_of_environment(recording):
+        return GameAtHand(game=None, why_not=f"the searches are of {wanted}, an environment that nobody plays against")
     if "position" not in recording.search:
         return GameAtHand(game=None, why_not="its searches are of an environment, whose nodes have no positions")
     try:
@@ -57,6 +63,17 @@ def cached_game(path: str, stamp: int | str) -> GameAtHand:
     if found.name != wanted:
         return GameAtHand(game=None, why_not=f"the searches are of {wanted}; the environment plays {found.name}")
     return GameAtHand(game=found)
+
+
+def is_of_environment(recording: Recording) -> bool:
+    """Whether what was searched is an environment, and no game."""
+    return bool((recording.attributes.get("search") or {}).get("environment"))
+
+
+def outcomes_of_chance(trace: SearchTrace) -> int:
+    """How many edges of a search led to more than one node."""
+    _, often = np.unique(trace.incoming()[1:], return_counts=True)
+    return int((often > 1).sum())
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -82,6 +99,10 @@ def cached_view(
         return None
     game = cached_game(path, stamp).game
     picture, words = (None, "") if game is not None else seen_at(recording, row)
+    environment = None
+    if is_of_environment(recording):
+        visited = cached_visit(path, stamp, row)
+        environment = {"on_demand": visited.step is not None, "why_not": visited.why_not}
     return search_payload(
         trace,
         key=f"{name_below_root(path)}|{stamp}|{row}|{children}|{threshold}|{depth}",
@@ -91,6 +112,7 @@ def cached_view(
         picture=picture,
         picture_words=words,
         players=("the agent",) if game is None and not trace.player.any() else ("first player", "second player"),
+        environment=environment,
         children=children,
         threshold=threshold,
         depth=depth,
@@ -111,8 +133,24 @@ def seen_at(recording: Recording, row: int) -> tuple[str | None, str]:
     return url, "what was there at the root; the positions further down have no picture"
 
 
-def cached_surprises(path: str, stamp: int | str, progress: Progress) -> Surprises:
-    """The decisions of a recording in which search and network differ."""
-    return once(
-        ("surprises of searches", path, stamp), lambda: surprises(cached_recording(path, stamp), progress=progress)
-    )
+def cached_decisions(path: str, stamp: int | str, judged: bool, progress: Progress) -> RecordedDecisions:
+    """The decisions of a recording, the first `MOST_DECISIONS` of them.
+
+    Args:
+        path: Of the recording.
+        stamp: Of the same.
+        judged: Ask the environment's exact solver.
+        progress: Is told how many steps are done.
+
+    Raises:
+        WorkbenchError: There is no solver, or no search that can be read.
+    """
+
+    def compute() -> RecordedDecisions:
+        recording = cached_recording(path, stamp)
+        solver = solver_of(recording.make_environment()) if judged else None
+        return measure_recording(
+            recording, solver=solver, most=MOST_DECISIONS, pass_over_damaged=True, progress=progress
+        )
+
+    return once(("decisions of searches", path, stamp, judged), compute)

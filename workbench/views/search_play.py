@@ -14,11 +14,12 @@ from workbench.views.caching import stamp
 from workbench.views.choosing import ChosenStep
 from workbench.views.errors import plain
 from workbench.views.search_caching import cached_game, root_position
+from workbench.views.search_inside import SearchedNode, inside_part
 from workbench.views.search_play_caching import MOST_SIMULATIONS, Adviser, cached_adviser, recorded_settings, think
 from workbench.views.search_reruns import rerun_part
 from workbench.views.search_viewer import playing_board, search_viewer
 
-GAME = "search.play.game"
+GAME, INSIDE = "search.play.game", "search.play.inside"
 FIRST, SECOND, BOTH = "first", "second", "both"
 SIDES = {FIRST: (0,), SECOND: (1,), BOTH: (0, 1)}
 START, STEP = "the start of the game", "the step above"
@@ -72,8 +73,21 @@ def play_part(chosen: ChosenStep) -> None:
         before = play_line(game, _start(played), played.moves[: played.searched_after])
         key = f"play|{played.number}|{played.searched_after}|{simulations}"
         st.subheader(_title(game, played), anchor=False)
-        search_viewer(search_payload(played.trace, key=key, game=game, root=before), key="search.play.viewer")
-        rerun_part(game, before, played.trace, adviser, settings)
+        payload = search_payload(played.trace, key=key, game=game, root=before)
+        _tree(SearchedNode(path=path, game=game, root=before, trace=played.trace, node=0), payload, adviser)
+
+
+@st.fragment
+def _tree(searched: SearchedNode, payload: dict[str, Any], adviser: Adviser) -> None:
+    """The viewer, what the network holds at the node that is looked at, and the search with changes."""
+    inside = adviser.policy is not None and bool(st.session_state.get(INSIDE))
+    node = search_viewer(payload, key="search.play.viewer", report=inside)
+    if adviser.policy is not None:
+        st.toggle("Look inside the network at the node that is clicked", key=INSIDE)
+    if inside:
+        inside_part(replace(searched, node=node))
+    with st.expander("What if the network said something else?", icon=":material/edit:"):
+        rerun_part(searched.game, searched.root, searched.trace, adviser)
 
 
 def _options(path: str, moment: int | str) -> tuple[str, int, str]:

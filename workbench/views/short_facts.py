@@ -18,6 +18,11 @@ def short_options(options: Mapping[str, Any] | None, wrappers: Sequence[str] | N
     return "; ".join(part for part in (given, around) if part)
 
 
+def unbroken(number: object) -> str:
+    """A number with its interval, `0.91 [0.87, 0.94]`, that a narrow table breaks before the interval alone."""
+    return str(number).replace(", ", ",\u00a0")
+
+
 def _short(value: Any) -> str:
     text = str(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 1]}…"

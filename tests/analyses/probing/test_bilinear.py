@@ -1,5 +1,6 @@
 """Two places together: where neither knows, and both do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,11 @@ import torch
 
 import workbench
 from tests.analyses.probing.planted import record_knowing
-from workbench.analyses.probing.bilinear import Place, _Reader, probe_pair
+from workbench.analyses.expressions import evaluate
+from workbench.analyses.probing.bilinear import probe_pair
+from workbench.analyses.probing.pair_probe import load_pair_probe
+from workbench.analyses.probing.places import Place, PlaceReader, parse_place
+from workbench.analyses.probing.probe import load_probe
 from workbench.errors import WorkbenchError
 from workbench.recording import Recording
 
@@ -32,6 +37,40 @@ def test_what_two_layers_know_together_alone_is_found(recording: Recording) -> N
     # One product of one direction with one: rank 1.
     largest, second = found.singular_values[1][:2]
     assert largest > 5 * second
+    shares = found.shares_of_singular_values
+    assert shares[0] == 1
+    assert shares[1] == pytest.approx(second / largest)
+
+
+def test_a_pair_is_kept_and_says_the_same_again(recording: Recording, tmp_path: Path) -> None:
+    found = probe_pair(recording, BOTH, Place(layer="product"), Place(layer="other"))
+    found.probe.save(tmp_path / "pair.npz")
+    kept = load_pair_probe(tmp_path / "pair.npz")
+    assert (kept.first, kept.second, kept.classes) == (found.first, found.second, found.classes)
+    said = kept.apply(recording)
+    np.testing.assert_array_equal(said, found.probe.apply(recording))
+    truth = evaluate(recording, BOTH)
+    assert np.mean(said.argmax(axis=1) == truth) > 0.8, "it was made from these very steps"
+    np.testing.assert_allclose(said.sum(axis=1), 1)
+    with pytest.raises(WorkbenchError, match="no probe that can be read"):
+        load_probe(tmp_path / "pair.npz")
+    with pytest.raises(WorkbenchError, match="made from another network"):
+        replace(kept, fingerprint="f" * 64).apply(recording)
+    with pytest.raises(WorkbenchError, match="these values are"):
+        kept.of_values(np.zeros((2, 1)), np.zeros((2, 99)))
+    with np.load(tmp_path / "pair.npz") as stored:
+        np.savez(tmp_path / "odd.npz", **{**stored, "weight": stored["weight"][1:]})
+    with pytest.raises(WorkbenchError, match="do not fit each other"):
+        load_pair_probe(tmp_path / "odd.npz")
+
+
+def test_places_are_read_from_words() -> None:
+    assert parse_place("a.b.0") == Place(layer="a.b.0")
+    assert parse_place("c@0,3") == Place(layer="c", row=0, column=3)
+    assert parse_place("c@truth.p[0], max(truth.p, 1)") == Place(layer="c", row="truth.p[0]", column="max(truth.p, 1)")
+    for wrong in ("", "@1,2", "c@1", "c@1,", "c@1,2,3"):
+        with pytest.raises(WorkbenchError, match="A place is LAYER or"):
+            parse_place(wrong)
 
 
 def test_what_one_layer_knows_needs_no_pair(recording: Recording) -> None:
@@ -51,7 +90,7 @@ def test_squares_are_read_where_they_are(tmp_path: Path) -> None:
     )
     layer = next(layer for layer in made.layers if made.activations[layer].ndim == 4)
     place = Place(layer=layer, row="truth.mouse[0]", column="truth.mouse[1]")
-    reader = _Reader(made, place)
+    reader = PlaceReader(made, place)
     values, mouse = made.activations[layer][:], made.steps["truth/mouse"][:]
     inside = (mouse < np.array(values.shape[2:])).all(axis=1)
     np.testing.assert_array_equal(reader.exists, inside)

@@ -11,7 +11,7 @@ import torch
 import workbench
 from tests.analyses.probing.planted import Repeating, knowing_policy, record_knowing
 from workbench.analyses.concepts import Concept, offered_concepts, read_concept
-from workbench.analyses.probing import Probe, load_probe, probe_layers
+from workbench.analyses.probing import Interval, Probe, load_probe, probe_layers
 from workbench.analyses.probing.features import MOST_NUMBERS, layer_features
 from workbench.analyses.probing.folds import split_episodes
 from workbench.errors import WorkbenchError
@@ -339,3 +339,9 @@ def test_copies_of_an_episode_count_as_one(tmp_path: Path) -> None:
     )  # fmt: skip
     with pytest.raises(WorkbenchError, match="holds 5, of which 1 differ"):
         probe_layers(one, ["t > 14"], ["mixed"])
+
+
+def test_no_rounded_number_is_below_nothing() -> None:
+    assert str(Interval(value=-0.001, low=-0.004, high=-0.0)) == "0.00 [0.00, 0.00]"
+    assert str(Interval(value=-0.006, low=-1.0, high=0.126)) == "−0.01 [−1.00, 0.13]"
+    assert str(Interval(value=0.5, low=float("nan"), high=float("nan"))) == "0.50 [nan, nan]"

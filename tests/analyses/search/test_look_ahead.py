@@ -124,7 +124,8 @@ def test_patching_finds_the_square_that_carries_it_in_each_layer():
     moves, keys = np.full(5, 4), np.zeros((5, 2), np.int64)
     found = patch_squares(policy, TIC_TAC_TOE, clean, corrupted, moves, keys, ["near", "far", "head"])
     near, far, head = found.layers
-    legal = 7
+    # Two stones, and the square on which one of them lies at the other position.
+    legal = 6
     # With the stone the logit is 3 and all others 0, or one of them 3 where the stone shifts to a legal cell.
     assert found.clean[0] == pytest.approx(3 - np.log(legal - 1), abs=1e-5)
     assert near.squares.shape == (5, 3, 3)

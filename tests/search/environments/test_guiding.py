@@ -127,7 +127,7 @@ def test_hooks_do_not_see_the_searchs_passes():
     ("says", "sentence"),
     [
         (lambda inputs: PolicyOutput(mean=torch.zeros(len(inputs), 3)), "needs logits or Q-values.*mean"),
-        (lambda inputs: PolicyOutput(logits=torch.zeros(len(inputs), 3)), r"pass rollout=Rollout\(\)"),
+        (lambda inputs: PolicyOutput(logits=torch.zeros(len(inputs), 3)), r"played out, with rollout=Rollout\(\)"),
         (
             lambda inputs: PolicyOutput(logits=torch.zeros(len(inputs), 5), value=torch.zeros(len(inputs))),
             r"logits of shape \[1, 5\].*has 3 actions",

@@ -24,13 +24,15 @@ from torch import Tensor
 
 from workbench.analyses.concepts import Concept, read_concept
 from workbench.analyses.concepts.types import MISSING
-from workbench.analyses.expressions import evaluate
 from workbench.analyses.probing.control_tasks import control_concept, observation_hashes
-from workbench.analyses.probing.features import BLOCK_BYTES, Features
+from workbench.analyses.probing.features import Features
 from workbench.analyses.probing.fitting import Setting
 from workbench.analyses.probing.folds import FOLDS, split_episodes
 from workbench.analyses.probing.kinds import find_kind
 from workbench.analyses.probing.linear import LinearMap
+from workbench.analyses.probing.pair_probe import PairProbe, products
+from workbench.analyses.probing.places import Place, PlaceReader, blocks_of
+from workbench.analyses.probing.probe import recording_fingerprint
 from workbench.analyses.probing.results import Baseline, compare, notes_of, scored
 from workbench.analyses.probing.scores import Interval, Tally, metric_of
 from workbench.errors import WorkbenchError
@@ -41,23 +43,6 @@ FloatArray = npt.NDArray[np.float64]
 
 MOST_PARTS = 30
 """Of each of the two: their products are what is fitted."""
-MOST_NUMBERS_AT_ONCE = 1_024
-"""Of one of the two places, before it is brought down to its main parts."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Place:
-    """What a probe reads at each step: all of a layer, or one square of a convolution's output."""
-
-    layer: str
-    row: str | int | None = None
-    """An expression (`truth.mouse[0]`), or a number; None takes all of the layer."""
-    column: str | int | None = None
-
-    @property
-    def words(self) -> str:
-        """For people: `blocks.0 at (truth.mouse[0], truth.mouse[1])`."""
-        return self.layer if self.row is None else f"{self.layer} at ({self.row}, {self.column})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +71,15 @@ class PairResult:
     parts: tuple[int, int]
     """P and Q."""
     tally: Tally
+    probe: PairProbe
+    """Made from all episodes."""
     notes: tuple[str, ...]
+
+    @property
+    def shares_of_singular_values(self) -> FloatArray:
+        """`[min(P, Q)]` of the class whose first is the largest, in shares of that one."""
+        values = self.singular_values[int(self.singular_values[:, 0].argmax())]
+        return np.asarray(values / max(float(values[0]), 1e-300))
 
     @property
     def decodable(self) -> bool:
@@ -129,7 +122,7 @@ def probe_pair(
     """
     told = progress or SilentProgress()
     read = read_concept(recording, concept) if isinstance(concept, str) else concept
-    places = [_Reader(recording, one) for one in (first, second)]
+    places = [PlaceReader(recording, one) for one in (first, second)]
     there = places[0].exists & places[1].exists
     read = _only_at(read, there)
     hashes = observation_hashes(recording)
@@ -140,7 +133,7 @@ def probe_pair(
 
     def features(name: str, make: Callable[[Tensor, Tensor], Tensor], width: int) -> Features:
         def blocks() -> Iterator[tuple[slice, Tensor]]:
-            for rows in _blocks(recording, first.layer, second.layer):
+            for rows in blocks_of(recording, first.layer, second.layer):
                 x, y = (base(place.read(rows)) for base, place in zip(bases, places, strict=True))
                 yield rows, make(x, y)
 
@@ -148,7 +141,7 @@ def probe_pair(
 
     width, other = (base.count for base in bases)
     asked = {
-        "pair": (lambda x, y: torch.cat([x, y, _products(x, y)], dim=1), width + other + width * other),
+        "pair": (lambda x, y: torch.cat([x, y, products(x, y)], dim=1), width + other + width * other),
         "additive": (lambda x, y: torch.cat([x, y], dim=1), width + other),
         "first": (lambda x, _: x, width),
         "second": (lambda _, y: y, other),
@@ -173,13 +166,14 @@ def probe_pair(
         second_alone=compare(tally, found["second"][read.name].tally, seed=seed),
         control=compare(tally, found["pair"][control.name].tally, seed=seed),
         singular_values=np.asarray(torch.linalg.svdvals(form).numpy()), parts=(width, other), tally=tally,
+        probe=PairProbe(
+            concept=read.name, classes=read.classes, first=first, second=second, seed=seed,
+            fingerprint=recording_fingerprint(recording), first_mean=bases[0].mean.numpy(),
+            first_weight=bases[0].weight.numpy(), second_mean=bases[1].mean.numpy(),
+            second_weight=bases[1].weight.numpy(), weight=whole.weight.numpy().copy(), bias=whole.bias.numpy().copy(),
+        ),
         notes=(*notes_of(tally, read.classes, set(found["pair"][read.name].unmet)), *split.notes),
     )  # fmt: skip
-
-
-def _products(x: Tensor, y: Tensor) -> Tensor:
-    """`[n, P · Q]`."""
-    return (x.unsqueeze(2) * y.unsqueeze(1)).flatten(1)
 
 
 def _only_at(concept: Concept, there: npt.NDArray[np.bool_]) -> Concept:
@@ -193,53 +187,6 @@ def _only_at(concept: Concept, there: npt.NDArray[np.bool_]) -> Concept:
             f"nothing to tell apart. Rows and columns count the layer's own squares, from 0."
         )
     return left
-
-
-def _blocks(recording: Recording, *layers: str) -> Iterator[slice]:
-    row_bytes = max(recording.activations[layer].nbytes for layer in layers) // max(1, len(recording))
-    size = int(max(16, min(4_096, BLOCK_BYTES // max(1, row_bytes))))
-    return (slice(start, min(start + size, len(recording))) for start in range(0, len(recording), size))
-
-
-class _Reader:
-    """Reads a place step by step."""
-
-    def __init__(self, recording: Recording, place: Place) -> None:
-        self._array = recording.activations[place.layer]
-        self.recording, self.place = recording, place
-        shape = self._array.shape[1:]
-        if (place.row is None) != (place.column is None):
-            raise WorkbenchError(f"A place has a row and a column, or neither; {place.words!r} has one of them.")
-        if place.row is None:
-            self.exists = np.ones(len(recording), bool)
-            self.numbers = int(np.prod(shape))
-        elif len(shape) == 3:
-            self._rows, self._columns = (_numbers(recording, one) for one in (place.row, place.column))
-            inside = (self._rows >= 0) & (self._rows < shape[1]) & (self._columns >= 0) & (self._columns < shape[2])
-            self.exists = inside
-            self.numbers = int(shape[0])
-        else:
-            raise WorkbenchError(
-                f"The layer {place.layer!r} gives {list(shape)}: squares are of convolutions, which give channels, "
-                f"rows and columns. Leave row and column out to take all of it."
-            )
-        if self.numbers > MOST_NUMBERS_AT_ONCE:
-            raise WorkbenchError(
-                f"{place.words} has {self.numbers:,} numbers a step, and a bilinear probe takes at most "
-                f"{MOST_NUMBERS_AT_ONCE:,}: give a row and a column of it."
-            )
-
-    def read(self, rows: slice) -> Tensor:
-        """`[n, numbers]` float64; of steps at which the place does not exist, zeros."""
-        values = self._array[rows]
-        if self.place.row is not None:
-            there = self.exists[rows]
-            at_row, at_column = (np.where(there, one[rows], 0) for one in (self._rows, self._columns))
-            values = values[np.arange(len(values)), :, at_row, at_column] * there[:, None]
-        found = torch.as_tensor(np.ascontiguousarray(values).reshape(len(values), -1)).double()
-        if not bool(torch.isfinite(found).all()):
-            raise WorkbenchError(f"{self.place.words} holds numbers that are not finite; no probe can be made of them.")
-        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -258,11 +205,11 @@ class _Parts:
         return (values - self.mean) @ self.weight
 
 
-def _main_parts(place: _Reader) -> _Parts:
+def _main_parts(place: PlaceReader) -> _Parts:
     """The principal components with the most variance, over the steps at which the place exists; no labels."""
     count, total = 0, torch.zeros(place.numbers, dtype=torch.float64)
     gram = torch.zeros(place.numbers, place.numbers, dtype=torch.float64)
-    for rows in _blocks(place.recording, place.place.layer):
+    for rows in blocks_of(place.recording, place.place.layer):
         x = place.read(rows)[torch.as_tensor(place.exists[rows])]
         count += len(x)
         total += x.sum(dim=0)
@@ -274,12 +221,3 @@ def _main_parts(place: _Reader) -> _Parts:
     values, vectors = values.flip(0), vectors.flip(1)
     kept = max(1, min(MOST_PARTS, int((values > 1e-9 * values[0].clamp(min=1e-300)).sum())))
     return _Parts(mean=mean, weight=vectors[:, :kept] / values[:kept].clamp(min=1e-300).sqrt())
-
-
-def _numbers(recording: Recording, where: str | int | None) -> npt.NDArray[np.int64]:
-    if isinstance(where, int):
-        return np.full(len(recording), where, np.int64)
-    found = evaluate(recording, str(where))
-    if found.shape != (len(recording),) or found.dtype.kind not in "iu":
-        raise WorkbenchError(f"A row or column is a whole number at each step; {where!r} gives {found.dtype}.")
-    return found.astype(np.int64)

@@ -83,7 +83,9 @@ class Interval:
 
     def __str__(self) -> str:
         """For people: `0.91 [0.87, 0.94]`."""
-        return f"{self.value:.2f} [{self.low:.2f}, {self.high:.2f}]".replace("-", "−")
+        # Nothing is added to nothing so that no rounded number is −0.00.
+        value, low, high = (round(number, 2) + 0.0 for number in (self.value, self.low, self.high))
+        return f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
 
 
 def bootstrap_weights(episodes: int, *, draws: int = DRAWS, seed: int = 0) -> FloatArray:

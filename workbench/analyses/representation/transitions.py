@@ -48,6 +48,11 @@ class TransitionGraph:
     """The same where the most common next cluster of the other episodes is said wherever one is."""
     episodes: int
 
+    @property
+    def leaves(self) -> IntArray:
+        """`[C]` how often the agent goes from there to another cluster: n of `probabilities`."""
+        return np.asarray(self.counts.sum(axis=1) - np.diagonal(self.counts))
+
     def __post_init__(self) -> None:
         for array in (self.counts, self.probabilities, self.stays, self.starts, self.ends):
             array.setflags(write=False)

@@ -91,6 +91,22 @@ def action_values(solver: Any, positions: npt.NDArray[np.uint64], actions: int) 
     return values
 
 
+def solver_of(environment: Any) -> Any:
+    """The exact solver of an environment: its `solver`, or what that gives when it is called.
+
+    Raises:
+        WorkbenchError: It has none.
+    """
+    bare = environment.unwrapped
+    found = getattr(bare, "solver", None)
+    if found is not None and not hasattr(found, "solve") and callable(found):
+        found = found()
+    if found is None:
+        name = (getattr(bare, "spec", None) and bare.spec.id) or type(bare).__name__
+        raise WorkbenchError(f"{name} has no exact solver (an attribute `solver`): nothing is known to be right in it.")
+    return found
+
+
 def right_actions(values: FloatArray) -> npt.NDArray[np.bool_]:
     """`[B, A]` (or `[A]`): the actions with the best exact value; none where nothing is known."""
     best = np.max(np.where(np.isnan(values), -np.inf, values), axis=-1, keepdims=True)

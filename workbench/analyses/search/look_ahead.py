@@ -106,7 +106,9 @@ class LayerPatching:
 
 @dataclass(frozen=True, kw_only=True)
 class SquarePatching:
-    """Pairs of positions that differ in one square, and what each layer carries of it."""
+    """Pairs of positions that differ in one square, and what each layer carries of it; log-odds are over the moves that
+    are legal at both.
+    """
 
     clean: FloatArray
     """`[P]`, log-odds of the right move at the first position."""
@@ -159,6 +161,8 @@ def patch_squares(
             raise WorkbenchError(
                 f"The move {int(wanted[wrong[0]])} is not legal at the {name} position of pair {wrong[0]}."
             )
+    # Odds of one set of moves: or what is legal would be a difference that no layer carries.
+    both = legal[0] & legal[1]
     seen = [observe(game, side) for side in (clean, corrupted)]
     with exclusively(policy):
         kept: dict[str, Tensor] = {}
@@ -166,20 +170,20 @@ def patch_squares(
         for layer in layers:
             find_layer(policy.module, layer)
             try:
-                _log_odds(policy, seen[1], legal[1], wanted, {layer: _keep(kept, layer)})
+                _log_odds(policy, seen[1], both, wanted, {layer: _keep(kept, layer)})
             except WorkbenchError as error:
                 skipped[layer] = str(error)
             if layer not in kept:
                 skipped.setdefault(layer, "the policy does not run it")
             elif len(kept[layer]) != P:
                 skipped[layer] = "its first axis is not that of the positions"
-        before = _log_odds(policy, seen[0], legal[0], wanted, {})
-        other = _log_odds(policy, seen[1], legal[1], wanted, {})
+        before = _log_odds(policy, seen[0], both, wanted, {})
+        other = _log_odds(policy, seen[1], both, wanted, {})
         found = []
         for layer in (name for name in layers if name not in skipped):
 
             def effect(edit: Edit, layer: str = layer) -> FloatArray:
-                return before - _log_odds(policy, seen[0], legal[0], wanted, {layer: edit})
+                return before - _log_odds(policy, seen[0], both, wanted, {layer: edit})
 
             found.append(_patched(layer, kept[layer], effect, squares))
     return SquarePatching(clean=before, corrupted=other, layers=tuple(found), skipped=skipped)
@@ -226,7 +230,7 @@ def _keep(kept: dict[str, Tensor], layer: str) -> Edit:
 def _log_odds(
     policy: Policy, seen: Any, legal: npt.NDArray[np.bool_], moves: npt.NDArray[np.int64], edits: dict[str, Edit]
 ) -> FloatArray:
-    """ln(p / (1 − p)) of one move a row, over the legal moves, with layers overwritten: `[P]`."""
+    """ln(p / (1 − p)) of one move a row, over moves `[P, A]`, with layers overwritten: `[P]`."""
     with torch.no_grad(), overwritten(policy.module, edits):
         output = policy.forward(policy.preprocess(seen))
     if output.logits is None:

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 
 FloatArray = npt.NDArray[np.float64]
 AT_ONCE = 64
-"""Positions that are searched anew, or handed to the solver, together."""
+"""Positions that are searched anew together."""
+SOLVED_AT_ONCE = 8
+"""Positions that are handed to the solver together: one may take it seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +110,7 @@ class RecordedDecisions:
     row: npt.NDArray[np.int64]
     """`[T]`, rows of the recording's steps at which something was searched."""
     episode: npt.NDArray[np.int64]
-    """`[T]`"""
+    """`[T]`, place of the episode in the recording."""
     step: npt.NDArray[np.int64]
     """`[T]`, in the episode."""
     favourite: npt.NDArray[np.int64]
@@ -132,6 +134,10 @@ class RecordedDecisions:
     """Share of each class among the decisive decisions; empty without a solver."""
     without_search: int
     """Steps at which nothing was searched."""
+    damaged: int = 0
+    """Steps whose search cannot be read, where those were to be passed over."""
+    left_out: int = 0
+    """Steps behind the first ones that were asked for."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -164,6 +170,8 @@ def measure_recording(
     solver: Any | None = None,
     game: Game | None = None,
     uniform: bool = False,
+    most: int | None = None,
+    pass_over_damaged: bool = False,
     progress: Progress | None = None,
 ) -> RecordedDecisions:
     """Measure every search of a recording, one after the other; only the rows of the result are kept.
@@ -173,6 +181,8 @@ def measure_recording(
         solver: Knows exact values of actions (`workbench.analyses.search.exact`); the recording must hold positions.
         game: The rules of the recorded game, needed for `uniform`.
         uniform: Also search each position with the uniform evaluator, with the same settings and seed.
+        most: Only so many steps, the first ones; None: all.
+        pass_over_damaged: Count searches that cannot be read, in place of an error.
         progress: Is told how many steps are done, and may raise `Cancelled`.
 
     Raises:
@@ -187,21 +197,27 @@ def measure_recording(
         raise WorkbenchError("To search the positions anew the rules of their game are needed: pass game=….")
     told = progress or SilentProgress()
     rows = _Rows(solver, game if uniform else None, actions_of(recording))
-    total, empty = len(recording), 0
-    for row, trace, root in read_traces(recording):
+    total, empty = len(recording) if most is None else min(most, len(recording)), 0
+    damaged: list[int] = []
+    for row, trace, root in read_traces(recording, most=most, damaged=damaged if pass_over_damaged else None):
         told.update(row, total, "")
         if trace is None:
             empty += 1
             continue
         rows.add(row, trace, root)
-    rows.settle()
+        if rows.waiting >= AT_ONCE:
+            rows.settle(told, row, total)
+    rows.settle(told, total, total)
     told.update(total, total, "")
     if not rows.places:
-        raise WorkbenchError(f"At none of the {total:,} steps of {recording.path} anything was searched.")
+        unread = f" The searches of {len(damaged):,} steps are damaged." if damaged else ""
+        raise WorkbenchError(f"At none of the {total:,} steps of {recording.path} anything was searched.{unread}")
     places = np.array(rows.places, np.int64)
     columns = rows.table()
     # Rows that were searched are few columns; the whole of these two is read once.
-    episode = recording.steps["episode"][places].astype(np.int64)
+    ids = np.asarray(recording.episodes["id"])
+    order = np.argsort(ids)
+    episode = order[np.searchsorted(ids, recording.steps["episode"][places], sorter=order)].astype(np.int64)
     step = recording.steps["t"][places].astype(np.int64)
     verdict = np.array(rows.verdicts) if solver is not None else None
     whole = {name: np.array(values, np.int64) for name, values in rows.actions.items()}
@@ -215,6 +231,8 @@ def measure_recording(
         means=_means(columns, episode, whole, uniform=uniform),
         verdicts=_verdict_shares(verdict, columns, episode),
         without_search=empty,
+        damaged=len(damaged),
+        left_out=len(recording) - total,
         **whole,
     )
 
@@ -262,20 +280,32 @@ class _Rows:
                 "This recording keeps no positions of its searches, so that no solver and no other search can be asked."
             )
         self._waiting.append((decision, trace, root))
-        if len(self._waiting) >= AT_ONCE:
-            self.settle()
 
-    def settle(self) -> None:
-        """Ask the solver and the other search about what waits for them."""
+    @property
+    def waiting(self) -> int:
+        """How many decisions wait for the solver, or the other search."""
+        return len(self._waiting)
+
+    def settle(self, told: Progress, row: int, total: int) -> None:
+        """Ask the solver and the other search about what waits for them.
+
+        Args:
+            told: Is told how many were answered, and may raise `Cancelled`.
+            row: Steps that are read so far …
+            total: … of so many.
+        """
         if not self._waiting:
             return
         roots = np.stack([np.asarray(root, np.uint64) for _, _, root in self._waiting])
         choices = self._searched_anew(roots)
         self.actions["uniform_choice"].extend(choices)
         if self._solver is not None:
-            values = action_values(self._solver, roots, self._count)
-            for (decision, _, _), row, other in zip(self._waiting, values, choices, strict=True):
-                self._judge(decision, row, other)
+            values: list[FloatArray] = []
+            for start in range(0, len(roots), SOLVED_AT_ONCE):
+                values.extend(action_values(self._solver, roots[start : start + SOLVED_AT_ONCE], self._count))
+                told.update(row, total, f"solved {len(values)} of {len(roots)} positions")
+            for (decision, _, _), exact, other in zip(self._waiting, values, choices, strict=True):
+                self._judge(decision, exact, other)
         self._waiting = []
 
     def _searched_anew(self, roots: npt.NDArray[np.uint64]) -> list[int]:

@@ -25,8 +25,10 @@ function historyChart(parent, view, kind, title, hint) {
     const context = fitCanvas(canvas, width, CHART_HEIGHT), theme = view.theme();
     const inner = width - margin.left - margin.right, tall = CHART_HEIGHT - margin.top - margin.bottom;
     const lines = history[kind], all = lines.flat().filter((v) => Number.isFinite(v));
-    let [low, high] = kind === "visits" ? [0, Math.max(1, ...all)] : [Math.min(0, ...all), Math.max(0, ...all)];
-    if (kind === "q") { const pad = Math.max(0.02, (high - low) * 0.06); low -= low < 0 ? pad : 0; high += pad; }
+    // Returns may be far from 0, which says nothing then.
+    const anchor = view.payload.environment && all.length ? [] : [0];
+    let [low, high] = kind === "visits" ? [0, Math.max(1, ...all)] : [Math.min(...anchor, ...all), Math.max(...anchor, ...all)];
+    if (kind === "q") { const pad = Math.max(0.02, (high - low) * 0.06); low -= low < 0 || !anchor.length ? pad : 0; high += pad; }
     const S = Math.max(1, view.simulations);
     const px = (k) => margin.left + (k / S) * inner, py = (v) => margin.top + (1 - (v - low) / (high - low)) * tall;
     context.clearRect(0, 0, width, CHART_HEIGHT);
@@ -36,7 +38,7 @@ function historyChart(parent, view, kind, title, hint) {
     context.lineWidth = 1;
     context.textAlign = "right";
     context.textBaseline = "middle";
-    const marks = kind === "q" && low < 0 ? [low, 0, high] : [low, (low + high) / 2, high];
+    const marks = kind === "q" && low < 0 && high > 0 ? [low, 0, high] : [low, (low + high) / 2, high];
     ticks(marks).forEach((text, i) => {
       context.beginPath();
       context.moveTo(margin.left, py(marks[i]));
@@ -115,7 +117,7 @@ function priorChart(parent, view) {
 
 /* Visits as widths: a row a depth, each move below the one that it answers. */
 function iciclePanel(parent, view) {
-  const box = panel(parent, "Icicle of visits", "width: share of the visits, a row a move; colour: Q for the root's player; click to look", "rlw-iciclebox");
+  const box = panel(parent, "Icicle of visits", `width: share of the visits, a row ${view.words.move === "move" ? "a move" : "an action"}; colour: Q; click to look`, "rlw-iciclebox");
   const canvas = make("canvas", "rlw-icicle", null, box.body);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "Icicle of visits");

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from workbench.search.choosing import allowed_actions
 from workbench.search.replay import TreeState
 from workbench.search.trace import SearchTrace
 
@@ -74,9 +75,7 @@ def principal_variation(trace: SearchTrace, state: TreeState, node: int = 0) -> 
 def _best_edge(trace: SearchTrace, state: TreeState, first: int, stop: int) -> int:
     if first == stop:
         return -1
-    known = state.edge_proven[first:stop].astype(int) - 2
-    allowed = known == 1 if (known == 1).any() else known != -1
-    allowed = allowed if allowed.any() else np.ones(len(known), bool)
+    allowed = allowed_actions(state.edge_proven[first:stop].astype(np.int8) - 2)
     q = np.nan_to_num(state.q[first:stop], nan=-np.inf)
     order = np.lexsort((-np.arange(stop - first), trace.prior[first:stop], q, state.visits[first:stop], allowed))
     return int(first + order[-1])

@@ -4,15 +4,25 @@
 const SERIES = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"]; // of the root's moves: in the table and in the charts
 const LONGEST_LINE = 14;
 const PLY_MILLISECONDS = 420;
+/* What is called otherwise where somebody plays, and where an agent acts. */
+const WORDS_OF_GAMES = {
+  board: "Board", move: "move", moves: "moves", q: "for the player to move at the root", line: "what both would play",
+  end: "the game is over", ends: "ends the game",
+};
+const WORDS_OF_ENVIRONMENTS = {
+  board: "State", move: "action", moves: "actions", q: "the mean return from there on", line: "the most visited actions",
+  end: "the episode ends", ends: "ends the episode",
+};
 const COLUMNS = [
-  ["move", "Move", "The move at the root."],
+  ["move", "Move", "The move at the root.", "Action", "The action at the root."],
   ["n", "N", "Simulations that went this way."],
-  ["share", "Share", "N of this move, of all simulations: what the search would have the network say. The mark in the bar: the prior."],
+  ["share", "Share", "Its part of all simulations: what the search would have the network say. The mark in the bar: the prior."],
   ["prior", "P", "The network's prior, before any noise."],
-  ["q", "Q", "Mean of what came back, for the player to move at the root."],
+  ["q", "Q", "Mean of what came back, for the player to move at the root.", "Q", "Mean return that came back: reward and what follows, discounted."],
   ["u", "U", "What selection adds to Q: large where the prior is large and the visits are few."],
-  ["net", "V", "The network's own value of the position after the move, for the root's player; of a finished game its outcome."],
-  ["line", "Line", "The principal variation: what both would play."],
+  ["net", "V", "The network's own value of the position after the move, for the root's player; of a finished game its outcome.",
+    "V", "The value of the state after the action, by itself: the network's, or that of a random rollout; 0 where the episode has ended."],
+  ["line", "Line", "The principal variation: what both would play.", "Line", "The principal variation: the most visited action after each other."],
 ];
 const PROVEN_WORDS = { 1: "loses", 2: "draws", 3: "wins" };
 
@@ -52,7 +62,8 @@ function linesTable(parent, view) {
   const holder = make("div", "rlw-table", null, body.body);
   const table = make("table", "", null, holder);
   const head = make("tr", "", null, make("thead", "", null, table));
-  const headings = COLUMNS.map(([key, label, hint]) => {
+  const headings = COLUMNS.map(([key, inGames, hintInGames, inEnvironments, hintInEnvironments]) => {
+    const [label, hint] = view.payload.environment && inEnvironments ? [inEnvironments, hintInEnvironments] : [inGames, hintInGames];
     const cell = make("th", `rlw-col-${key}`, null, head);
     cell.scope = "col";
     const button = make("button", "", label, cell);
@@ -102,7 +113,7 @@ function linesTable(parent, view) {
     one.cells.u.textContent = row.u === Infinity ? "∞" : Number.isFinite(row.u) ? row.u.toFixed(2) : "–";
     one.cells.net.textContent = signed(row.net);
     const words = row.line.slice(1, LONGEST_LINE).map((node) => view.name(view.replay.action[node])).join(" ");
-    one.cells.line.textContent = `${words}${row.line.length > LONGEST_LINE ? " …" : ""}` || (row.n ? (row.ended ? "ends the game" : "–") : "not tried");
+    one.cells.line.textContent = `${words}${row.line.length > LONGEST_LINE ? " …" : ""}` || (row.n ? (row.ended ? view.words.ends : "–") : "not tried");
     one.row.classList.toggle("rlw-here", view.pinnedEdge() === row.edge);
     one.row.setAttribute("aria-label", `${row.move}: ${row.n} visits, Q ${signed(row.q)}`);
   }
@@ -131,14 +142,15 @@ function linesTable(parent, view) {
 /* The board of the place that is looked at, its line to step through, and its statistics. */
 function boardPanel(parent, view, title) {
   const box = panel(parent, title, "", "rlw-boardbox");
-  const { board, picture } = view.payload;
+  const { board, picture, environment } = view.payload;
   const drawn = board ? boardView(make("div", "rlw-boardholder", null, box.body), board, view.payload.actions) : null;
-  if (!drawn && picture) {
+  const frame = environment ? frameView(box.body, view) : null;
+  if (!frame && !drawn && picture) {
     const image = make("img", "rlw-frame-picture", null, make("div", "rlw-picture", null, box.body));
     if (picture.startsWith("data:image/")) image.src = picture;
     image.alt = view.payload.picture_words;
     make("p", "rlw-hint", view.payload.picture_words, box.body);
-  } else if (!drawn) make("p", "rlw-hint", "There is no board: the game is not at hand, or its positions were not kept.", box.body);
+  } else if (!frame && !drawn) make("p", "rlw-hint", "There is no board: the game is not at hand, or its positions were not kept.", box.body);
   const away = make("p", "rlw-hint", "", box.body);
   const bar = make("div", "rlw-plies", null, box.body);
   const button = (name, label, action) => {
@@ -149,8 +161,8 @@ function boardPanel(parent, view, title) {
     return node;
   };
   const buttons = [
-    button("first", "To the root", () => view.goPly(0)), button("back", "One move back", () => view.goPly(view.ply() - 1)),
-    button("forward", "One move on", () => view.goPly(view.ply() + 1)), button("last", "To the end of the line", () => view.goPly(Infinity)),
+    button("first", "To the root", () => view.goPly(0)), button("back", `One ${view.words.move} back`, () => view.goPly(view.ply() - 1)),
+    button("forward", `One ${view.words.move} on`, () => view.goPly(view.ply() + 1)), button("last", "To the end of the line", () => view.goPly(Infinity)),
   ];
   const moves = make("span", "rlw-moves", null, bar);
   const facts = make("dl", "rlw-facts", null, box.body);
@@ -161,17 +173,20 @@ function boardPanel(parent, view, title) {
     const over = replay.terminal[node] === 1;
     const rows = [
       ["N", String(state.nodeVisits[node]), "visits of this position, its own evaluation counted"],
-      ["Q", signed(replay.rootQ(node), 3), "for the root's player: the mean of what came back through here"],
-      [over ? "outcome" : "V", signed(view.value(node), 3), "for the root's player: what the network says of it, or how the game ended"],
+      ["Q", signed(replay.rootQ(node), 3), environment ? "the mean return through here, from the state above on" : "for the root's player: the mean of what came back through here"],
+      environment ? ["V", signed(view.value(node), 3), "the value of this state by itself; 0 where the episode has ended"]
+        : [over ? "outcome" : "V", signed(view.value(node), 3), "for the root's player: what the network says of it, or how the game ended"],
     ];
     if (edge >= 0) {
-      rows.push(["P", percent(replay.prior[edge]), "prior of the move that leads here"]);
+      rows.push(["P", percent(replay.prior[edge]), `prior of the ${view.words.move} that leads here`]);
       const u = replay.bonus(edge);
-      if (Number.isFinite(u)) rows.push(["U", u.toFixed(3), "what selection adds to Q of the move that leads here"]);
-      if (replay.reward && replay.reward[node]) rows.push(["reward", number(replay.reward[node]), "of the move that leads here"]);
+      if (Number.isFinite(u)) rows.push(["U", u.toFixed(3), `what selection adds to Q of the ${view.words.move} that leads here`]);
+      if (replay.reward && (environment || replay.reward[node])) rows.push(["reward", number(replay.reward[node]), `of the ${view.words.move} that leads here`]);
+      if (environment) rows.push(["of its N", percent(state.nodeVisits[node] / Math.max(1, state.visits[edge])), "how often this action led here, of all that took it: below 100 % it was chance"]);
     }
     if (state.proven[node]) rows.push(["proven", `${mover} ${PROVEN_WORDS[state.proven[node]]}`, "whatever the other side does"]);
-    rows.push(["to move", over ? "nobody: it is over" : mover, ""]);
+    if (!environment) rows.push(["to move", over ? "nobody: it is over" : mover, ""]);
+    else if (over) rows.push(["here", view.words.end, "it terminates, or a step limit cuts it off"]);
     const made = view.madeAt(node);
     if (made > 0) rows.push(["made in", `sim. ${made}`, "the simulation that ended here first"]);
     facts.replaceChildren();
@@ -186,6 +201,7 @@ function boardPanel(parent, view, title) {
   function draw() {
     const { line, ply } = view.looked();
     const node = line[ply], { replay } = view;
+    if (frame) frame.show(node, line, ply);
     const cells = drawn ? view.cells(node) : null;
     if (cells) {
       const numbers = {}, base = Math.max(0, view.looked().from);
@@ -209,10 +225,13 @@ function boardPanel(parent, view, title) {
       move.type = "button";
       move.addEventListener("click", () => view.goPly(i));
     });
-    if (line.length === 1) make("span", "rlw-note", "no move yet", moves);
+    // A long line is scrolled to where it is looked at.
+    const at = moves.children[ply - 1];
+    moves.scrollTop = at ? at.offsetTop - moves.offsetTop - moves.clientHeight / 2 : 0;
+    if (line.length === 1) make("span", "rlw-note", `no ${view.words.move} yet`, moves);
     buttons[0].disabled = buttons[1].disabled = ply === 0;
     buttons[2].disabled = buttons[3].disabled = ply >= line.length - 1;
-    box.note.textContent = ply === 0 ? "at the root" : `after ${ply} move${ply === 1 ? "" : "s"}`;
+    box.note.textContent = ply === 0 ? "at the root" : `after ${ply} ${ply === 1 ? view.words.move : view.words.moves}`;
     statistics(node);
   }
   return { draw };

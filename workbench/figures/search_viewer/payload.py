@@ -5,7 +5,7 @@ The browser replays the search from it as `workbench.search.replay` does, to the
 Axis legend: that of `workbench.search.trace`; A actions of the game.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,7 @@ def search_payload(
     picture: str | None = None,
     picture_words: str = "",
     players: Sequence[str] = ("first player", "second player"),
+    environment: Mapping[str, Any] | None = None,
     children: int = 3,
     threshold: float = 0.01,
     depth: int = 12,
@@ -51,6 +52,8 @@ def search_payload(
         picture: A data URL that is shown where there is no board.
         picture_words: What that shows.
         players: What the players are called.
+        environment: Where an environment was searched, that pictures stand in place of the board: `on_demand`, whether
+            those of nodes can be asked for, and `why_not`, a sentence where not.
         children: As for `lay_out`.
         threshold: As for `lay_out`.
         depth: As for `lay_out`.
@@ -102,6 +105,7 @@ def search_payload(
         "board": board,
         "picture": picture,
         "picture_words": picture_words,
+        "environment": None if environment is None else dict(environment),
     }
 
 

@@ -16,6 +16,9 @@ function treePanel(parent, view) {
   const below = Array.from({ length: M }, () => []);
   for (let i = 1; i < M; i++) below[layout.above[i]].push(i);
   const placeOf = new Map(layout.node.map((node, i) => [node, i]).filter(([node]) => node >= 0));
+  // A column has room for the longest name.
+  const longest = layout.node.reduce((most, node) => (node > 0 ? Math.max(most, view.name(view.replay.action[node]).length) : most), 0);
+  const narrowest = Math.max(NARROWEST_COLUMN, Math.min(WIDEST_COLUMN, 26 + 6.4 * longest));
   const columns = Math.max(...layout.column) + 1, rows = Math.max(...layout.row) + 1;
   const tall = Math.max(LEAST_TALL, Math.min(MOST_TALL, rows * ROW_HEIGHT + 60));
   let width = 600, scale = 1, left = 0, top = 0, column = 90, touched = false;
@@ -46,7 +49,7 @@ function treePanel(parent, view) {
   function fit(whole) {
     const high = (rows - 1) * ROW_HEIGHT + 60, across = Math.max(1, columns - 1);
     scale = Math.max(Math.min(1.1, tall / high), whole ? 0.1 : 0.72);
-    column = Math.max(NARROWEST_COLUMN, Math.min(WIDEST_COLUMN, (width - 150) / across / scale));
+    column = Math.max(narrowest, Math.min(WIDEST_COLUMN, (width - 150) / across / scale));
     if (whole) scale = Math.min(scale, (width - 60) / (across * column));
     left = 30; top = 36;
   }
@@ -129,7 +132,9 @@ function treePanel(parent, view) {
     context.textAlign = id === 0 ? "left" : "right";
     context.lineWidth = 3;
     context.strokeStyle = theme.background;
-    const [tx, ty] = id === 0 ? [cx - r, cy - r - 9] : [cx - r - 5, cy - 7 * Math.min(scale, 1.3)];
+    // Above the edge, however thick that is.
+    const thick = WIDEST_EDGE * Math.sqrt(n / all) * Math.min(scale, 1.4);
+    const [tx, ty] = id === 0 ? [cx - r, cy - r - 9] : [cx - r - 5, cy - Math.max(7 * Math.min(scale, 1.3), thick / 2 + 6.5)];
     context.strokeText(text, tx, ty);
     context.fillText(text, tx, ty);
   }

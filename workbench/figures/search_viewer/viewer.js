@@ -1,20 +1,25 @@
 /* The viewer of one search: one self-contained ES module without dependencies, and the head of its documentation.
  *
- * The module is the player's pieces.js, then replay.js, board.js, lines.js, tree.js, charts.js, this file and component.js, one after the
- * other: `workbench.figures.search_viewer.search_source()` gives it whole, together with the player's style and search.css.
+ * The module is the player's pieces.js, then replay.js, board.js, frames.js, lines.js, tree.js, charts.js, this file and component.js, one
+ * after the other: `workbench.figures.search_viewer.search_source()` gives it whole, together with the player's style and search.css.
  *
- * mountSearch(root, payload) -> {seek(k), pin(node), update(payload), redraw(), destroy(), where(node)}
+ * mountSearch(root, payload, node = 0) -> {seek(k), pin(node), tell(listener), asks(asked), frames(found), redraw(), destroy(), where(node)}
  *     root      an element of the classes rlw-player and rlw-search
+ *     node      which is looked at to begin with
+ *     listener  is told the node that is looked at, whenever that is another for a moment; null: nobody is
  *     payload   what `workbench.figures.search_viewer.search_payload` builds: JSON, arrays as {dtype, shape, data: base64}
+ *     asked     is called with {key, nodes} where pictures of nodes are wanted; they come back through `frames`
  * All that moves runs here: the slider replays the search to its simulation without asking anybody.
  * While it shows the tree after k simulations, `root.dataset.simulation` is k, and `root.dataset.node` the node that is looked at.
  *
  * Recordings come from strangers: every text enters the page through textContent, and only data:image URLs become images. */
 
-function mountSearch(root, payload) {
+const TOLD_AFTER = 200; // milliseconds at one node: who walks on is not followed step by step
+
+function mountSearch(root, payload, node = 0) {
   const replay = searchReplay(payload), simulations = replay.simulations;
   let k = simulations, pinned = 0, line = [0], ply = 0, previewed = null, theme = null, alive = true;
-  let playing = 0, walking = 0, waiting = 0;
+  let playing = 0, walking = 0, waiting = 0, listener = null, told = node, telling = 0;
   replay.seek(k);
   const history = replay.history(PLACES_OF_HISTORY);
   const made = new Int32Array(replay.N);
@@ -22,14 +27,16 @@ function mountSearch(root, payload) {
   const boards = payload.board ? decodeArray(payload.board.cells) : null;
   const coloured = [...Array(replay.R).keys()].sort((a, b) => replay.state.visits[b] - replay.state.visits[a] || a - b).slice(0, SERIES.length);
   const colours = new Map(coloured.map((edge, i) => [edge, SERIES[i]]));
-  // Colours of games span −1 to 1; those of returns what there is.
-  let limit = 1;
+  // Colours of games span −1 to 1; those of returns what there is, about the root's own.
+  const middle = payload.environment && Number.isFinite(replay.rootQ(0)) ? replay.rootQ(0) : 0;
+  let limit = payload.environment ? 1e-9 : 1;
   for (let node = 0; node < replay.N; node++) {
     const q = replay.rootQ(node);
-    if (Number.isFinite(q)) limit = Math.max(limit, Math.abs(q));
+    if (Number.isFinite(q)) limit = Math.max(limit, Math.abs(q - middle));
   }
 
-  const level = (q) => Math.max(0, Math.min(254, Math.round((q / limit) * 127 + 127)));
+  const frames = frameStore(payload, soon);
+  const level = (q) => Math.max(0, Math.min(254, Math.round(((q - middle) / limit) * 127 + 127)));
   const view = {
     payload, replay, simulations, history,
     k: () => k, ply: () => ply, theme: () => theme, coloured: () => coloured,
@@ -37,8 +44,13 @@ function mountSearch(root, payload) {
     value: (node) => replay.forRoot(node) * replay.value[node],
     cells: (node) => (boards && node < boards.shape[0] ? boards.row(node) : null),
     madeAt: (node) => made[node],
+    words: payload.environment ? WORDS_OF_ENVIRONMENTS : WORDS_OF_GAMES,
+    frame: frames.get, wantFrames: frames.want,
     colour: (q) => (Number.isFinite(q) ? css(theme.diverging[level(q)]) : theme.dark ? "#4a545e" : "#d8dde3"),
-    inkOn: (q) => (theme.dark ? (Math.abs(q / limit) > 0.55 ? "#0c1116" : "#e8edf2") : Math.abs(q / limit) > 0.62 ? "#ffffff" : "#1c2733"),
+    inkOn: (q) => {
+      const far = Math.abs((q - middle) / limit);
+      return theme.dark ? (far > 0.55 ? "#0c1116" : "#e8edf2") : far > 0.62 ? "#ffffff" : "#1c2733";
+    },
     colourOf: (edge) => colours.get(edge) || "",
     lineColour: () => (theme.dark ? "#d7dee6" : "#3b4956"),
     accent: () => getComputedStyle(root).getPropertyValue("--rlw-accent").trim() || "#0b6fb8",
@@ -136,28 +148,29 @@ function mountSearch(root, payload) {
     make("span", "", ` of ${simulations} simulation${simulations === 1 ? "" : "s"}`, place);
   } else make("span", "rlw-place", `the tree after ${simulations} simulations; the order in which they came was not kept`, bar);
   const scale = make("span", "rlw-scale", null, bar);
-  make("span", "", `Q −${number(limit)}`, scale);
+  make("span", "", payload.environment ? `Q ${number(middle - limit)}` : `Q −${number(limit)}`, scale);
   const gradient = make("canvas", "", null, scale);
-  make("span", "", `+${number(limit)}`, scale);
-  scale.title = "Colours: the mean of what came back, for the player to move at the root; 0 in the middle.";
+  make("span", "", payload.environment ? number(middle + limit) : `+${number(limit)}`, scale);
+  scale.title = payload.environment ? "Colours: the mean return that came back; that of the root is in the middle."
+    : "Colours: the mean of what came back, for the player to move at the root; 0 in the middle.";
 
   const upper = make("div", "rlw-upper", null, root);
   const first = make("div", "rlw-column", null, upper);
   const table = linesTable(first, view), priors = priorChart(first, view);
-  const board = boardPanel(upper, view, "Board");
-  const middle = make("div", "rlw-middle", null, root);
-  const tree = treePanel(middle, view);
-  const beside = boardPanel(middle, view, "Node");
+  const board = boardPanel(upper, view, view.words.board);
+  const second = make("div", "rlw-middle", null, root);
+  const tree = treePanel(second, view);
+  const beside = boardPanel(second, view, "Node");
   const lower = make("div", "rlw-lower", null, root);
   const sized = [];
   if (payload.replayable) {
-    sized.push(historyChart(lower, view, "visits", "N over simulations", "visits of the root's moves"));
-    sized.push(historyChart(lower, view, "q", "Q over simulations", "for the player to move at the root"));
+    sized.push(historyChart(lower, view, "visits", "N over simulations", `visits of the root's ${view.words.moves}`));
+    sized.push(historyChart(lower, view, "q", "Q over simulations", view.words.q));
   }
   const icicle = iciclePanel(root, view);
   sized.push(icicle);
-  tree.legend.textContent = "Size and width: √N. Colour: Q for the player to move at the root. Ring: prior of the move. Dark line: what both would play. "
-    + "Square: the game is over. Drag to move; click the tree, or hold Ctrl, to zoom with the wheel; double click to begin anew; arrow keys walk.";
+  tree.legend.textContent = `Size and width: √N. Colour: Q, ${view.words.q}. Ring: prior of the ${view.words.move}. Dark line: ${view.words.line}. `
+    + `Square: ${view.words.end}. Drag to move; click the tree, or hold Ctrl, to zoom with the wheel; double click to begin anew; arrow keys walk.`;
   const drawers = [table, board, tree, beside, priors, ...sized];
 
   function draw() {
@@ -171,6 +184,13 @@ function mountSearch(root, payload) {
     for (const one of drawers) one.draw();
     const looked = view.looked();
     Object.assign(root.dataset, { simulation: String(k), node: String(looked.line[looked.ply]), ready: payload.key });
+    tellSoon();
+  }
+
+  function tellSoon() {
+    clearTimeout(telling);
+    if (!listener || previewed || walking || line[ply] === told) return;
+    telling = setTimeout(() => { told = line[ply]; if (alive && listener) listener(told); }, TOLD_AFTER);
   }
 
   function soon() { if (!waiting) waiting = requestAnimationFrame(draw); }
@@ -195,11 +215,18 @@ function mountSearch(root, payload) {
   const watcher = new ResizeObserver(resize);
   watcher.observe(root);
   resize();
+  if (node > 0 && node < replay.N) view.pin(node);
   root.tabIndex = -1;
   const handle = {
     key: payload.key, seek: view.seek, pin: view.pin, where: tree.where,
+    tell(next) { listener = next; tellSoon(); },
+    asks: frames.asks, frames: frames.take,
     redraw() { readColours(); soon(); },
-    destroy() { alive = false; stopWalking(); stopPlaying(); watcher.disconnect(); root.replaceChildren(); },
+    destroy() {
+      alive = false;
+      clearTimeout(telling);
+      frames.destroy(); stopWalking(); stopPlaying(); watcher.disconnect(); root.replaceChildren();
+    },
   };
   root.search = handle;
   return handle;

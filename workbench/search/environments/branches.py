@@ -39,10 +39,12 @@ class KeptNodes:
     def __init__(self) -> None:
         self.opened: Snapshots | None = None
         self.snapshots: dict[int, Any] = {}
+        self.observations: dict[int, Any] = {}
+        """What was seen at each of them."""
 
-    def take(self, opened: Snapshots, snapshots: dict[int, Any]) -> None:
+    def take(self, opened: Snapshots, snapshots: dict[int, Any], observations: dict[int, Any]) -> None:
         """Keep those of a search that is over, and nothing of the one before."""
-        self.opened, self.snapshots = opened, dict(snapshots)
+        self.opened, self.snapshots, self.observations = opened, dict(snapshots), dict(observations)
 
 
 class _New(NamedTuple):
@@ -114,6 +116,8 @@ class Branches:
         self._digest = np.zeros(S + 1, np.uint64)
         self.snapshots: dict[int, Any] = {}
         """Of each node that has one."""
+        self.observations: dict[int, Any] = {}
+        """Of each node, where they are kept."""
         self._certain = bytearray(S + 1)
         self._memory: list[Any] = [None] * (S + 1)
         self._children: dict[Any, int] = {}
@@ -144,6 +148,7 @@ class Branches:
         new = _New(0, -1, -1, 0.0, observation, False, False, allowed, rolled)
         if observation is not None:
             self._digest[0] = digest(frozen(observation))
+            self.observations[0] = own_copy(observation)
         [(logits, value)] = self._evaluate([new], [memory])
         self._free = settle(tree, 0, value, False, allowed, logits, 0)
         tree.nodes["visits"][0] = 1
@@ -279,6 +284,8 @@ class Branches:
         if not sure:
             self._outcomes.setdefault(edge, []).append(node)
         self._digest[node] = digest(key)
+        if self._keep:
+            self.observations[node] = own_copy(observation)
         # An environment may change its arrays in place before they are evaluated.
         seen = None if self._unguided else own_copy(observation)
         legal, rolled = self._all, 0.0
@@ -322,8 +329,8 @@ class Branches:
         self.has_values = judged.values is not None
         if judged.values is None and self._roll is None:
             raise WorkbenchError(
-                f"{self._guide.name} says nothing of the value of a state: pass rollout=Rollout(), so that it is "
-                f"played out."
+                f"{self._guide.name} says nothing of the value of a state: have it played out, with rollout=Rollout() "
+                f"(recording: search_rollouts=100, --search-rollouts 100)."
             )
         answers = []
         # In one layout, for which the compiled code is there already.

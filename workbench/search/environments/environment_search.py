@@ -133,7 +133,7 @@ def search_environment(
         branches.plant(observation, memory, legal)
         branches.run(progress or SilentProgress())
         if kept is not None:
-            kept.take(opened, branches.snapshots)
+            kept.take(opened, branches.snapshots, branches.observations)
     return _trace(env, opened, asked, chosen, rollout, widening, seed, branches)
 
 
@@ -162,6 +162,7 @@ def _trace(
             "values": "the same" if rollout is None else f"random rollouts of at most {rollout.depth} steps",
             "limit": "a step limit ends a branch, "
             + ("with the guide's value of the state" if branches.has_values else "with the value 0"),
+            "rollout": None if rollout is None else rollout.depth,
             "widening": widening,
             "first_action": int(env.action_space.start),  # type: ignore[attr-defined]
             "observation_space": str(env.observation_space),

@@ -5,7 +5,7 @@ the node's.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
+from workbench.search.environments.adapters import find_adapter
 from workbench.search.environments.branches import KeptNodes
-from workbench.search.environments.outcomes import digest, frozen
+from workbench.search.environments.outcomes import digest, frozen, own_copy
 from workbench.search.environments.played import PlayedEpisode
 from workbench.search.environments.snapshots import Session, Snapshots, open_snapshots
 from workbench.search.environments.stack import name_of
@@ -32,7 +33,7 @@ class Visit:
     environment: Any
     """It, without wrappers that only look on. To be read and rendered; good until the visit ends."""
     observation: Any
-    """What was seen there; None at the root and where a kept snapshot led there."""
+    """What was seen there; None at the root, unless its search kept it."""
     draws: int
     """How often an outcome had to be drawn anew until it was the node's; 0: chance was not in the way."""
     exact: bool
@@ -71,52 +72,136 @@ def environment_at(
     if kept is not None and node in kept.snapshots and kept.opened is not None:
         with kept.opened.session(seed, episode=episode, watch=False) as session:
             session.stepper.restore(kept.snapshots[node])
-            yield Visit(environment=session.stepper.show(), observation=None, draws=0, exact=True)
+            seen = kept.observations.get(node)
+            yield Visit(environment=session.stepper.show(), observation=seen, draws=0, exact=True)
         return
     opened = snapshots or open_snapshots(env, episode=episode, seed=seed)
     with opened.session(seed, episode=episode, watch=False) as session:
-        observation, draws, certain = None, 0, not opened.always_chance
-        for place in trace.path(node)[1:]:
-            observation, more, sure = _step_to(trace, env, session, place)
-            draws, certain = draws + more, certain and sure
-        yield Visit(environment=session.stepper.show(), observation=observation, draws=draws, exact=certain)
+        yield _Walk(trace, env, opened, session).go(node)
 
 
-def _step_to(trace: SearchTrace, env: gymnasium.Env[Any, Any], session: Session, node: int) -> tuple[Any, int, bool]:
-    """Take the action that leads to a node until it leads there."""
-    assert trace.reward is not None
-    stepper = session.stepper
-    here = stepper.save()
-    space: Any = env.action_space
-    action = int(trace.action[node]) + int(space.start)
-    told = trace.position is not None and trace.position.shape[1] == 1
-    for draw in range(DRAWS):
-        stepper.restore(here)
-        stepper.mark()
-        observation, reward, terminated, truncated, _ = stepper.step(action)
-        sure = not stepper.drew()
-        same = float(reward) == float(trace.reward[node]) and bool(terminated or truncated) == bool(
-            trace.terminal[node]
+class _Walk:
+    """Goes from node to node of a search, each time from the nearest one above that it has been to."""
+
+    def __init__(
+        self,
+        trace: SearchTrace,
+        env: gymnasium.Env[Any, Any],
+        opened: Snapshots,
+        session: Session,
+        *,
+        certain_only: bool = False,
+    ) -> None:
+        self._certain_only = certain_only
+        self._trace, self._env, self._stepper = trace, env, session.stepper
+        adapter = find_adapter(self._stepper.stack.bare) if opened.way.name in ("adapter", "copy") else None
+        self._redraw = adapter.redraw if adapter is not None else None
+        self._always_chance = opened.always_chance
+        # By node: snapshot, observation, draws on the way, whether nothing was chance.
+        self._been: dict[int, tuple[Any, Any, int, bool]] = {0: (self._stepper.save(), None, 0, True)}
+
+    def go(self, node: int) -> Visit:
+        """The environment at a node; good until the next one is gone to.
+
+        Raises:
+            WorkbenchError: As for `environment_at`.
+        """
+        place = node
+        while place not in self._been:
+            place = int(self._trace.parent[place])
+        self._stepper.restore(self._been[place][0])
+        for below in self._trace.path(node)[len(self._trace.path(place)) :]:
+            self._step_to(below)
+        _, observation, draws, certain = self._been[node]
+        return Visit(environment=self._stepper.show(), observation=observation, draws=draws, exact=certain)
+
+    def _step_to(self, node: int) -> None:
+        """Take the action that leads to a node until it leads there."""
+        trace, stepper = self._trace, self._stepper
+        assert trace.reward is not None
+        above = int(trace.parent[node])
+        here, _, draws, certain = self._been[above]
+        space: Any = self._env.action_space
+        action = int(trace.action[node]) + int(space.start)
+        told = trace.position is not None and trace.position.shape[1] == 1
+        hidden = self._redraw if above == 0 else None
+        for draw in range(DRAWS):
+            stepper.restore(here)
+            if hidden is not None:
+                hidden(stepper.show().unwrapped)
+            stepper.mark()
+            observation, reward, terminated, truncated, _ = stepper.step(action)
+            sure = not (hidden or self._always_chance or stepper.drew())
+            if self._certain_only and not sure:
+                raise WorkbenchError(f"What came of an action on the way to node {node} was chance.")
+            same = float(reward) == float(trace.reward[node]) and bool(terminated or truncated) == bool(
+                trace.terminal[node]
+            )
+            if not (sure or told):
+                raise WorkbenchError(
+                    f"What came of an action on the way to node {node} was chance, and this trace does not hold what "
+                    f"its nodes looked like: search again from the same state to look at it."
+                )
+            if same and told:
+                assert trace.position is not None
+                same = digest(frozen(observation)) == int(trace.position[node, 0])
+            if same:
+                self._been[node] = stepper.save(), own_copy(observation), draws + draw, certain and sure
+                return
+            if sure:
+                raise WorkbenchError(
+                    f"{name_of(self._env)} does not come to node {node} of this search by its actions: bring it into "
+                    f"the state that was searched."
+                )
+        raise WorkbenchError(
+            f"Node {node} is an outcome of chance that did not come again in {DRAWS} draws; search with "
+            f"kept=KeptNodes(), to be able to look at all nodes, or look at one above it."
         )
-        if not (sure or told):
-            raise WorkbenchError(
-                f"What came of an action on the way to node {node} was chance, and this trace does not hold what its "
-                f"nodes looked like, as a recorded one does not: search again from the same state to look at it."
-            )
-        if same and told:
-            assert trace.position is not None
-            same = digest(frozen(observation)) == int(trace.position[node, 0])
-        if same:
-            return observation, draw, sure
-        if sure:
-            raise WorkbenchError(
-                f"{name_of(env)} does not come to node {node} of this search by its actions: bring it into the state "
-                f"that was searched."
-            )
-    raise WorkbenchError(
-        f"Node {node} is an outcome of chance that did not come again in {DRAWS} draws; search with kept=KeptNodes(), "
-        f"to be able to look at all nodes, or look at one above it."
-    )
+
+
+def look_at(
+    trace: SearchTrace,
+    env: gymnasium.Env[Any, Any],
+    nodes: Sequence[int],
+    *,
+    snapshots: Snapshots,
+    kept: KeptNodes | None = None,
+    certain_only: bool = False,
+    seed: int = 0,
+) -> Generator[tuple[int, Visit | str], None, None]:
+    """Go to several nodes, each from the nearest one above that was gone to before.
+
+    Args:
+        trace: From `search_environment`.
+        env: In the state that was searched.
+        nodes: Which.
+        snapshots: How states are saved.
+        kept: What that search kept, for the same snapshots.
+        certain_only: Draw nothing again: a node behind an outcome of chance cannot be visited.
+        seed: Of what is drawn on the way.
+
+    Yields:
+        Each node, with its visit, good until the next; or why it cannot be visited, in a sentence.
+
+    Raises:
+        WorkbenchError: There is no such node.
+    """
+    wrong = [node for node in nodes if not 0 <= node < trace.nodes]
+    if wrong:
+        raise WorkbenchError(f"The search has nodes 0 to {trace.nodes - 1}; asked was for {wrong[0]}.")
+    with snapshots.session(seed, watch=False) as session:
+        walk = _Walk(trace, env, snapshots, session, certain_only=certain_only)
+        for node in nodes:
+            if kept is not None and node in kept.snapshots:
+                session.stepper.restore(kept.snapshots[node])
+                seen = kept.observations.get(node)
+                yield node, Visit(environment=session.stepper.show(), observation=seen, draws=0, exact=True)
+                continue
+            try:
+                found: Visit | str = walk.go(node)
+            except WorkbenchError as error:
+                found = str(error)
+            yield node, found
 
 
 def frame_at(

@@ -158,11 +158,7 @@ def check_searchable(env: gymnasium.Env[Any, Any]) -> None:
     name, bare = name_of(env), env.unwrapped
     if isinstance(getattr(bare, "game", None), Game):
         raise WorkbenchError(f"{name} is a game with rules of its own: search it with workbench.search.search.")
-    if not isinstance(env.action_space, spaces.Discrete):
-        raise WorkbenchError(
-            f"A search needs discrete actions, spaces.Discrete; {name} has {env.action_space}. Put "
-            f"gymnasium.wrappers.DiscretizeAction around it, or another wrapper that offers a list of actions."
-        )
+    check_discrete(env)
     layers = layers_of(env)
     begun = all(layer._has_reset for layer in layers if isinstance(layer, OrderEnforcing))
     limits: list[Any] = [layer for layer in layers if isinstance(layer, TimeLimit)]
@@ -177,6 +173,19 @@ def check_searchable(env: gymnasium.Env[Any, Any]) -> None:
     over = over or any(int(layer._elapsed_steps) >= layer._max_episode_steps for layer in limits)
     if over or (log is not None and log.over) or getattr(bare, "_over", None) is True:
         raise WorkbenchError(f"The episode of {name} is over, and there is nothing to search: call reset first.")
+
+
+def check_discrete(env: gymnasium.Env[Any, Any]) -> None:
+    """See that an environment has actions that can be counted.
+
+    Raises:
+        WorkbenchError: It has others.
+    """
+    if not isinstance(env.action_space, spaces.Discrete):
+        raise WorkbenchError(
+            f"A search needs discrete actions, spaces.Discrete; {name_of(env)} has {env.action_space}. Put "
+            f"gymnasium.wrappers.DiscretizeAction around it, or another wrapper that offers a list of actions."
+        )
 
 
 def legal_actions(shown: Any, actions: int) -> npt.NDArray[np.bool_] | None:

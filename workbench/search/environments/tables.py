@@ -128,15 +128,17 @@ class TableSteps:
         self._known, self._rows = known, known.rows
         self._draw = randomness.main.random
         self._s, self._elapsed = int(self._bare.s), stack.elapsed
+        # Pictures show it: the way that an elf or a taxi looks.
+        self._last = getattr(self._bare, "lastaction", None)
         self._several = False
 
-    def save(self) -> tuple[int, int]:
-        """The state, and the steps so far."""
-        return self._s, self._elapsed
+    def save(self) -> tuple[int, int, Any]:
+        """The state, the steps so far, and the last action."""
+        return self._s, self._elapsed, self._last
 
-    def restore(self, snapshot: tuple[int, int]) -> None:
+    def restore(self, snapshot: tuple[int, int, Any]) -> None:
         """Go there."""
-        self._s, self._elapsed = snapshot
+        self._s, self._elapsed, self._last = snapshot
 
     def step(self, action: int) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """The environment's own step, without its info."""
@@ -153,7 +155,7 @@ class TableSteps:
         if self._several:
             k = next((k for k, bound in enumerate(cumulative) if bound > drawn), 0)
         _, following, reward, ended = outcomes[k]
-        self._s = int(following)
+        self._s, self._last = int(following), action
         self._elapsed += 1
         return self._s, reward, ended, self._elapsed >= self._limit, {}
 
@@ -183,7 +185,7 @@ class TableSteps:
 
     def show(self) -> Any:
         """The environment in this state, to be looked at; `end` puts it back."""
-        self._bare.s = self._s
+        self._bare.s, self._bare.lastaction = self._s, self._last
         return self._bare
 
     def end(self) -> None:
