@@ -118,7 +118,9 @@ def _drawn(game: Game, moves: int, seed: int) -> npt.NDArray[np.uint64]:
 
 
 def _point(game: Game, position: npt.NDArray[np.uint64], mover: int, sort: str) -> int | None:
-    """The one move that is right for that reason, if there is one."""
+    """The one move that is right for that reason, if there is one, and something else could be played."""
+    if describe(game, position[None])["legal"][0].sum() < 2:
+        return None
     mine, theirs = (_wins(game, position, player) for player in (mover, 1 - mover))
     wins = mine if sort == WIN else theirs
     if wins.sum() != 1 or (sort == BLOCK and mine.any()):

@@ -10,10 +10,12 @@ from envs.games import TIC_TAC_TOE
 from tests.analyses.search.hand_made import Knowing, Playing
 from workbench.analyses.concepts import offered_concepts, read_concept
 from workbench.analyses.search.look_ahead import patch_squares, probe_look_ahead
+from workbench.analyses.search.matches import draw_openings
 from workbench.errors import WorkbenchError
 from workbench.policies.module_policy import module_policy
 from workbench.policies.types import PolicyOutput
 from workbench.search import SearchSettings, choose_action, play_line
+from workbench.search.games import describe
 from workbench.search.history import principal_variation
 
 torch.set_num_threads(1)
@@ -151,3 +153,11 @@ def test_pairs_that_do_not_fit_are_refused():
         patch_squares(policy, TIC_TAC_TOE, start, taken, [4], [[0, 0]], ["near"])
     with pytest.raises(WorkbenchError, match="no layer 'mood'"):
         patch_squares(policy, TIC_TAC_TOE, start, start, [4], [[0, 0]], ["mood"])
+
+
+def test_a_move_that_is_the_only_one_has_no_odds(planner):
+    policy, _ = planner
+    last = draw_openings(TIC_TAC_TOE, 1, 8)
+    move = int(describe(TIC_TAC_TOE, last)["legal"][0].argmax())
+    with pytest.raises(WorkbenchError, match=f"no other move than {move} is legal at both positions"):
+        patch_squares(policy, TIC_TAC_TOE, last, last, [move], [(0, 0)], ["other"])

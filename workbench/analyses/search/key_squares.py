@@ -126,6 +126,8 @@ def _pair_of(
     if not known[0]:
         return None
     for number, (other, key) in enumerate(others, 1):
+        if np.isfinite(values[[0, number]]).all(0).sum() < 2:
+            continue  # no other move to be preferred at both
         moves = np.flatnonzero(right[0] & np.isfinite(values[number]) & ~right[number])
         if known[number] and len(moves):
             return clean, other, int(random.choice(moves)), key

@@ -163,6 +163,12 @@ def patch_squares(
             )
     # Odds of one set of moves: or what is legal would be a difference that no layer carries.
     both = legal[0] & legal[1]
+    forced = np.flatnonzero(both.sum(1) < 2)
+    if len(forced):
+        raise WorkbenchError(
+            f"At pair {forced[0]} no other move than {int(wanted[forced[0]])} is legal at both positions, so that "
+            f"there are no odds of it; leave such pairs out."
+        )
     seen = [observe(game, side) for side in (clean, corrupted)]
     with exclusively(policy):
         kept: dict[str, Tensor] = {}
