@@ -4,6 +4,7 @@ Axis legend: that of `evaluators`.
 """
 
 import hashlib
+import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,10 @@ def _export(module: Any, observations: npt.NDArray[np.float32], opset: int) -> b
     for package in ("onnx", "onnxscript"):
         _imported(package)
     inputs = torch.from_numpy(observations).to(_device_of(module))
+    # It warns of operators of torchvision, which nobody asked for.
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         with warnings.catch_warnings():
             # Of the exporter's own parts.
@@ -174,6 +179,8 @@ def _export(module: Any, observations: npt.NDArray[np.float32], opset: int) -> b
         raise WorkbenchError(
             f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)} Search with TorchEvaluator."
         ) from error
+    finally:
+        logger.setLevel(level)
 
 
 def _device_of(module: Any) -> Any:
