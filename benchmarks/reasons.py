@@ -35,6 +35,12 @@ REASONS: dict[str, str] = {
         "In doubt: the single pairs reach from 0.90 to 1.13, and an earlier run had 1.07 (0.91 to 1.23): as fast "
         "as Minari, that is, which keeps no activation, value or logit."
     ),
+    "probing/memory_growth": (
+        "52 MB for 990,000 more steps. A layer's numbers are read in blocks and forgotten; what stays is small for "
+        "each step: the hash of its observation (8 bytes), its row's place in its episode (12), its fold and episode "
+        "(5), concepts and their controls (8), and of each of 45,000 short episodes the counts of every probe and "
+        "baseline (14 MB)."
+    ),
     "probing/two_workers_speedup": (
         "Single pairs reach from 1.55 to 1.59. Four layers of unlike width are shared among two workers, the widest "
         "first, and the last of them leave one waiting; both read and unpack the same recording's chunks from one "

@@ -35,6 +35,7 @@ def run(capsys: Any, *words: Any, status: int = 0) -> tuple[str, str]:
     return said.out, said.err
 
 
+@pytest.mark.torture
 def test_features_are_made_kept_drawn_and_applied(cartpole: Path, tmp_path: Path, capsys: Any) -> None:
     out, figure, training = (tmp_path / name for name in ("f.npz", "sheet.png", "training.npz"))
     words = ("--layer", LAYER, "--count", 8, "--updates", 60, "--rollouts", 2, "--effects", 1)

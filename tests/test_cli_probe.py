@@ -27,6 +27,7 @@ def cartpole(tmp_path_factory: pytest.TempPathFactory, checkout: Path) -> Path:
     return out
 
 
+@pytest.mark.torture
 def test_a_class_is_pushed_in_the_live_agent(cartpole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status = main(["probe", str(cartpole), "--push", "push right", "--concept", "action", "--layer", LAYER, "--json"])
     facts = json.loads(capsys.readouterr().out)

@@ -113,7 +113,7 @@ def test_what_playing_refuses(
 def test_no_game_and_no_solver_are_said(capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = call(capsys, "strength", f"{MODULE}:erring", "CartPole-v1")
     assert status == 1
-    assert "CartPole-v1 is no game that can be searched" in err
+    assert "CartPole-v1 plays no game whose rules are known" in err
     status, _, err = call(
         capsys, "strength", "tests.search.playing:planner", "tests.search.playing:Playing-v0", "--solver"
     )

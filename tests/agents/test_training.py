@@ -60,6 +60,7 @@ def test_the_maze_agent_trains_saves_and_loads(tmp_path: Path) -> None:
     assert not imitated["action_head.weight"].equal(network.action_head.weight)
 
 
+@pytest.mark.torture
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("cheese", ["top-right 5x5", "anywhere"])
 def test_demonstrations_are_the_environments_own_states_and_the_solvers_actions(cheese: str) -> None:

@@ -72,6 +72,7 @@ def unharmed(page):
     assert page.locator("a[href^='javascript']").count() == 0
 
 
+@pytest.mark.torture
 def test_the_page_of_recordings_shows_them_as_texts(page, server, folder):
     page.goto(server)
     names = page.locator(".rlw-recordings a.rlw-name")

@@ -41,6 +41,7 @@ def test_truth_is_told_in_words(page, server):
     assert "−1" not in told
 
 
+@pytest.mark.torture
 def test_names_from_strangers_are_shown_and_not_run(page, server):
     open_replay(page, server, "hostile.zarr")
     page.wait_for_timeout(500)

@@ -139,6 +139,7 @@ def test_mctx_makes_the_same_tree(seed):
     assert np.array_equal(theirs.player, trace.player)
 
 
+@pytest.mark.torture
 @pytest.mark.parametrize("key", [0, *(pytest.param(key, marks=pytest.mark.torture) for key in (1, 2))])
 def test_mctx_makes_the_same_gumbel_search(key):
     evaluate, position = TableEvaluator(6, seed=4, spread=0.5), ENDLESS.start()

@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import workbench.search.compiling as compiling
 from workbench.search import replay, tree, waves
 
@@ -20,6 +22,7 @@ def test_the_core_counts_no_holders():
     assert tree.choose_edge.targetoptions["_nrt"] is False
 
 
+@pytest.mark.torture
 def test_a_change_in_another_file_is_seen(tmp_path):
     """The same two files twice, the second time with another constant in the file that is called."""
     package = tmp_path / "small"
