@@ -65,12 +65,6 @@ class BoardNetwork(nn.Module):
         return self.policy_head(squares), self.value_head(squares).squeeze(-1)
 
 
-def network_of(run: Run) -> BoardNetwork:
-    """An untrained network of a run's size."""
-    game = run.game
-    return BoardNetwork(game.observation_shape, game.actions, channels=run.channels, blocks=run.blocks)
-
-
 def checkpoint_file(folder: Path, iteration: int) -> Path:
     """Where a checkpoint lies."""
     return folder / f"iteration_{iteration:03d}.pt"
@@ -79,6 +73,12 @@ def checkpoint_file(folder: Path, iteration: int) -> Path:
 def checkpoints(folder: Path) -> list[Path]:
     """All checkpoints of a folder, in the order of their iterations."""
     return sorted(folder.glob("iteration_[0-9][0-9][0-9].pt"))
+
+
+def network_of(run: Run) -> BoardNetwork:
+    """An untrained network of a run's size."""
+    game = run.game
+    return BoardNetwork(game.observation_shape, game.actions, channels=run.channels, blocks=run.blocks)
 
 
 def save_checkpoint(network: nn.Module, path: Path) -> None:
@@ -101,9 +101,11 @@ def load_network(run: Run, path: Path) -> BoardNetwork:
         weights = read_state_dict(path.read_bytes(), maximum_bytes=MOST_WEIGHT_BYTES)
         network.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     except FileNotFoundError:
+        there = [int(file.stem.rpartition("_")[2]) for file in checkpoints(path.parent)]
+        which = f"there are {there[0]:03d} to {there[-1]:03d}" if there else "there is none"
         raise WorkbenchError(
-            f"The checkpoint {path.name} of {run.name} is not there; train it: python -m agents.alphazero.train --run "
-            f"{run.name}"
+            f"The checkpoint {path.name} of {run.name} is not there ({which}); train it: python -m "
+            f"agents.alphazero.train --run {run.name}"
         ) from None
     except (ValueError, RuntimeError) as error:
         raise WorkbenchError(f"{path} is no checkpoint of {run.name}: {error}") from None

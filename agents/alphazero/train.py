@@ -81,7 +81,11 @@ def train(options: Options, run: Run | None = None) -> Path:
     """
     chosen = run or find_run(options.run)
     folder = options.out or chosen.folder
-    iterations = options.iterations or chosen.iterations
+    iterations = chosen.iterations if options.iterations is None else options.iterations
+    if iterations < 1 or options.threads < 1:
+        raise WorkbenchError(
+            f"A training has at least one iteration, on one thread at least; got {iterations} and {options.threads}."
+        )
     started = time.monotonic()
     make_reproducible(options.seed)
     state = _begin(chosen, options, folder)
@@ -279,7 +283,8 @@ def _write_log(run: Run, state: State, options: Options, folder: Path) -> None:
 def main() -> int:
     """From the command line."""
     try:
-        train(tyro.cli(Options))
+        last = train(tyro.cli(Options))
+        sys.stderr.write(f"Trained up to iteration {int(last.stem.rpartition('_')[2])}: {last}\n")
     except WorkbenchError as error:
         sys.stderr.write(f"{error}\n")
         return 1

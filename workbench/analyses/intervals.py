@@ -28,8 +28,8 @@ class Estimate:
 
     mean: float
     low: float | None
-    """Lower end of the 95 % interval; None where there are fewer than 5 episodes, or all numbers are alike: they tell
-    nothing of others."""
+    """Lower end of the 95 % interval; None where there are fewer than 5 episodes, or all numbers or all episodes are
+    alike: they tell nothing of others."""
     high: float | None
     steps: int
     """n: numbers that the mean is taken over; those that are not defined (NaN) are left out."""
@@ -78,7 +78,11 @@ def estimate(
     mean, count = float(values.mean()), len(counts)
     if count < FEWEST_EPISODES or np.ptp(values) <= ALIKE * max(1e-300, float(np.abs(values).max())):
         return Estimate(mean=mean, low=None, high=None, steps=len(values), episodes=count)
-    error = float(np.sqrt(count / (count - 1) * ((sums - mean * counts) ** 2).sum()) / len(values))
+    residuals = sums - mean * counts
+    if np.abs(residuals).max() <= ALIKE * max(1e-300, float(np.abs(sums).max())):
+        # Episodes that are copies of one tell nothing of others either.
+        return Estimate(mean=mean, low=None, high=None, steps=len(values), episodes=count)
+    error = float(np.sqrt(count / (count - 1) * (residuals**2).sum()) / len(values))
     half = student_quantile(0.95, count - 1) * error
     low, high = mean - half, mean + half
     return Estimate(

@@ -1,7 +1,7 @@
 """`workbench search RECORDING --set-prior …, --set-value …`: a recorded search run again with changes."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,13 +87,26 @@ def _changes(options: SearchOptions, trace: "SearchTrace", there: AtHand, names:
         for text in options.set_prior:
             move, number = _parts(text, "--set-prior", "MOVE=PROBABILITY, such as d=0.5")
             given[_action(move, names)] = number
+        _check_root_moves(given, trace, names)
         changes[0] = NodeChange(prior=changed_priors(trace, given))
     for text in options.set_value:
         line, number = _parts(text, "--set-value", "MOVES=VALUE, such as d,c=-0.3, or =0.2 for the root")
+        if there.game is not None and not abs(number) <= 1:
+            raise UsageError(f"A value in a game is −1 (lost) to 1 (won); came {number:g} in --set-value {text}.")
         moves = [_action(move, names) for move in line.replace(",", " ").split()]
         for node in nodes_after(trace, moves, there.game, there.root):
             changes[node] = NodeChange(node=node, value=number, prior=changes[node].prior if node in changes else None)
     return list(changes.values())
+
+
+def _check_root_moves(given: Mapping[int, float], trace: "SearchTrace", names: Sequence[str]) -> None:
+    there = [int(action) for action in trace.edge_action[trace.edges_of(0)]]
+    for action in given:
+        if action not in there:
+            raise UsageError(
+                f"{names[action]} cannot be played at the root of this search; what can is: "
+                f"{', '.join(names[one] for one in there)}."
+            )
 
 
 def _parts(text: str, option: str, form: str) -> tuple[str, float]:

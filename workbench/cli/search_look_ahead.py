@@ -103,7 +103,9 @@ def _describe(facts: dict[str, Any]) -> str:
         [
             f"The move {ahead} on in the search's principal variation, at {facts['steps']:,} steps of "
             f"{facts['episodes']:,} episodes; chance is {facts['chance']:.2g}. Seen: read from the layer better than "
-            f"from the observation and from the same layer with random weights.",
+            f"from the observation and from the same layer with random weights, by the 95 % intervals of the "
+            f"differences on the same episodes (the intervals below may overlap all the same); of {len(rows)} layers "
+            f"that were asked, a few can be seen by chance.",
             "",
             format_table(header, rows),
             *(["", _describe_patching(facts["patching"])] if facts["patching"] else []),

@@ -118,7 +118,7 @@ def describe_decision(facts: Mapping[str, Any]) -> str:
     if facts["turned_at"] is not None:
         refuted = "" if facts["refuted_at"] is None else f"; the favourite behind from {facts['refuted_at']:,} on"
         when = f"after {facts['turned_at']:,} simulations" if facts["turned_at"] else "from the beginning"
-        lines.append(f"ahead for good {when}{refuted}")
+        lines.append(f"the choice behind nothing {when}{refuted}")
     lines.append(
         f"policy surprise KL(visits ‖ prior) {_number(facts['surprise'])} nat; spread over "
         f"{_number(facts['breadth'])} {'moves' if there is None else 'actions'}"
@@ -216,8 +216,9 @@ def describe_recording(facts: Mapping[str, Any]) -> str:
         words = "a search without the network chose something else than the favourite"
         rows.insert(2, (words, told["uniform_overturn"], "share"))
     without = f"; at {facts['without_search']:,} steps nothing was searched" if facts["without_search"] else ""
+    intervals = "95 %, over episodes; none where fewer than 5 episodes were searched, or all are alike"
     lines = [
-        f"{facts['decisions']:,} decisions of {facts['episodes']:,} episodes{without}. Intervals: 95 %, over episodes.",
+        f"{facts['decisions']:,} decisions of {facts['episodes']:,} episodes{without}. Intervals: {intervals}.",
         "",
         format_table(("measure", "mean [95 %]", "unit"), rows),
     ]

@@ -51,10 +51,12 @@ def decision_figure(decision: Decision, course: DecisionCourse | None = None, na
         label = literal(_name(int(course.action[place]), names))
         axes[1].plot(course.simulations, course.visits[:, place], color=colour, linewidth=width, label=label)
         axes[2].plot(course.simulations, course.q[:, place], color=colour, linewidth=width, label=label)
+    turned = ""
     if decision.turned_at:
+        turned = "dotted: behind nothing from there on"
         for axis in axes[1:]:
             axis.axvline(decision.turned_at, color=TAKEN, linewidth=0.9, linestyle=":")
-    plain_axes(axes[1], xlabel="simulations", ylabel="visits", title="dotted: ahead for good")
+    plain_axes(axes[1], xlabel="simulations", ylabel="visits", title=turned)
     plain_axes(axes[2], xlabel="simulations", ylabel="Q for the player to move", title="thick: the choice")
     axes[1].legend(fontsize=7, frameon=False)
     return figure
@@ -79,7 +81,7 @@ def recorded_decisions_figure(found: RecordedDecisions) -> Figure:
     turned = found.columns["turned_share"]
     axes[1].hist(turned[np.isfinite(turned)], bins=np.linspace(0, 1, 21), color=VALUE)
     plain_axes(axes[1], xlabel="part of the search (0: from the beginning)", ylabel="decisions",
-               title="until the choice was ahead for good")  # fmt: skip
+               title="until the choice was behind nothing")  # fmt: skip
     if found.verdicts:
         _shares(axes[2], list(found.verdicts.items()))
         plain_axes(axes[2], xlabel="share of decisive decisions", title="what the truth says")

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -217,10 +218,14 @@ def _searching(
     settings = wanted
     if not isinstance(settings, SearchSettings):
         make = environment_settings if find_game(environment) is None else SearchSettings
-        try:
-            settings = make(**settings)
-        except TypeError as error:
-            raise WorkbenchError(f"How to search is said with the names of SearchSettings: {error}.") from error
+        names = [one.name for one in fields(SearchSettings)]
+        unknown = sorted(set(settings) - set(names))
+        if unknown:
+            raise WorkbenchError(
+                f"SearchSettings has no {', '.join(map(repr, unknown))}; how to search is said with: "
+                f"{', '.join(names)}."
+            )
+        settings = make(**settings)
     rollout = None if rollouts is None else RandomPlay(depth=rollouts)
     return SearchPolicy(actor, settings, temperature=temperature, rollout=rollout)
 

@@ -51,7 +51,12 @@ def rerun_part(
                 key=f"search.rerun.line.{unique}", placeholder=" ".join(names[:1]),
                 help="Names of moves from the root on, parted by spaces; empty: no value is changed.",
             ).split()  # fmt: skip
-            value = st.slider("Its value, for the player to move there", -1.0, 1.0, 0.0, 0.05, key="search.rerun.value")
+            nodes, said = _named_nodes(trace, game, root, moves)
+            value = st.slider(
+                "Its value, for the player to move there", -1.0, 1.0, said, 0.05, disabled=not nodes,
+                key=f"search.rerun.value.{unique}.{' '.join(moves)}",
+                help="It begins near what the network said; nothing is changed before it is moved.",
+            )  # fmt: skip
             keep = st.number_input(
                 "Simulations that are kept as they were", 0, trace.simulations, 0, key=f"search.rerun.keep.{unique}",
                 help="The first so many go where they went, with the changed numbers brought back; the rules select "
@@ -60,10 +65,9 @@ def rerun_part(
         given = np.asarray(table["prior (%)"], float)
         prior = None if np.allclose(given, shown) else given
         changes = {0: NodeChange(prior=prior)} if prior is not None else {}
-        nodes = nodes_after(trace, moves_of(game, moves), game, root) if moves else []
         if nodes:
             right.caption(plain(f"The network said {trace.value[nodes[0]]:+.3f} there.".replace("-", "−")))
-        for node in nodes:
+        for node in nodes if abs(value - said) > 0.01 else []:
             changes[node] = NodeChange(node=node, value=float(value), prior=prior if node == 0 else None)
         if not changes:
             st.caption("Nothing is changed yet.")
@@ -82,6 +86,15 @@ def rerun_part(
         if st.toggle("Show the tree of the changed search", key="search.rerun.show"):
             key = f"rerun|{unique}|{moves}|{value}|{given.tolist()}|{keep}"
             search_viewer(search_payload(again.trace, key=key, game=game, root=root), key="search.rerun.viewer")
+
+
+def _named_nodes(
+    trace: SearchTrace, game: Game, root: npt.NDArray[np.uint64], moves: Sequence[str]
+) -> tuple[list[int], float]:
+    """The nodes after some moves, and what the network said there, on the slider's scale."""
+    nodes = nodes_after(trace, moves_of(game, moves), game, root) if moves else []
+    said = float(trace.value[nodes[0]]) if nodes else 0.0
+    return nodes, float(np.clip(round(said / 0.05) * 0.05, -1, 1))
 
 
 def _compare(game: Game, names: list[str], trace: SearchTrace, again: Counterfactual) -> None:

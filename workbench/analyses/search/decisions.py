@@ -66,8 +66,8 @@ class Decision:
     """(v + Σ N Q) / (1 + Σ N): the root's value after the search, its own evaluation counted once; the outcome where
     the root is proven."""
     turned_at: int | None
-    """After how many simulations the choice was ahead for good: the smallest j from which on no other action that may
-    be played had more visits, up to k. 0: it was never behind. None: the source keeps no simulations."""
+    """After how many simulations the choice was behind nothing, for good: the smallest j from which on no other action
+    that may be played had more visits, up to k. 0: it was never behind. None: the source keeps no simulations."""
     refuted_at: int | None
     """After how many simulations the prior's favourite fell behind for good: the smallest j from which on some action
     had more visits than it, or it was a proven loss (or something else a proven win). None: it never did."""

@@ -70,7 +70,7 @@ MEASURES: tuple[DecisionMeasure, ...] = (
                     function=lambda d: d.search_value),
     DecisionMeasure(name="disagreement", words="the network's value less the search's", unit="value",
                     function=lambda d: d.disagreement),
-    DecisionMeasure(name="turned_at", words="simulations until the choice was ahead for good", unit="simulations",
+    DecisionMeasure(name="turned_at", words="simulations until the choice was behind nothing", unit="simulations",
                     function=lambda d: d.turned_at, lowest=0),
     DecisionMeasure(name="turned_share", words="the same as a part of the search", unit="share",
                     function=lambda d: d.turned_share, lowest=0, highest=1),

@@ -90,7 +90,7 @@ function treePanel(parent, view) {
       context.setLineDash([]);
     }
     for (const i of [0, ...order]) node(context, theme, i, told[i], all, layout.node[i] >= 0 && layout.node[i] === here);
-    const drawn = order.length + 1;
+    const drawn = 1 + order.filter((i) => layout.node[i] >= 0).length;
     box.note.textContent = `${drawn} of ${replay.state.nodeVisits.reduce((sum, n) => sum + (n > 0), 0)} nodes drawn`;
   }
 

@@ -68,7 +68,7 @@ function mountSearch(root, payload, node = 0) {
       view.pin(child);
       previewed = null;
       walking = setInterval(() => {
-        if (ply >= line.length - 1) { stopWalking(); return; }
+        if (ply >= line.length - 1) { stopWalking(); soon(); return; }
         ply += 1;
         soon();
       }, PLY_MILLISECONDS);
