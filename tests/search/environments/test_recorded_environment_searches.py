@@ -361,7 +361,7 @@ def test_what_cannot_be_visited_is_a_sentence(tmp_path):
     ("env", "given", "sentence"),
     [
         (Clock, {}, "cannot be saved and restored.*own: it has no get_state.*replay: .*info"),
-        (Tangle, {"search": {"simulation": 3}}, "names of SearchSettings: .*'simulation'"),
+        (Tangle, {"search": {"simulation": 3}}, "has no 'simulation'; how to search is said with: rule, simulations"),
         (Tangle, {"search": None, "search_rollouts": 5}, "pass search=… too"),
         (Tangle, {"search_rollouts": 0}, "1 to 100,000 steps"),
         (Playing, {"search_rollouts": 5}, "for environments; the positions of connect_four_4x5"),
