@@ -24,12 +24,13 @@ REASONS: dict[str, str] = {
         "one reach below it."
     ),
     "recording/mlp_ratio": (
-        "What recording adds has not grown: 0.23 ms to eight steps that take 0.28 ms bare here. On an AMD EPYC, whose "
-        "eight bare steps take some 0.75 ms, it was 0.2 to 0.3 ms, a ratio of 0.74 (0.61 to 0.79). There 0.15 ms "
-        "were the recorder's own work (taking the tensors 0.06, the dozen small columns 0.05, ends of episodes "
-        "and the rest 0.04); in 0.1 ms the policy's forward pass takes longer, as each drives the other out of the processor's caches; and for "
-        "some 0.06 ms it waits for the writer thread. It is not the layers: without any, the ratio is about the "
-        "same. Working out episodes for 32 steps in one go instead of step by step brought nothing."
+        "What recording adds has not grown: 0.23 ms to eight steps that take 0.28 ms bare here. On an AMD EPYC, "
+        "whose eight bare steps take some 0.75 ms, it was 0.2 to 0.3 ms, a ratio of 0.74 (0.61 to 0.79). There 0.15 "
+        "ms were the recorder's own work (taking the tensors 0.06, the dozen small columns 0.05, ends of episodes "
+        "and the rest 0.04); in 0.1 ms the policy's forward pass takes longer, as each drives the other out of the "
+        "processor's caches; and for some 0.06 ms it waits for the writer thread. It is not the layers: without "
+        "any, the ratio is about the same. Working out episodes for 32 steps in one go instead of step by step "
+        "brought nothing."
     ),
     "recording/over_minari": (
         "In doubt: the single pairs reach from 0.90 to 1.13, and an earlier run had 1.07 (0.91 to 1.23): as fast "
