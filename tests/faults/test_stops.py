@@ -99,7 +99,8 @@ def test_twenty_five_times_control_c(server: Server, undisturbed: Find, tmp_path
 
 def test_a_signal_to_end_ends_it_at_once(server: Server, undisturbed: Find, tmp_path: Path) -> None:
     """`kill` without a number, as batch systems send it: as a kill, for Python does not catch it."""
-    victim = server.start(STEPS, tmp_path / "x.zarr", arguments=SETTINGS)
+    # A fast processor makes 800 rows in less than the interval of the other tests.
+    victim = server.start(STEPS, tmp_path / "x.zarr", arguments={"flush_seconds": FLUSH_SECONDS / 10})
     victim.wait_for(RUNNING, rows=800)
     victim.send(signal.SIGTERM)
     assert victim.wait() == -signal.SIGTERM
