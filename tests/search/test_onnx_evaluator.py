@@ -14,7 +14,8 @@ from workbench.errors import MissingExtraError, WorkbenchError
 from workbench.policies.fingerprints import fingerprint_module
 from workbench.search import OnnxEvaluator, SearchSettings, TorchEvaluator, audit, search
 from workbench.search.games import describe, observe, random_positions
-from workbench.search.policy import PolicyEvaluator, SearchPolicy, onnx_evaluator
+from workbench.search.policy import SearchPolicy
+from workbench.search.policy_evaluators import PolicyEvaluator, onnx_evaluator
 
 pytest.importorskip("onnxruntime")
 onnx = pytest.importorskip("onnx")

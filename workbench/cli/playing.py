@@ -64,7 +64,8 @@ def evaluator_of(spec: str, options: Options, table: Table) -> "Evaluator":
     import torch
 
     from workbench.policies import load_policy
-    from workbench.search.policy import PolicyEvaluator, SearchPolicy
+    from workbench.search.policy import SearchPolicy
+    from workbench.search.policy_evaluators import PolicyEvaluator
 
     # As for recording: small networks are faster with one.
     torch.set_num_threads(1)

@@ -53,7 +53,8 @@ def run_changed(options: SearchOptions, recording: "Recording", row: int, trace:
 def _at_hand(recording: "Recording", row: int, trace: "SearchTrace") -> AtHand:
     """The game and the network, as far as they can be had; without them a search ends where its trace knows no more."""
     from workbench.recording.spaces_only import environment_or_spaces
-    from workbench.search.policy import PolicyEvaluator, SearchPolicy, game_of
+    from workbench.search.policy import SearchPolicy, game_of
+    from workbench.search.policy_evaluators import PolicyEvaluator
 
     missing: list[str] = []
     game, evaluate, root = None, None, None

@@ -12,7 +12,8 @@ from workbench.search import SearchSettings, SearchTrace, UniformEvaluator, choo
 from workbench.search.evaluators import Evaluator
 from workbench.search.games import Game
 from workbench.search.packing import read_settings
-from workbench.search.policy import PolicyEvaluator, SearchPolicy
+from workbench.search.policy import SearchPolicy
+from workbench.search.policy_evaluators import PolicyEvaluator
 from workbench.views.caching import cached_recording
 from workbench.views.saliency_caching import cached_policy
 
