@@ -37,8 +37,8 @@ from workbench.views.search_play_caching import searching_network
 LAYERS, SALIENCY = "Activations", "Saliency"
 FIRST_LAYERS = 6
 """Layers that are shown where nobody chose any."""
-CARD_WIDTH = 520
-"""Pixels of one map with its evidence: two of them on a wide screen, below 1000 pixels one."""
+CARD_WIDTH = 640
+"""Pixels of one map with its evidence: two of them on a wide screen, one on a narrow one."""
 MAP_WIDTH = 380
 AGREES = 1e-4
 """Values that differ by no more are the same but for rounding: a batch of another size adds in another order."""

@@ -86,9 +86,7 @@ def test_a_map_at_a_node_is_weight_times_what_is_seen_there(pole):
 
 def test_a_memory_is_led_to_the_node(tmp_path):
     policy = untrained(Tangle(), Counting)
-    made = workbench.record(
-        policy, Tangle, out=tmp_path / "t.zarr", steps=6, environments=1, search=FEW
-    )
+    made = workbench.record(policy, Tangle, out=tmp_path / "t.zarr", steps=6, environments=1, search=FEW)
     searched = SearchedStep(made, 4, Tangle())
     trace = searched.trace
     deep = set()
@@ -173,9 +171,7 @@ def test_another_network_and_ends_are_said(pole, tmp_path):
         visited_place(searched, policy, 9999)
     short = lambda: TimeLimit(Tangle(), 2)  # noqa: E731
     tangled = untrained(Tangle())
-    ends = workbench.record(
-        tangled, short, out=tmp_path / "s.zarr", steps=2, environments=1, search=FEW
-    )
+    ends = workbench.record(tangled, short, out=tmp_path / "s.zarr", steps=2, environments=1, search=FEW)
     step = SearchedStep(ends, 0, short())
     over = int(np.flatnonzero(step.trace.terminal)[0])
     assert rebuild(step.trace).node_visits[over] > 0
