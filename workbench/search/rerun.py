@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.search.evaluators import Evaluator, check_evaluation
-from workbench.search.games import Game, observe
+from workbench.search.evaluators import Evaluator, ask
+from workbench.search.games import Game
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import (
     OPEN,
@@ -183,8 +183,7 @@ class Rerun:
             if self._evaluate is None:
                 self._stop(unknown[int(open_rows[0])], "there is no evaluator to ask about it")
                 return False
-            given = self._evaluate(observe(game, after[open_rows]))
-            logits, values = check_evaluation(given, len(open_rows), game.actions, self._evaluate)
+            logits, values = ask(self._evaluate, game, after[open_rows])
             if not np.isfinite(values).all() or np.isnan(logits).any():
                 raise WorkbenchError(
                     f"The evaluator gave something that is not a number for a new position of {game.name}; look at its "
