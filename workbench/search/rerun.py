@@ -169,7 +169,13 @@ class Rerun:
         """Play to new positions and evaluate them."""
         game, B = self._game, len(unknown)
         if game is None:
-            self._stop(unknown[0], "the rules of the game are not at hand")
+            there = self._known.of_environment
+            self._stop(
+                unknown[0],
+                "the environment is not stepped for a search that is run again"
+                if there
+                else "the rules of the game are not at hand",
+            )
             return False
         above = self._tree.nodes["parent"][unknown]
         actions = self._tree.edges["action"][self._tree.nodes["incoming"][unknown]]
@@ -201,10 +207,14 @@ class Rerun:
         while self._tree.nodes["incoming"][node] >= 0:
             moves.append(int(self._tree.edges["action"][self._tree.nodes["incoming"][node]]))
             node = int(self._tree.nodes["parent"][node])
-        names = [self._game.action_names[move] if self._game is not None else str(move) for move in reversed(moves)]
+        moves.reverse()
+        names = [self._game.action_names[move] if self._game is not None else str(move) for move in moves]
+        what, after = "position", "after"
+        if self._known.of_environment:
+            what, after = "state", "after the action" if len(moves) == 1 else "after the actions"
         self.stopped = (
-            f"After {len(self._leaves):,} simulations the search comes to a position that the trace does not know, "
-            f"after {' '.join(names)}, and {why}."
+            f"After {len(self._leaves):,} simulations the search comes to a {what} that the trace does not know, "
+            f"{after} {' '.join(names)}, and {why}."
         )
 
     def _bring_back(self, leaves: Sequence[int], wave: int) -> None:
