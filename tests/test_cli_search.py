@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import zarr
 
-from workbench.analyses.search import measure_decision
+from workbench.analyses.search import measure_decision, measure_recording
 from workbench.cli import main
+from workbench.errors import WorkbenchError
 from workbench.recording import open_recording
 
 ENVIRONMENT = "tests.analyses.search.hand_made:WorkbenchTicTacToe-v0"
@@ -180,6 +181,26 @@ def test_an_environment_is_searched_told_and_audited(tmp_path: Path, capsys: pyt
     for option, sentence in (("--solver", "has no exact solver"), ("--uniform", "are of an environment")):
         status, _, err = call(capsys, out, option)
         assert (status, sentence in err) == (1, True)
+    with pytest.raises(WorkbenchError, match=r"are of an environment.*Leave uniform=True out"):
+        measure_recording(recording, uniform=True)
+
+
+def test_a_search_of_an_environment_is_run_again_in_its_own_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, agent = str(tmp_path / "lake.zarr"), "tests.search.environments.planning_agents:network"
+    words = ["record", agent, "FrozenLake-v1", "--out", out, "--steps", "3", "--env-kwargs", "is_slippery=false"]
+    assert main([*words, "--search-simulations", "20", "--search-rollouts", "9"]) == 0
+    capsys.readouterr()
+    status, said, err = call(capsys, out, "--step", 0, "--set-value", "=3", "--set-prior", "0=0.9")
+    assert status == 0, err
+    for part in ("action   prior", "states are those of the trace", "comes to a state that the trace does not know"):
+        assert part in said
+    assert "game" not in said
+    status, said, _ = call(capsys, out, "--step", 0, "--set-prior", "0=0.9", "--json")
+    assert json.loads(said)["environment"]["kind"] == "environment"
+    status, _, err = call(capsys, out, "--step", 0, "--set-prior", "jump=0.9")
+    assert (status, "There is no action 'jump'; actions are: " in err) == (2, True)
 
 
 def test_an_environment_with_continuous_actions_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 import workbench
 from envs.games import TIC_TAC_TOE
 from tests.analyses.search.hand_made import Knowing, exact_values
-from workbench.analyses.search.matches import draw_openings, solver_player
+from workbench.analyses.search.matches import draw_openings, playouts_player, solver_player
 from workbench.analyses.search.strength import strength
 from workbench.cli import main
 from workbench.cli.playing import checkpoints_of
@@ -49,6 +49,23 @@ def test_strength_is_that_of_the_library(tmp_path: Path, capsys: pytest.CaptureF
     assert status == 0
     for said in ("network alone", "planning effect", "Which openings profit", "in its lowest third"):
         assert said in out
+
+
+def test_plain_tree_search_is_an_opponent_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("--openings", 6, "--opening-moves", 3, "--seed", 4, "--opponent", "playouts:60")
+    status, out, err = call(capsys, "strength", f"{MODULE}:erring", ENVIRONMENT, *words, "--simulations", 20, "--json")
+    assert status == 0, err
+    facts = json.loads(out)
+    opponent, openings = playouts_player(TIC_TAC_TOE, 60, seed=4), draw_openings(TIC_TAC_TOE, 6, 3, seed=4)
+    curve = strength(TIC_TAC_TOE, Knowing(-0.25, 0.0), opponent, openings, (20,), seed=4)
+    assert facts["opponent"] == "plain UCT with 60 random play-outs"
+    assert (facts["raw"]["score"], facts["searched"][0]["score"]) == (curve.raw.score, curve.scores[0].score)
+    status, out, err = call(
+        capsys, "training-run", ENVIRONMENT, f"{MODULE}:erring", *words, "--simulations", 20, "--positions", 9, "--json"
+    )
+    assert status == 0, err
+    [first] = json.loads(out)["checkpoints"]
+    assert first["net"]["score"] == curve.raw.score
 
 
 def test_a_training_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +109,13 @@ def test_checkpoints_are_named_and_found(tmp_path: Path) -> None:
     [
         (("--openings", 0), 2, "--openings must be at least 1"),
         (("--opponent", "uct"), 2, "takes its simulations"),
-        (("--opponent", "nobody"), 2, "is one of uct:N"),
+        (
+            ("--opponent", "playouts:many"),
+            2,
+            "playouts takes its simulations, such as playouts:200; came 'playouts:many'",
+        ),
+        (("--opponent", "playouts:1"), 1, "2 to 1,000,000 simulations"),
+        (("--opponent", "nobody"), 2, "is one of uct:N, playouts:N"),
         (("--out", "x.gif"), 2, "ends in .png"),
         (("--seed", -1), 2, "--seed must be at least 0"),
         (("--simulations", 1), 1, "2 to 1,000,000 simulations"),

@@ -20,9 +20,8 @@ from tqdm import tqdm
 from agents.alphazero.network import checkpoints, load_network
 from agents.alphazero.runs import Run, find_run
 from envs.games import solver_for
-from envs.games.playouts import RandomPlayouts
 from workbench.analyses.search.every_line import EveryLine, every_line
-from workbench.analyses.search.matches import Player, Positions, draw_openings, raw_player, search_player
+from workbench.analyses.search.matches import Positions, draw_openings, playouts_player, raw_player, search_player
 from workbench.analyses.search.strength import OptimalCurve, StrengthCurve, optimal_moves, strength
 from workbench.analyses.search.training_run import Iteration, measure_training
 from workbench.errors import WorkbenchError
@@ -68,7 +67,7 @@ def measure(options: Options, run: Run | None = None) -> dict[str, Any]:
         raise WorkbenchError(f"{folder} holds no checkpoint; train first: python -m agents.alphazero.train")
     files = sorted({*files[:: options.every], files[-1]})
     evaluators = [TorchEvaluator(load_network(chosen, file)) for file in files]
-    opponent = plain_search(game, chosen.opponent_simulations)
+    opponent = playouts_player(game, chosen.opponent_simulations)
     openings = draw_openings(game, options.openings, OPENING_MOVES.get(chosen.name, 2), seed=SEED)
     positions = np.concatenate(
         [_up_to(game, options.positions, moves) for moves in DEPTHS.get(chosen.name, DEPTHS["tic_tac_toe"])]
@@ -104,13 +103,6 @@ def measure(options: Options, run: Run | None = None) -> dict[str, Any]:
     (folder / "measured.json").write_text(json.dumps(facts, indent=1) + "\n")
     (folder / "measured.md").write_text(page(chosen, facts))
     return facts
-
-
-def plain_search(game: Game, simulations: int) -> Player:
-    """Plain Monte Carlo tree search: UCT, a random play-out from each new node, nothing proven."""
-    settings = SearchSettings(rule="uct", simulations=simulations, exploration=1.4, prove=False)
-    made = search_player(game, RandomPlayouts(game), settings)
-    return Player(name=f"plain UCT with {simulations:,} random play-outs", choose=made.choose)
 
 
 def _up_to(game: Game, count: int, moves: int) -> Positions:

@@ -16,7 +16,6 @@ from agents.alphazero.self_play import play_games, what_was_found
 from agents.alphazero.symmetries import symmetries
 from agents.alphazero.train import Options, train
 from envs.games import TIC_TAC_TOE, connect_four, hex_game, position_after, solver_for
-from envs.games.playouts import RandomPlayouts
 from workbench.analyses.search.every_line import every_line
 from workbench.analyses.search.matches import draw_openings, net_policy, raw_player
 from workbench.analyses.search.strength import truth_of
@@ -85,6 +84,17 @@ def test_games_end_as_their_positions_say() -> None:
     np.testing.assert_array_equal(played.positions, again.positions)
 
 
+def _position_seen(game, observations):  # type: ignore[no-untyped-def]
+    """`[B, W]` of `[B, 2, rows, columns]`: with as many stones of both, the first player is to move."""
+    board = game.board
+    rows, columns = np.divmod(np.arange(board.rows * board.columns), board.columns)
+    bits = np.uint64(1) << (board.corner + rows * board.down + columns * board.right).astype(np.uint64)
+    planes = observations.reshape(len(observations), 2, -1) > 0.5
+    words = np.where(planes, bits, np.uint64(0)).sum(-1, dtype=np.uint64)
+    first_moves = planes[:, 0].sum(-1) == planes[:, 1].sum(-1)
+    return np.ascontiguousarray(np.where(first_moves[:, None], words, words[:, ::-1]))
+
+
 @pytest.mark.parametrize(("game", "count"), [(TIC_TAC_TOE, 8), (connect_four(4, 5), 2), (hex_game(4), 2)])
 def test_symmetries_keep_what_is_true(game, count: int) -> None:  # type: ignore[no-untyped-def]
     turns = symmetries(game)
@@ -96,11 +106,11 @@ def test_symmetries_keep_what_is_true(game, count: int) -> None:  # type: ignore
         position = game.after(position, int(random.choice(np.flatnonzero(facts["legal"]))))
     seen = observe(game, position[None])
     values = solver_for(game).solve(position).action_values
-    back = RandomPlayouts(game)
+    np.testing.assert_array_equal(_position_seen(game, seen)[0], position)
     different = set()
     for cells, actions in turns:
         turned = seen.reshape(1, 2, -1)[:, :, cells].reshape(seen.shape)
-        there = back.positions(turned)[0]
+        there = _position_seen(game, turned)[0]
         different.add(there.tobytes())
         np.testing.assert_array_equal(solver_for(game).solve(there).action_values, values[actions])
     assert len(different) > 1

@@ -1,7 +1,9 @@
 """Searches run again: the same without a change, bit for bit; with one, what a fresh search with it would have been."""
 
+import re
 from dataclasses import fields, replace
 
+import gymnasium
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from envs.games import TIC_TAC_TOE, connect_four
 from workbench.errors import WorkbenchError
 from workbench.search import SearchSettings, TableEvaluator, audit, play_line, rebuild, search, view_node
 from workbench.search.counterfactual import NodeChange, changed_prior, changed_priors, counterfactual, nodes_after
+from workbench.search.environments import environment_settings, search_environment
 
 SMALL = connect_four(4, 5)
 EVALUATE = TableEvaluator(5, seed=1)
@@ -161,6 +164,28 @@ def test_a_changed_prior_keeps_the_others_proportions():
     assert prior.sum() == pytest.approx(1)
     others = [0, 1, 3, 4]
     assert np.allclose(prior[others] / prior[others].sum(), trace.root_prior[others] / trace.root_prior[others].sum())
+
+
+def test_a_search_of_an_environment_speaks_of_states_and_not_of_a_game():
+    env = gymnasium.make("FrozenLake-v1", is_slippery=False, desc=["SFF", "FHF", "FFG"])
+    env.reset(seed=0)
+    trace = search_environment(env, None, environment_settings(rule="uct", exploration=1.0, simulations=60), seed=1)
+    # Without a change it is the trace, and what is known of it carries a change some of the way.
+    assert counterfactual(trace).stopped is None
+    again = counterfactual(trace, [NodeChange(node=2, value=1.0)], keep=5)
+    assert again.asked == 0
+    assert re.fullmatch(
+        rf"After {again.trace.simulations} simulations the search comes to a state that the trace does not know, after "
+        rf"the actions? [0-3 ]+, and the environment is not stepped for a search that is run again\.",
+        again.stopped,
+    )
+    end = int(np.flatnonzero(trace.terminal)[0])
+    with pytest.raises(WorkbenchError, match=f"At node {end} an episode of FrozenLake-v1 is over: nothing is chosen"):
+        counterfactual(trace, [NodeChange(node=end, value=0.0)])
+    with pytest.raises(WorkbenchError, match="never came to the state after the actions 3 3 3 3 3 3 3 3 3 3 3 3"):
+        nodes_after(trace, [3] * 12)
+    with pytest.raises(WorkbenchError, match="environment FrozenLake-v1, which goes by no rules of a game"):
+        counterfactual(trace, game=SMALL)
 
 
 @pytest.mark.parametrize(

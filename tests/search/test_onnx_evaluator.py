@@ -1,7 +1,9 @@
 """ONNX Runtime answers as the torch module does that its graph was made of; other graphs are refused in a sentence."""
 
 import hashlib
+import logging
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from workbench.errors import MissingExtraError, WorkbenchError
 from workbench.policies.fingerprints import fingerprint_module
 from workbench.search import OnnxEvaluator, SearchSettings, TorchEvaluator, audit, search
 from workbench.search.games import describe, observe, random_positions
+from workbench.search.onnx_evaluator import _without_the_exporters_own_warnings
 from workbench.search.policy import SearchPolicy
 from workbench.search.policy_evaluators import PolicyEvaluator, onnx_evaluator
 
@@ -79,6 +82,54 @@ def test_a_graph_of_a_module_has_the_fingerprint_of_its_weights(module, evaluato
     assert evaluator.fingerprint == fingerprint_module(module) == TorchEvaluator(module).fingerprint
 
 
+def test_another_board_is_named_with_what_was_expected(module, evaluator):
+    said = r"^The ONNX graph takes observations \[batch, 2, 3, 3\]; got \[{}, 2, 4, 5\]\. .*size of board"
+    with pytest.raises(WorkbenchError, match=said.format(7)):
+        evaluator(observe(GAME, random_positions(GAME, 7)))
+    with pytest.raises(WorkbenchError, match=said.format(1)):
+        search(GAME, GAME.start()[None], evaluator, SearchSettings(simulations=5))
+    with pytest.raises(WorkbenchError, match=r"^The ONNX graph takes .*; got \[9, 18\]"):
+        evaluator(np.zeros((9, 18), np.float32))
+    sentence = r"^Network cannot evaluate observations \[24, 2, 4, 5\] of connect_four_4x5: .* this size of board\.$"
+    with pytest.raises(WorkbenchError, match=sentence):
+        OnnxEvaluator.from_module(module, GAME)
+
+
+def test_what_a_graph_finds_out_only_while_it_runs_is_said_once(capfd):
+    evaluator = OnnxEvaluator(_graph(WEIGHTS, WORTH, width="width"), name="mine")
+    assert evaluator(np.ones((4, 2), np.float32))[0].shape == (4, 3)
+    said = r"^The ONNX graph of mine cannot evaluate observations \[4, 5\] of float32, though .* \[batch, width\]: "
+    with pytest.raises(WorkbenchError, match=said):
+        evaluator(np.ones((4, 5), np.float32))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_torch_says_at_every_export_is_kept_back_and_nothing_else():
+    """A warning is an error here; what is logged is listened to where it is logged."""
+    said = []
+
+    class Listening(logging.Handler):
+        def emit(self, record):
+            said.append(record.getMessage())
+
+    registry = logging.getLogger("torch.onnx._internal.exporter._registration")
+    listening = Listening()
+    registry.addHandler(listening)
+    try:
+        OnnxEvaluator.from_module(Network(), TIC_TAC_TOE)
+        assert said == []
+        with _without_the_exporters_own_warnings():
+            registry.warning("torchvision is not installed. Skipping %s", "torchvision::nms")
+            registry.warning("'%s' does not have a 'default' overload.", "mine::own")
+            with pytest.raises(UserWarning, match="of the module"):
+                warnings.warn("of the module", UserWarning, stacklevel=1)
+        assert said == ["'mine::own' does not have a 'default' overload."]
+        registry.warning("torchvision is not installed. Skipping %s", "torchvision::nms")
+        assert len(said) == 2
+    finally:
+        registry.removeHandler(listening)
+
+
 def test_it_can_be_searched_with_from_two_threads(evaluator):
     positions = random_positions(TIC_TAC_TOE, 6)
     traces = search(TIC_TAC_TOE, positions, evaluator, SearchSettings(simulations=60), threads=2)
@@ -112,10 +163,11 @@ def test_random_positions_are_reached_and_not_over():
     assert np.array_equal(positions, random_positions(TIC_TAC_TOE, 50))
 
 
-def _graph(weights, worth, *, batch="batch", inputs=1):
+def _graph(weights, worth, *, batch="batch", inputs=1, width=None):
     """logits = observations · weights, values = observations · worth."""
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    width, actions = weights.shape
+    actions = weights.shape[1]
+    width = width or weights.shape[0]
     return helper.make_model(
         helper.make_graph(
             [
@@ -146,7 +198,7 @@ def test_a_file_is_read_and_answers(tmp_path):
     assert logits.tolist() == [[0, 1, 2], [3, 4, 5], [12, 18, 24]]
     assert values.tolist() == [0.5, -0.25, 0]
     assert evaluator.fingerprint == hashlib.sha256(made).hexdigest()
-    with pytest.raises(WorkbenchError, match=r"cannot evaluate observations of shape \(1, 5\)"):
+    with pytest.raises(WorkbenchError, match=r"linear\.onnx takes observations \[batch, 2\]; got \[1, 5\]\. Ask it"):
         evaluator(np.zeros((1, 5), np.float32))
 
 

@@ -14,6 +14,7 @@ from workbench.recording import open_recording, record
 from workbench.search import SearchSettings, TableEvaluator, audit, choose_action, search
 from workbench.search.imports import from_record, to_record
 from workbench.search.packing import TraceRoom, pack_trace, search_facts, unpack_trace
+from workbench.search.policy import SearchPolicy
 from workbench.search.positions import positions_of
 
 RULES = ({}, {"rule": "gumbel"}, {"wave": 4}, {"noise": 0.25}, {"prove": False, "value_scale": "siblings"})
@@ -134,20 +135,16 @@ def test_a_search_needs_the_environment():
         policy.act(seen[None], deterministic=True)
 
 
-def test_a_recording_that_was_cut_off_goes_on_as_it_would_have(tmp_path):
-    from workbench.progress import Cancelled
-
-    class Stop:
-        def update(self, done, total, message=""):
-            if done >= 2:
-                raise Cancelled
-
-        def close(self):
-            pass
-
+def test_a_recording_that_was_cut_off_goes_on_as_it_would_have(tmp_path, monkeypatch):
     kept = {"episodes": 6, "environments": 2, "deterministic": False, "seed": 3}
     whole = record(searching_policy(noise=0.25), Playing, out=tmp_path / "whole.zarr", **kept)
-    record(searching_policy(noise=0.25), Playing, out=tmp_path / "cut.zarr", progress=Stop(), **kept)
+    acts, act = iter(range(7)), SearchPolicy.act
+    monkeypatch.setattr(SearchPolicy, "act", lambda self, *seen, **given: (next(acts), act(self, *seen, **given))[1])
+    with pytest.raises(StopIteration):
+        record(searching_policy(noise=0.25), Playing, out=tmp_path / "cut.zarr", **kept)
+    monkeypatch.undo()
+    # Seven acts of two environments each, in the middle of the whole.
+    assert len(open_recording(tmp_path / "cut.zarr")) == 14 < len(whole)
     resumed = record(searching_policy(noise=0.25), Playing, out=tmp_path / "cut.zarr", resume=True, **kept)
     assert np.array_equal(whole.steps["action"][:], resumed.steps["action"][:])
     for row in range(len(whole)):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from workbench.search import Evaluator, Game, SearchSettings
 
 Options = StrengthOptions | TrainingRunOptions
-OPPONENTS = ("uct:N", "solver", "random", "network")
+OPPONENTS = ("uct:N", "playouts:N", "solver", "random", "network")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,16 +82,24 @@ def opponent_of(options: Options, table: Table, network: "Evaluator") -> "Player
         network: The agent's own, or that of the first checkpoint.
 
     Raises:
-        UsageError: No number of simulations stands behind `uct:`.
+        UsageError: No number of simulations stands behind `uct:` or `playouts:`.
         WorkbenchError: There is no such policy.
     """
-    from workbench.analyses.search.matches import random_player, raw_player, solver_player, uct_player
+    from workbench.analyses.search.matches import (
+        playouts_player,
+        random_player,
+        raw_player,
+        solver_player,
+        uct_player,
+    )
 
     name, _, rest = options.opponent.partition(":")
-    if name == "uct":
+    if name in ("uct", "playouts"):
         if not rest.isdecimal():
-            raise UsageError(f"--opponent uct takes its simulations, such as uct:200; came {options.opponent!r}.")
-        return uct_player(table.game, int(rest))
+            raise UsageError(f"--opponent {name} takes its simulations, such as {name}:200; came {options.opponent!r}.")
+        if name == "uct":
+            return uct_player(table.game, int(rest))
+        return playouts_player(table.game, int(rest), seed=options.seed)
     if options.opponent == "solver":
         return solver_player(table.game, table.solver)
     if options.opponent == "random":

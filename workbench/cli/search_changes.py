@@ -87,14 +87,14 @@ def _changes(options: SearchOptions, trace: "SearchTrace", there: AtHand, names:
         given = {}
         for text in options.set_prior:
             move, number = _parts(text, "--set-prior", "MOVE=PROBABILITY, such as d=0.5")
-            given[action_of(move, names)] = number
+            given[action_of(move, names, trace)] = number
         _check_root_moves(given, trace, names)
         changes[0] = NodeChange(prior=changed_priors(trace, given))
     for text in options.set_value:
         line, number = _parts(text, "--set-value", "MOVES=VALUE, such as d,c=-0.3, or =0.2 for the root")
         if there.game is not None and not abs(number) <= 1:
             raise UsageError(f"A value in a game is −1 (lost) to 1 (won); came {number:g} in --set-value {text}.")
-        moves = [action_of(move, names) for move in line.replace(",", " ").split()]
+        moves = [action_of(move, names, trace) for move in line.replace(",", " ").split()]
         for node in nodes_after(trace, moves, there.game, there.root):
             changes[node] = NodeChange(node=node, value=number, prior=changes[node].prior if node in changes else None)
     return list(changes.values())
@@ -104,9 +104,10 @@ def _check_root_moves(given: Mapping[int, float], trace: "SearchTrace", names: S
     there = [int(action) for action in trace.edge_action[trace.edges_of(0)]]
     for action in given:
         if action not in there:
+            told = [names[one] if one < len(names) else str(one) for one in (action, *there)]
             raise UsageError(
-                f"{names[action]} cannot be played at the root of this search; what can is: "
-                f"{', '.join(names[one] for one in there)}."
+                f"{told[0]} cannot be {'taken' if trace.of_environment else 'played'} at the root of this search; what "
+                f"can is: {', '.join(told[1:])}."
             )
 
 
@@ -120,8 +121,8 @@ def _parts(text: str, option: str, form: str) -> tuple[str, float]:
         raise UsageError(f"{option} takes {form}; came {text!r}.") from None
 
 
-def action_of(text: str, names: Sequence[str]) -> int:
-    """The action of a name or a number.
+def action_of(text: str, names: Sequence[str], trace: "SearchTrace") -> int:
+    """The action of a search by its name or number.
 
     Raises:
         UsageError: There is none.
@@ -130,7 +131,8 @@ def action_of(text: str, names: Sequence[str]) -> int:
         return list(names).index(text)
     if text.isdecimal() and (not names or int(text) < len(names)):
         return int(text)
-    raise UsageError(f"There is no move {text!r}; moves are: {', '.join(names) or 'numbers'}.")
+    what = "action" if trace.of_environment else "move"
+    raise UsageError(f"There is no {what} {text!r}; {what}s are: {', '.join(names) or 'numbers'}.")
 
 
 def _facts(
@@ -177,6 +179,7 @@ def _facts(
         "asked": again.asked,
         "stopped": again.stopped,
         "missing": there.missing,
+        "environment": dict(trace.facts) if trace.of_environment else None,
     }  # fmt: skip
 
 
@@ -195,7 +198,7 @@ def _describe(facts: dict[str, Any]) -> str:
             told.append("other priors at the root")
         if one["value"] is not None:
             told.append(f"value {_signed(one['value_before'])} → {_signed(one['value'])} {where}")
-    header = ("move", "prior", "then", "visits", "then", "Q", "then")
+    header = ("action" if facts["environment"] else "move", "prior", "then", "visits", "then", "Q", "then")
     parts = (
         "no simulation goes elsewhere"
         if facts["parts_at"] is None
@@ -211,8 +214,8 @@ def _describe(facts: dict[str, Any]) -> str:
         format_table(header, rows, right=(1, 2, 3, 4, 5, 6)),
         "",
         f"{chosen}; {parts}",
-        f"{facts['reused']:,} positions are those of the trace, {facts['asked']:,} were asked for anew; one search of "
-        f"each, with the same seed and noise",
+        f"{facts['reused']:,} {'states' if facts['environment'] else 'positions'} are those of the trace, "
+        f"{facts['asked']:,} were asked for anew; one search of each, with the same seed and noise",
     ]
     if facts["stopped"]:
         lines.append(printable(facts["stopped"]))

@@ -100,7 +100,9 @@ def node_after(trace: "SearchTrace", line: str, names: "list[str]") -> int:
     """
     from workbench.search import rebuild
 
-    actions = [] if line.strip() == ROOT else [action_of(one.strip(), names) for one in line.split(",") if one.strip()]
+    actions = (
+        [] if line.strip() == ROOT else [action_of(one.strip(), names, trace) for one in line.split(",") if one.strip()]
+    )
     visits = rebuild(trace).node_visits if trace.replayable else np.zeros(trace.nodes, int)
     node = 0
     for number, action in enumerate(actions):

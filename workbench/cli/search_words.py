@@ -63,7 +63,7 @@ def decision_facts(
     rule = None if trace.settings is None else trace.settings.rule
     return {
         "game": trace.game,
-        "environment": dict(trace.facts) if trace.facts.get("kind") == "environment" else None,
+        "environment": dict(trace.facts) if trace.of_environment else None,
         "discount": None if trace.settings is None else trace.settings.discount,
         "rule": rule,
         "of": trace.simulations,

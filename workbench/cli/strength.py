@@ -77,7 +77,7 @@ def _kinds(table: Table, network: "Evaluator", positions: "npt.NDArray[np.uint64
     import numpy as np
 
     from workbench.analyses.search.exact import action_values
-    from workbench.search.games import observe
+    from workbench.search.evaluators import ask
 
     if table.solver is not None:
         values = action_values(table.solver, positions, table.game.actions)
@@ -85,7 +85,7 @@ def _kinds(table: Table, network: "Evaluator", positions: "npt.NDArray[np.uint64
         best = np.where(known.any(1), np.where(known, values, -np.inf).max(1), np.nan)
         names = np.select([best > 0.5, best < -0.5, np.isfinite(best)], ["won", "lost", "drawn"], "not solved")
         return np.asarray([f"{name} for the player to move" for name in names])
-    value = np.asarray(network(observe(table.game, positions))[1], np.float64)
+    value = np.asarray(ask(network, table.game, positions)[1], np.float64)
     low, high = np.quantile(value, [1 / 3, 2 / 3])
     thirds = np.select([value <= low, value > high], ["lowest", "highest"], "middle")
     return np.asarray([f"the network's value in its {name} third" for name in thirds])

@@ -23,8 +23,9 @@ class StrengthOptions:
     simulations: Annotated[tuple[int, ...], argument("N ...", "16 64 256")] = (16, 64, 256)
     """The sizes of the searches, in simulations a move."""
     opponent: Annotated[str, conf.arg(metavar="WHO")] = "uct:200"
-    """Who plays against it: uct:N (a search that knows nothing, N simulations), solver (perfect play), random, network
-    (the agent itself without a search), or a POLICY without a search."""
+    """Who plays against it: uct:N (a search of N simulations that knows nothing and sees ends of the game alone),
+    playouts:N (plain Monte Carlo tree search: N simulations, each with a game played to its end at random), solver
+    (perfect play), random, network (the agent itself without a search), or a POLICY without a search."""
     openings: Annotated[int, conf.arg(metavar="N")] = 50
     """How many different openings are played, each with both colours."""
     opening_moves: Annotated[int, conf.arg(metavar="N")] = 4
@@ -79,8 +80,9 @@ class TrainingRunOptions:
     simulations: Annotated[int, conf.arg(metavar="N")] = 64
     """Simulations a move of the search."""
     opponent: Annotated[str, conf.arg(metavar="WHO")] = "uct:200"
-    """Who plays against all of them: uct:N (a search that knows nothing, N simulations), solver (perfect play), random,
-    network (the first checkpoint without a search), or a POLICY without a search."""
+    """Who plays against all of them: uct:N (a search of N simulations that knows nothing and sees ends of the game
+    alone), playouts:N (plain Monte Carlo tree search: N simulations, each with a game played to its end at random),
+    solver (perfect play), random, network (the first checkpoint without a search), or a POLICY without a search."""
     openings: Annotated[int, conf.arg(metavar="N")] = 50
     """How many different openings are played, each with both colours."""
     opening_moves: Annotated[int, conf.arg(metavar="N")] = 4

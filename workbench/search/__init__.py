@@ -4,6 +4,7 @@ from workbench.search.choosing import choose_action, improved_policy, visit_poli
 from workbench.search.evaluators import Evaluator, TableEvaluator, TorchEvaluator, UniformEvaluator
 from workbench.search.games import Game, play_line
 from workbench.search.onnx_evaluator import OnnxEvaluator
+from workbench.search.playouts import RandomPlayouts
 from workbench.search.replay import Audit, Divergence, NodeView, TreeState, audit, rebuild, view_node
 from workbench.search.searching import search
 from workbench.search.settings import SearchSettings
@@ -16,6 +17,7 @@ __all__ = [
     "Game",
     "NodeView",
     "OnnxEvaluator",
+    "RandomPlayouts",
     "SearchSettings",
     "SearchTrace",
     "TableEvaluator",

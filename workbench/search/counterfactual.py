@@ -49,10 +49,10 @@ class Counterfactual:
     reused: int
     """Positions that the trace knew."""
     asked: int
-    """Positions that the evaluator, or the rules, had to be asked about."""
+    """Positions that the evaluator, or the rules, had to be asked about; none in searches of environments."""
     stopped: str | None
-    """Why the search ended before its budget, in a sentence: it came to a position that nobody knows. None: it did
-    not."""
+    """Why the search ended before its budget, in a sentence: it came to a position, or a state of an environment, that
+    nobody knows. None: it did not."""
 
 
 def changed_prior(trace: SearchTrace, action: int, probability: float, node: int = 0) -> npt.NDArray[np.float64]:
@@ -124,9 +124,12 @@ def nodes_after(
         found = [node] if node >= 0 else []
     if not found:
         names = " ".join(game.action_names[move] if game is not None else str(move) for move in moves)
+        what = "position after"
+        if trace.of_environment:
+            what = "state after the action" if len(moves) == 1 else "state after the actions"
         raise WorkbenchError(
-            f"This search never came to the position after {names}: what the network says there made no difference. "
-            f"Choose one that is in its tree."
+            f"This search never came to the {what} {names}: what is said of it made no difference. Choose one that is "
+            f"in its tree."
         )
     return found
 
@@ -150,13 +153,14 @@ def counterfactual(
         trace: A search that can be replayed, without outcomes of chance.
         changes: At most one a node; none runs the search as it was.
         keep: How many simulations are held as they happened, 0 to S; None: those before the first changed node's own.
-        game: Its rules, for positions that the trace does not know; None: the search stops at the first of them.
+        game: Its rules, for positions that the trace does not know; None, and in an environment: the search stops at
+            the first of them.
         root: `[W]`, the position at the root, where the trace holds none.
         evaluate: Asked about new positions; should be what evaluated the trace (its fingerprint is compared).
 
     Raises:
         WorkbenchError: The trace cannot be replayed; a change is of no node, of an end, or no number; the evaluator has
-            other weights.
+            other weights; rules were given for a search of an environment.
     """
     if not trace.replayable:
         raise WorkbenchError(
@@ -173,6 +177,11 @@ def counterfactual(
         raise WorkbenchError(
             f"The evaluator at hand ({said}) is not the one that this trace was made with ({trace.fingerprint}): what "
             f"it says of new positions would not fit what is known. Take that network, or none."
+        )
+    if game is not None and trace.of_environment:
+        raise WorkbenchError(
+            f"This search is of the environment {trace.game}, which goes by no rules of a game, and cannot be run "
+            f"again by those of {game.name}. Leave game=… out."
         )
     changed = _changed(trace, changes)
     kept = _kept(trace, changes, keep)
@@ -215,6 +224,11 @@ def _changed(trace: SearchTrace, changes: Sequence[NodeChange]) -> SearchTrace:
     for change in changes:
         _check_node(trace, change.node)
         if trace.terminal[change.node]:
+            if trace.of_environment:
+                raise WorkbenchError(
+                    f"At node {change.node} an episode of {trace.game} is over: nothing is chosen there, and its value "
+                    f"is not changed. Change a node before it."
+                )
             raise WorkbenchError(
                 f"Node {change.node} is the end of {trace.game}: its outcome is what the rules say, and is not changed."
             )

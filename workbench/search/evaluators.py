@@ -2,10 +2,11 @@
 
 An evaluator is any callable from observations `[B, *observation_shape]` float32 to `(logits [B, A] float32,
 values [B] float32)`, numpy arrays in row-major order; values are for the player to move, −1 to 1 in games. It may have
-a `fingerprint`, a text that says which weights answered, and a `name` for people.
+a `fingerprint`, a text that says which weights answered, and a `name` for people. One with `takes_positions = True` is
+asked about the packed positions `[B, W]` uint64 of a game in place of what is seen of them; it leaves them as they are.
 
 Axis legend:
-    B  batch of positions, A  actions
+    B  batch of positions, W  words of a packed position, A  actions
 """
 
 from collections.abc import Callable
@@ -17,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
+from workbench.search.games import Game, observe
 from workbench.search.tracing import frozen_trace, versions, watched_weights
 
 Evaluation: TypeAlias = tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]
-Evaluator: TypeAlias = Callable[[npt.NDArray[np.float32]], Evaluation]
+Evaluator: TypeAlias = Callable[[npt.NDArray[Any]], Evaluation]
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,26 @@ class TorchEvaluator:
 def fingerprint_of(evaluate: Evaluator) -> str:
     """Which weights answer, or an empty text where the evaluator does not say."""
     return str(getattr(evaluate, "fingerprint", ""))
+
+
+def takes_positions(evaluate: Evaluator) -> bool:
+    """Whether an evaluator is asked about packed positions in place of what is seen of them."""
+    return bool(getattr(evaluate, "takes_positions", False))
+
+
+def ask(evaluate: Evaluator, game: Game, positions: npt.NDArray[np.uint64]) -> Evaluation:
+    """What an evaluator says of positions of a game, checked: logits `[B, A]` and values `[B]`.
+
+    Args:
+        evaluate: Is asked.
+        game: Whose positions.
+        positions: `[B, W]`.
+
+    Raises:
+        WorkbenchError: It gives no pair of arrays of these shapes.
+    """
+    given = evaluate(positions if takes_positions(evaluate) else observe(game, positions))
+    return check_evaluation(given, len(positions), game.actions, evaluate)
 
 
 def check_evaluation(evaluation: Any, rows: int, actions: int, evaluator: Any) -> Evaluation:

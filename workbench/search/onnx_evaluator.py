@@ -3,10 +3,12 @@
 Axis legend: that of `evaluators`.
 """
 
+import contextlib
 import hashlib
 import logging
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,10 @@ class OnnxEvaluator:
     ) -> None:
         self.name, self._preprocess = name, preprocess
         runtime = _imported("onnxruntime")
-        called = "the ONNX graph" if isinstance(model, bytes) else str(model)
+        called = str(model)
+        if isinstance(model, bytes):
+            called = "the ONNX graph" if name == "onnx" else f"the ONNX graph of {name}"
+        self._called = f"T{called[1:]}" if isinstance(model, bytes) else called
         if not isinstance(model, bytes):
             try:
                 model = Path(model).read_bytes()
@@ -61,7 +66,8 @@ class OnnxEvaluator:
                 raise WorkbenchError(f"{called} cannot be read as an .onnx file: {error.strerror}.") from error
         options = runtime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        # What it would log of a failure is raised as well.
+        options.log_severity_level = 4
         try:
             self._session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:
@@ -80,6 +86,8 @@ class OnnxEvaluator:
                 f"{inputs[0].shape}. Export it with a dynamic batch axis."
             )
         self._input = inputs[0].name
+        self._takes = [size if isinstance(size, int) else None for size in inputs[0].shape]
+        self._batch = _listed(inputs[0].shape)
         self._outputs = [one.name for one in outputs]
 
     @classmethod
@@ -105,14 +113,15 @@ class OnnxEvaluator:
             name: For people.
 
         Raises:
-            WorkbenchError: torch cannot export it, or the answers differ.
+            WorkbenchError: It does not take observations of this game; torch cannot export it; or the answers differ.
             MissingExtraError: ONNX Runtime, or what torch exports with, is not installed.
         """
         from workbench.policies.fingerprints import fingerprint_module
 
         asked = observe(game, random_positions(game, _CHECKED))
         inputs = asked if preprocess is None else preprocess(asked)
-        graph = _export(module.eval(), inputs, opset)
+        _check_takes(module.eval(), inputs, game)
+        graph = _export(module, inputs, opset)
         said = fingerprint if fingerprint is not None else fingerprint_module(module)
         made = cls(graph, fingerprint=said, preprocess=preprocess, name=name)
         _check_alike(made, module, asked, inputs)
@@ -126,11 +135,20 @@ class OnnxEvaluator:
         """
         if self._preprocess is not None:
             observations = self._preprocess(observations)
+        shape = observations.shape
+        if len(shape) != len(self._takes) or any(
+            size not in (None, came) for size, came in zip(self._takes, shape, strict=True)
+        ):
+            raise WorkbenchError(
+                f"{self._called} takes observations {self._batch}; got {_listed(shape)}. Ask it about the game and the "
+                f"size of board that its network was made for, or take another network."
+            )
         try:
             logits, values = self._session.run(self._outputs, {self._input: observations})
         except Exception as error:
             raise WorkbenchError(
-                f"The ONNX graph cannot evaluate observations of shape {observations.shape}: {_first_line(error)}"
+                f"{self._called} cannot evaluate observations {_listed(shape)} of {observations.dtype}, though it says "
+                f"that it takes {self._batch}: {_first_line(error)}"
             ) from error
         return logits, values.reshape(-1)
 
@@ -144,8 +162,48 @@ def _imported(package: str) -> Any:
         raise MissingExtraError(package, "onnx", "Evaluating with ONNX Runtime") from error
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _first_line(error: BaseException) -> str:
+    plain = re.sub("\x1b\\[[0-9;]*m", "", str(error)).strip()
+    return (plain or type(error).__name__).splitlines()[0]
+
+
+def _listed(shape: Any) -> str:
+    return f"[{', '.join(str(size) for size in shape)}]"
+
+
+def _check_takes(module: Any, inputs: npt.NDArray[np.float32], game: Game) -> None:
+    """Ask the module itself: what torch says when it exports one that does not fit is pages long."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            module(torch.from_numpy(inputs).to(_device_of(module)))
+    except Exception as error:
+        raise WorkbenchError(
+            f"{type(module).__name__} cannot evaluate observations {_listed(inputs.shape)} of {game.name}: "
+            f"{_first_line(error)}. Take the network that was made for this game and this size of board."
+        ) from error
+
+
+@contextlib.contextmanager
+def _without_the_exporters_own_warnings() -> Iterator[None]:
+    """Keep back what torch says at every export, of whatever module, and nothing else."""
+    logger = logging.getLogger("torch.onnx._internal.exporter._registration")
+
+    def of_the_module(record: logging.LogRecord) -> bool:
+        # The exporter lists torchvision's operators among those that it could export; nobody asked for them.
+        return not record.getMessage().startswith("torchvision is not installed")
+
+    logger.addFilter(of_the_module)
+    try:
+        with warnings.catch_warnings():
+            # The exporter copies a tree of its own in a way that torch has since deprecated.
+            warnings.filterwarnings(
+                "ignore", message=r"`isinstance\(treespec, LeafSpec\)` is deprecated", category=FutureWarning
+            )
+            yield
+    finally:
+        logger.removeFilter(of_the_module)
 
 
 def _export(module: Any, observations: npt.NDArray[np.float32], opset: int) -> bytes:
@@ -155,14 +213,8 @@ def _export(module: Any, observations: npt.NDArray[np.float32], opset: int) -> b
     for package in ("onnx", "onnxscript"):
         _imported(package)
     inputs = torch.from_numpy(observations).to(_device_of(module))
-    # It warns of operators of torchvision, which nobody asked for.
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            # Of the exporter's own parts.
-            warnings.simplefilter("ignore")
+        with _without_the_exporters_own_warnings():
             program = torch.onnx.export(
                 module,
                 (inputs,),
@@ -177,10 +229,9 @@ def _export(module: Any, observations: npt.NDArray[np.float32], opset: int) -> b
         return bytes(program.model_proto.SerializeToString())
     except Exception as error:
         raise WorkbenchError(
-            f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error)} Search with TorchEvaluator."
+            f"torch cannot export {type(module).__name__} to ONNX: {_first_line(error.__cause__ or error)} Search with "
+            f"TorchEvaluator."
         ) from error
-    finally:
-        logger.setLevel(level)
 
 
 def _device_of(module: Any) -> Any:

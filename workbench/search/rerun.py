@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.search.evaluators import Evaluator, check_evaluation
-from workbench.search.games import Game, observe
+from workbench.search.evaluators import Evaluator, ask
+from workbench.search.games import Game
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import (
     OPEN,
@@ -169,7 +169,13 @@ class Rerun:
         """Play to new positions and evaluate them."""
         game, B = self._game, len(unknown)
         if game is None:
-            self._stop(unknown[0], "the rules of the game are not at hand")
+            there = self._known.of_environment
+            self._stop(
+                unknown[0],
+                "the environment is not stepped for a search that is run again"
+                if there
+                else "the rules of the game are not at hand",
+            )
             return False
         above = self._tree.nodes["parent"][unknown]
         actions = self._tree.edges["action"][self._tree.nodes["incoming"][unknown]]
@@ -183,8 +189,7 @@ class Rerun:
             if self._evaluate is None:
                 self._stop(unknown[int(open_rows[0])], "there is no evaluator to ask about it")
                 return False
-            given = self._evaluate(observe(game, after[open_rows]))
-            logits, values = check_evaluation(given, len(open_rows), game.actions, self._evaluate)
+            logits, values = ask(self._evaluate, game, after[open_rows])
             if not np.isfinite(values).all() or np.isnan(logits).any():
                 raise WorkbenchError(
                     f"The evaluator gave something that is not a number for a new position of {game.name}; look at its "
@@ -202,10 +207,14 @@ class Rerun:
         while self._tree.nodes["incoming"][node] >= 0:
             moves.append(int(self._tree.edges["action"][self._tree.nodes["incoming"][node]]))
             node = int(self._tree.nodes["parent"][node])
-        names = [self._game.action_names[move] if self._game is not None else str(move) for move in reversed(moves)]
+        moves.reverse()
+        names = [self._game.action_names[move] if self._game is not None else str(move) for move in moves]
+        what, after = "position", "after"
+        if self._known.of_environment:
+            what, after = "state", "after the action" if len(moves) == 1 else "after the actions"
         self.stopped = (
-            f"After {len(self._leaves):,} simulations the search comes to a position that the trace does not know, "
-            f"after {' '.join(names)}, and {why}."
+            f"After {len(self._leaves):,} simulations the search comes to a {what} that the trace does not know, "
+            f"{after} {' '.join(names)}, and {why}."
         )
 
     def _bring_back(self, leaves: Sequence[int], wave: int) -> None:

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
 from workbench.progress import Progress, SilentProgress
-from workbench.search.evaluators import Evaluator, check_evaluation, fingerprint_of
-from workbench.search.games import Game, check_positions, observe
+from workbench.search.evaluators import Evaluator, ask, check_evaluation, fingerprint_of, takes_positions
+from workbench.search.games import Game, check_positions
 from workbench.search.settings import SearchSettings
 from workbench.search.trace import SearchTrace
 from workbench.search.tree import allocate, considered_visits
@@ -96,6 +96,7 @@ class _Trees:
         drawn: Sequence[tuple[tuple[int, ...], npt.NDArray[np.float64] | None]],
     ) -> None:
         self._game, self._evaluate, self._settings = game, evaluate, settings
+        self._takes_positions = takes_positions(evaluate)
         G, S, A = len(positions), settings.simulations, game.actions
         nodes, edges = S + 1, (S + 1) * A
         if G * edges >= 2**31:
@@ -145,9 +146,7 @@ class _Trees:
     ) -> None:
         """Evaluate the roots, and mix in their noise."""
         tree, room, settings = self._tree, self._room, self._settings
-        G = len(positions)
-        answers = self._evaluate(observe(self._game, positions))
-        logits, values = check_evaluation(answers, G, self._game.actions, self._evaluate)
+        logits, values = ask(self._evaluate, self._game, positions)
         wrong = plant(tree, room, positions, facts["player"], facts["legal"], logits, values)
         if wrong >= 0:
             raise self._no_number(positions[wrong])
@@ -206,13 +205,19 @@ class _Trees:
                 )
                 waiting = receive(tree, room, wave, new)
             if waiting:
-                seen = self._observations[:waiting]
-                game.observe(wave.open[:waiting], seen)
-                logits, values = self._evaluate(seen)
+                logits, values = self._evaluate(self._asked_about(waiting))
                 if number == 0 or not (_is_plain(logits) and _is_plain(values)):
                     logits, values = check_evaluation((logits, values), waiting, game.actions, self._evaluate)
             number += 1
         progress.update(waves, waves, f"{number * size} simulations")
+
+    def _asked_about(self, waiting: int) -> npt.NDArray[Any]:
+        """The new positions of a wave, as the evaluator takes them: what is seen of them, or they themselves."""
+        positions, seen = self._wave.open[:waiting], self._observations[:waiting]
+        if self._takes_positions:
+            return positions
+        self._game.observe(positions, seen)
+        return seen
 
     def _no_number(self, position: npt.NDArray[np.uint64]) -> WorkbenchError:
         name = getattr(self._evaluate, "name", type(self._evaluate).__name__)

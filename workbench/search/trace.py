@@ -112,6 +112,11 @@ class SearchTrace:
         """Whether the tree after any number of simulations can be had."""
         return self.leaf is not None and self.settings is not None
 
+    @property
+    def of_environment(self) -> bool:
+        """Whether states of an environment were searched, not positions of a game."""
+        return self.facts.get("kind") == "environment"
+
     def edges_of(self, node: int) -> slice:
         """The places of a node's edges."""
         return slice(int(self.first_edge[node]), int(self.first_edge[node + 1]))

@@ -10,6 +10,7 @@ from workbench.analyses.search.matches import (
     draw_openings,
     net_policy,
     play_match,
+    playouts_player,
     random_player,
     raw_player,
     search_player,
@@ -113,6 +114,19 @@ def test_plain_uct_and_puct_play_other_games_too():
     assert play_match(small, better, random_player(small), openings).score > 0.75
     uniform = search_player(small, UniformEvaluator(5), SearchSettings(simulations=100))
     assert play_match(small, uniform, raw_player(small, UniformEvaluator(5)), openings).score > 0.7
+
+
+def test_plain_tree_search_knows_of_a_position_what_random_games_from_it_tell():
+    small = connect_four(4, 5)
+    openings = draw_openings(small, 40, 3, seed=0)
+    score = play_match(small, playouts_player(small, 200), uct_player(small, 200), openings)
+    assert score.player == "plain UCT with 200 random play-outs"
+    assert score.opponent == "UCT that knows nothing, with 200 simulations"
+    assert score.interval[0] > 0.5
+    # What is drawn follows from the seed and the position, and from nothing else.
+    chosen = [playouts_player(small, 60, seed=seed).choose(openings, [0] * 40).tolist() for seed in (1, 1, 2)]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert playouts_player(small, 60, seed=1).choose(openings[7:8], [99]).tolist() == chosen[0][7:8]
 
 
 def test_net_policies_are_over_legal_actions():

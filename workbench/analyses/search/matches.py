@@ -15,8 +15,9 @@ from workbench.analyses.search.exact import action_values, right_actions
 from workbench.errors import WorkbenchError
 from workbench.progress import Progress, SilentProgress
 from workbench.search.choosing import choose_action
-from workbench.search.evaluators import Evaluator, UniformEvaluator, check_evaluation
-from workbench.search.games import Game, check_positions, describe, observe, play_moves
+from workbench.search.evaluators import Evaluator, UniformEvaluator, ask
+from workbench.search.games import Game, check_positions, describe, play_moves
+from workbench.search.playouts import RandomPlayouts
 from workbench.search.searching import search
 from workbench.search.settings import SearchSettings
 
@@ -47,7 +48,7 @@ def raw_player(game: Game, evaluate: Evaluator) -> Player:
 def net_policy(game: Game, evaluate: Evaluator, positions: Positions) -> FloatArray:
     """Softmax of an evaluator's logits over the legal actions, `[B, A]`."""
     legal = describe(game, positions)["legal"]
-    logits, _ = check_evaluation(evaluate(observe(game, positions)), len(positions), game.actions, evaluate)
+    logits, _ = ask(evaluate, game, positions)
     shifted = np.where(legal, logits.astype(np.float64), -np.inf)
     weights = np.exp(shifted - shifted.max(1, keepdims=True))
     return np.asarray(weights / weights.sum(1, keepdims=True))
@@ -64,10 +65,24 @@ def search_player(game: Game, evaluate: Evaluator, settings: SearchSettings) -> 
 
 
 def uct_player(game: Game, simulations: int, *, exploration: float = 1.4) -> Player:
-    """Plain UCT with an evaluator that knows nothing: it sees ends of the game alone, without random play-outs."""
+    """UCT that knows nothing: it learns from the ends of the game that it meets alone, and keeps what is proven."""
     settings = SearchSettings(rule="uct", simulations=simulations, exploration=exploration)
     made = search_player(game, UniformEvaluator(game.actions), settings)
-    return Player(name=f"plain UCT with {simulations:,} simulations", choose=made.choose)
+    return Player(name=f"UCT that knows nothing, with {simulations:,} simulations", choose=made.choose)
+
+
+def playouts_player(game: Game, simulations: int, *, exploration: float = 1.4, seed: int = 0) -> Player:
+    """Plain Monte Carlo tree search: UCT, a random game played to its end from each new node, and nothing proven.
+
+    Args:
+        game: Its rules.
+        simulations: A move.
+        exploration: UCT's constant.
+        seed: Of the random games, 0 or more; what is drawn follows from it and the position alone.
+    """
+    settings = SearchSettings(rule="uct", simulations=simulations, exploration=exploration, prove=False)
+    made = search_player(game, RandomPlayouts(game, seed=seed), settings)
+    return Player(name=f"plain UCT with {simulations:,} random play-outs", choose=made.choose)
 
 
 def solver_player(game: Game, solver: Any) -> Player:

@@ -57,7 +57,7 @@ def check_network(trace: SearchTrace, policy: Policy) -> None:
         WorkbenchError: It is another, or the search does not say which it was.
     """
     # In an environment the statistics that observations are normalised with are part of what answers.
-    at_hand = fingerprint(policy) if _of_environment(trace) else fingerprint_module(policy.module)
+    at_hand = fingerprint(policy) if trace.of_environment else fingerprint_module(policy.module)
     if not trace.fingerprint:
         raise WorkbenchError(
             f"This search of {trace.game}, from {trace.source}, does not say which weights it asked, so that nothing "
@@ -173,10 +173,6 @@ def joined(places: Sequence[Place], policy: Policy) -> tuple[Any, Mapping[str, T
     masked = bool(getattr(policy, "takes_action_masks", False))
     masks = torch.as_tensor(np.stack([place.legal for place in places])) if masked else None
     return batch_of([place.observation for place in places]), state, masks
-
-
-def _of_environment(trace: SearchTrace) -> bool:
-    return trace.facts.get("kind") == "environment"
 
 
 def _check_node(trace: SearchTrace, node: int) -> None:

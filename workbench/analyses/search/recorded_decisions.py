@@ -193,6 +193,11 @@ def measure_recording(
             f"{recording.path} holds no searches: it was recorded of an agent that acts without. Record one with: "
             f"workbench record POLICY ENV --search-simulations N"
         )
+    if uniform and (recording.attributes.get("search") or {}).get("environment"):
+        raise WorkbenchError(
+            f"The searches of {recording.path} are of an environment; positions of games alone are searched anew "
+            f"without the network. Leave uniform=True out."
+        )
     if uniform and game is None:
         raise WorkbenchError("To search the positions anew the rules of their game are needed: pass game=….")
     told = progress or SilentProgress()
@@ -246,7 +251,7 @@ def actions_of(recording: "Recording") -> int:
     room = (recording.attributes.get("search") or {}).get("room") or {}
     count = room.get("actions")
     if not isinstance(count, int):
-        raise WorkbenchError(f"{recording.path} does not say how many actions its game has: it is damaged.")
+        raise WorkbenchError(f"{recording.path} does not say how many actions its searches are over: it is damaged.")
     return count
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from workbench.errors import WorkbenchError
-from workbench.search.evaluators import Evaluator, check_evaluation, fingerprint_of
+from workbench.search.evaluators import Evaluator, check_evaluation, fingerprint_of, takes_positions
 
 
 class Judgement(NamedTuple):
@@ -214,6 +214,11 @@ def guide_of(given: Any, actions: int) -> Guide:
     if hasattr(given, "preprocess") and hasattr(given, "forward"):
         return GuidingPolicy(given)
     if callable(given):
+        if takes_positions(given):
+            raise WorkbenchError(
+                f"{getattr(given, 'name', type(given).__name__)} is asked about positions of a game, which an "
+                f"environment does not have. Random play in an environment is rollout=Rollout(depth=…)."
+            )
         return EvaluatorGuide(given, actions)
     raise WorkbenchError(
         f"A search is guided by a policy, or by a function from observations to (logits, values); got "

@@ -6,8 +6,10 @@ Axis legend: B positions, W words of a packed position, A actions.
 import numpy as np
 import numpy.typing as npt
 
-from envs.games.compiling import compiled
-from envs.games.record import Game
+from workbench.errors import WorkbenchError
+from workbench.search.compiling import compiled
+from workbench.search.evaluators import Evaluation
+from workbench.search.games import Game, describe, play_moves
 
 
 class RandomPlayouts:
@@ -16,11 +18,11 @@ class RandomPlayouts:
     With UCT that is plain Monte Carlo tree search (Coulom 2006; Kocsis and Szepesvári 2006). A search asks for every
     position of its tree once, so that each simulation has a play-out of its own. What is drawn depends on the seed and
     the position alone: the same search gives the same tree.
-
-    It is asked as networks are, by observations `[B, 2, rows, columns]`, from which the position follows.
     """
 
     name = "random play-outs"
+    takes_positions = True
+    """It plays on from the positions themselves: what is seen of one may not tell all of it."""
 
     def __init__(self, game: Game, *, playouts: int = 1, seed: int = 0) -> None:
         """Prepare.
@@ -31,63 +33,61 @@ class RandomPlayouts:
             seed: Of the moves, 0 or more.
 
         Raises:
-            ValueError: One of them is out of its range.
+            WorkbenchError: One of them is out of its range.
         """
         if playouts < 1 or seed < 0:
-            raise ValueError(
-                f"each position needs at least 1 play-out, and a seed from 0 on; got {playouts} and seed {seed}"
+            raise WorkbenchError(
+                f"Each position needs at least 1 play-out, and a seed from 0 on; got {playouts} and seed {seed}."
             )
         self._game, self._playouts, self._seed = game, playouts, seed
-        board = game.board
-        rows, columns = np.divmod(np.arange(board.rows * board.columns), board.columns)
-        self._bits = np.uint64(1) << (board.corner + rows * board.down + columns * board.right).astype(np.uint64)
 
     @property
     def fingerprint(self) -> str:
         """Says which play-outs."""
         return f"playouts:{self._game.name}:{self._playouts}:{self._seed}"
 
-    def __call__(
-        self, observations: npt.NDArray[np.float32]
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Zeros as logits `[B, A]`, and the mean outcomes `[B]`, −1 to 1 for the player to move."""
-        B = len(observations)
+    def __call__(self, positions: npt.NDArray[np.uint64]) -> Evaluation:
+        """Zeros as logits `[B, A]`, and the mean outcomes `[B]`, −1 to 1 for the player to move.
+
+        Args:
+            positions: `[B, W]`; left as they are.
+
+        Raises:
+            WorkbenchError: The rules let a game go on without an end, or without a move.
+        """
+        B = len(positions)
         values = np.zeros(B, np.float32)
         if B:
-            positions = self.positions(observations)
             states = _mixed(positions, np.uint64(self._seed))
             for _ in range(self._playouts):
-                values += self._play_on(positions.copy(), states)
+                values += self._play_on(positions, states)
         return np.zeros((B, self._game.actions), np.float32), values / np.float32(self._playouts)
 
-    def positions(self, observations: npt.NDArray[np.float32]) -> npt.NDArray[np.uint64]:
-        """The positions `[B, W]` that observations show: with as many stones of both, the first player is to move."""
-        planes = observations.reshape(len(observations), 2, -1) > 0.5
-        words = np.where(planes, self._bits, np.uint64(0)).sum(-1, dtype=np.uint64)
-        first_moves = planes[:, 0].sum(-1) == planes[:, 1].sum(-1)
-        return np.ascontiguousarray(np.where(first_moves[:, None], words, words[:, ::-1]))
-
     def _play_on(self, positions: npt.NDArray[np.uint64], states: npt.NDArray[np.uint64]) -> npt.NDArray[np.float32]:
+        """One game from each position: the outcomes `[B]`; the generators `[B]` go on."""
         game, B = self._game, len(positions)
-        legal, ended = np.zeros((B, game.actions), np.bool_), np.zeros(B, np.uint8)
-        outcome, player = np.zeros(B, np.float32), np.zeros(B, np.int8)
-        game.describe(positions, legal, ended, outcome, player)
-        asking, values = player.copy(), np.zeros(B, np.float32)
-        rows = np.arange(B)
-        actions = np.zeros(B, np.int16)
-        while True:
-            over = ended > 0
+        facts = describe(game, positions)
+        asking, values = facts["player"], np.zeros(B, np.float32)
+        rows, actions = np.arange(B), np.zeros(B, np.int16)
+        for _ in range(game.longest + 1):
+            over = facts["ended"] > 0
             if over.any():
-                values[rows[over]] = np.where(player[over] == asking[rows[over]], outcome[over], -outcome[over])
-                rows, positions, legal = rows[~over], positions[~over], legal[~over]
-            n = len(rows)
-            if not n:
+                outcome = facts["outcome"][over]
+                values[rows[over]] = np.where(facts["player"][over] == asking[rows[over]], outcome, -outcome)
+                rows, positions = rows[~over], positions[~over]
+                facts = {name: told[~over] for name, told in facts.items()}
+            if not len(rows):
                 return values
-            _draw(states, rows, legal, actions)
-            after = np.empty_like(positions)
-            legal, ended, outcome, player = legal.copy(), ended[:n].copy(), outcome[:n].copy(), player[:n].copy()
-            game.play(positions, actions[:n], after, legal, ended, outcome, player)
-            positions = after
+            if not _draw(states, rows, facts["legal"], actions):
+                raise WorkbenchError(
+                    f"A position of {game.name} has no legal move and is not the end of the game: its rules (`play`, "
+                    f"`describe`) must say either."
+                )
+            positions, facts = play_moves(game, positions, actions[: len(rows)])
+        raise WorkbenchError(
+            f"A game of {game.name} went on for more than {game.longest} moves, which its rules say is the longest: "
+            f"correct `longest`, or the rules."
+        )
 
 
 def _mixed(positions: npt.NDArray[np.uint64], seed: np.uint64) -> npt.NDArray[np.uint64]:
@@ -107,8 +107,11 @@ def _draw(
     rows: npt.NDArray[np.int64],
     legal: npt.NDArray[np.bool_],
     actions: npt.NDArray[np.int16],
-) -> None:
-    """Draw a legal action in each row (xorshift64*; Vigna 2016), evenly but for 2⁻³² of the number of actions."""
+) -> bool:
+    """Draw a legal action in each row (xorshift64*; Vigna 2016), evenly but for 2⁻³² of the number of actions.
+
+    False where a row has none.
+    """
     for place in range(len(rows)):
         state = states[rows[place]]
         state ^= state >> np.uint64(12)
@@ -116,9 +119,11 @@ def _draw(
         state ^= state >> np.uint64(27)
         states[rows[place]] = state
         high = np.int64((state * np.uint64(2685821657736338717)) >> np.uint64(32))
-        count = 0
+        count = np.int64(0)
         for action in range(legal.shape[1]):
             count += np.int64(legal[place, action])
+        if count == 0:
+            return False
         left = (high * count) >> 32
         for action in range(legal.shape[1]):
             if legal[place, action]:
@@ -126,3 +131,4 @@ def _draw(
                     actions[place] = action
                     break
                 left -= 1
+    return True
