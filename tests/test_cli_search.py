@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import zarr
 
@@ -208,3 +209,83 @@ def test_a_board_game_of_the_checkout_is_searched_and_judged(
     assert status == 0
     facts = json.loads(said)
     assert facts["means"]["decisive"]["steps"] == facts["decisions"]
+
+
+def test_a_node_is_looked_into_by_its_moves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made, trust = tmp_path / "four.zarr", ("--imports", "tests.search.playing")
+    words = ["record", "tests.search.playing:planner", "tests.search.playing:Playing-v0", "--episodes", "1"]
+    assert main([*words, "--out", str(made)]) == 0
+    capsys.readouterr()
+    recording = open_recording(made)
+    trace = recording.search_trace(0)
+    assert trace is not None
+    node = next(one for one in range(trace.nodes) if len(trace.path(one)) == 3 and not trace.terminal[one])
+    names = recording.make_environment().unwrapped.game.action_names  # type: ignore[attr-defined]
+    line = ",".join(names[move] for move in trace.moves(node))
+    kept = tmp_path / "layers.npz"
+    one = ("--episode", 0, "--step", 0, *trust)
+    status, out, _ = call(capsys, made, *one, "--at", line, "--out", kept)
+    assert status == 0
+    assert f"node {node}, after {line.replace(',', ' ')}" in out
+    status, out, _ = call(capsys, made, *one, "--at", line, "--method", "feature_ablation", "--json")
+    facts = json.loads(out)
+    assert facts["value"] == pytest.approx(float(trace.value[node]), abs=1e-5)
+    assert facts["value_told"] == pytest.approx(float(trace.value[node]), abs=1e-5)
+    assert facts["largest_difference"] < 1e-5
+    assert sum(move["prior"] for move in facts["moves"]) == pytest.approx(1)
+    assert [one["unit"] for one in facts["maps"]] == ["outcome", "nats"]
+    assert all("fidelity" in one["evidence"] for one in facts["maps"])
+    with np.load(kept) as arrays:
+        assert {name.partition("/")[0] for name in arrays} == {"node", "root"}
+        for layer in facts["layers"]:
+            here, root = arrays[f"node/{layer['layer']}"], arrays[f"root/{layer['layer']}"]
+            assert root == pytest.approx(recording.activations[layer["layer"]][0], abs=1e-5)
+            assert layer["mean"] == pytest.approx(here.mean(), abs=1e-5)
+            if layer["change"] is not None:
+                assert layer["change"] == pytest.approx(np.linalg.norm(here - root) / np.linalg.norm(root), rel=1e-4)
+    status, out, _ = call(capsys, made, *one, "--at", "root", "--json")
+    assert json.loads(out)["node"] == 0
+    assert {layer["change"] for layer in json.loads(out)["layers"]} <= {0.0, None}
+
+
+def test_a_node_of_an_environment_is_looked_into(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out_path = tmp_path / "lake.zarr"
+    agent = "tests.search.environments.planning_agents:planner"
+    assert main(["record", agent, "FrozenLake-v1", "--steps", "3", "--out", str(out_path)]) == 0
+    capsys.readouterr()
+    trace = open_recording(out_path).search_trace(0)
+    assert trace is not None
+    deep = next(one for one in range(trace.nodes) if len(trace.path(one)) == 3 and not trace.terminal[one])
+    line = ",".join(map(str, trace.moves(deep)))
+    status, out, said = call(
+        capsys, out_path, "--step", 0, "--at", line, "--json", "--imports", "tests.search.environments.planning_agents"
+    )
+    assert status == 0, said
+    facts = json.loads(out)
+    # Chance may have led to several nodes by the same actions: it is one of them.
+    assert trace.moves(facts["node"]) == trace.moves(deep)
+    assert facts["value_told"] == float(trace.value[facts["node"]])
+    assert facts["largest_difference"] < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--at", "root"), "say which with --step"),
+        (("--step", 0, "--method", "occlusion"), "say which with --at"),
+        (("--step", 0, "--at", "root", "--solver"), "leave out --solver"),
+        (("--step", 0, "--at", "root", "--set-value", "=0"), "leave out --set-prior and --set-value"),
+        (("--step", 0, "--at", "root", "--out", "a.png"), "ends in .npz"),
+        (("--audit", "--at", "root"), "leave out --at"),
+        (("--step", 0, "--at", "z9"), "There is no move 'z9'"),
+        (("--step", 0, "--at", "a1,a1"), "did not try a1 after a1"),
+        (("--step", 0, "--at", "root", "--method", "magic"), "magic"),
+    ],
+)
+def test_what_cannot_be_looked_into_is_a_sentence(
+    words: tuple[Any, ...], sentence: str, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, _, said = call(capsys, made, *words, *TRUST)
+    assert status != 0
+    assert sentence in said
+    assert "Traceback" not in said

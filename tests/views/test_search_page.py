@@ -415,6 +415,24 @@ def test_pictures_are_drawn_for_whom_they_are_asked(root, searched_lake):
     assert len(visited.pictures) == before
 
 
+def test_a_node_of_an_environment_is_looked_into(root, searched_lake):
+    shutil.copytree(searched_lake, root / "lake.zarr")
+    app = run_page("search", recording="lake.zarr", episode="0", step="1")
+    app.toggle(key="search.inside").set_value(True).run()
+    assert not app.error
+    assert not app.warning
+    assert "**Node 0, the root**" in texts(app)
+    assert "the environment, brought there again" in texts(app)
+    assert "value and priors as the search was told" in texts(app)
+    assert len(app.get("image")) == len(workbench.open_recording(searched_lake).layers)
+    app.segmented_control(key="search.inside.what").set_value("Saliency").run()
+    assert not app.error
+    assert [one.value for one in app.subheader][:2] == ["The value", app.subheader[1].value]
+    assert app.subheader[1].value.startswith("The logit of ")
+    assert "causal check" in " ".join(app.table[0].value["evidence"])
+    assert "actions have theirs" in texts(app)
+
+
 def test_an_environment_that_does_something_else_costs_the_pictures_only(root, searched_lake):
     shutil.copytree(searched_lake, root / "lake.zarr")
     stored = zarr.open_group(root / "lake.zarr", mode="r+")

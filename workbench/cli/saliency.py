@@ -62,13 +62,13 @@ def run(options: SaliencyOptions) -> None:
     finally:
         progress.close()
     if options.json:
-        facts = [_facts(options, case, maps, known) for maps, known in found]
+        facts = [{"recording": options.recording, **map_facts(case, maps, known)} for maps, known in found]
         if len(found) > 1:
             for one, others in zip(facts, _agreement([maps for maps, _ in found]), strict=True):
                 one["agreement"] = others
         sys.stdout.write(f"{to_json(facts[0] if len(facts) == 1 else facts)}\n")
     else:
-        blocks = [_describe(case, maps, known) for maps, known in found]
+        blocks = [describe_maps(case, maps, known) for maps, known in found]
         if len(found) > 1:
             blocks.append(_describe_agreement([maps for maps, _ in found]))
         sys.stdout.write("\n\n".join(blocks) + "\n")
@@ -76,15 +76,24 @@ def run(options: SaliencyOptions) -> None:
         _write(options, case, *found[0])
 
 
-def _describe(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> str:
+def describe_maps(case: "Case", maps: "SaliencyMaps", known: "Evidence", *, where: str = "") -> str:
+    """The strongest regions of maps and their evidence, for people.
+
+    Args:
+        case: What was explained.
+        maps: One method's.
+        known: The evidence for them.
+        where: Which decision it was; empty: as recorded.
+    """
     from workbench.figures.saliency_words import evidence_rows
 
     count = len(maps.rows)
-    where = (
-        f"step {maps.times[0]} of episode {maps.episodes[0]}"
-        if count == 1
-        else f"{count:,} steps of {len(np.unique(maps.episodes)):,} episodes"
-    )
+    if not where:
+        where = (
+            f"step {maps.times[0]} of episode {maps.episodes[0]}"
+            if count == 1
+            else f"{count:,} steps of {len(np.unique(maps.episodes)):,} episodes"
+        )
     site = "the observation" if maps.layer is None else f"the layer {maps.layer}"
     lines = [
         f"{maps.method} of {printable(maps.target)}, at {where}",
@@ -158,10 +167,9 @@ def _numbers_in_words(maps: "SaliencyMaps") -> str:
     return "; ".join(parts).replace("-", "−")
 
 
-def _facts(options: SaliencyOptions, case: "Case", maps: "SaliencyMaps", known: "Evidence") -> dict[str, Any]:
-    """Everything in plain JSON."""
+def map_facts(case: "Case", maps: "SaliencyMaps", known: "Evidence") -> dict[str, Any]:
+    """Everything about one method's maps in plain JSON."""
     return {
-        "recording": options.recording,
         "method": maps.method,
         "target": maps.target,
         "unit": maps.unit,

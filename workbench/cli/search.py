@@ -35,8 +35,9 @@ def run(options: SearchOptions) -> None:
         WorkbenchError: There is no search, or it cannot be read; the environment has no solver; a search diverges.
     """
     options.check()
-    if options.out is not None and options.out.suffix not in PICTURES:
-        raise UsageError(f"--out takes a name that ends in {', '.join(PICTURES)}; came {options.out.name!r}.")
+    endings = (".npz",) if options.at is not None else PICTURES
+    if options.out is not None and options.out.suffix not in endings:
+        raise UsageError(f"--out takes a name that ends in {', '.join(endings)} here; came {options.out.name!r}.")
     import_modules(options.imports)
     from workbench.recording import open_recording
 
@@ -89,6 +90,11 @@ def _one(options: SearchOptions, recording: "Recording") -> None:
         from workbench.cli.search_changes import run_changed
 
         run_changed(replace(options, episode=number, step=options.step or 0), recording, row, trace)
+        return
+    if options.at is not None:
+        from workbench.cli.search_inside import run_inside
+
+        run_inside(replace(options, episode=number, step=options.step or 0), recording, row, trace)
         return
     decision = measure_decision(trace, options.simulations)
     values = verdict = None

@@ -87,14 +87,14 @@ def _changes(options: SearchOptions, trace: "SearchTrace", there: AtHand, names:
         given = {}
         for text in options.set_prior:
             move, number = _parts(text, "--set-prior", "MOVE=PROBABILITY, such as d=0.5")
-            given[_action(move, names)] = number
+            given[action_of(move, names)] = number
         _check_root_moves(given, trace, names)
         changes[0] = NodeChange(prior=changed_priors(trace, given))
     for text in options.set_value:
         line, number = _parts(text, "--set-value", "MOVES=VALUE, such as d,c=-0.3, or =0.2 for the root")
         if there.game is not None and not abs(number) <= 1:
             raise UsageError(f"A value in a game is −1 (lost) to 1 (won); came {number:g} in --set-value {text}.")
-        moves = [_action(move, names) for move in line.replace(",", " ").split()]
+        moves = [action_of(move, names) for move in line.replace(",", " ").split()]
         for node in nodes_after(trace, moves, there.game, there.root):
             changes[node] = NodeChange(node=node, value=number, prior=changes[node].prior if node in changes else None)
     return list(changes.values())
@@ -120,7 +120,12 @@ def _parts(text: str, option: str, form: str) -> tuple[str, float]:
         raise UsageError(f"{option} takes {form}; came {text!r}.") from None
 
 
-def _action(text: str, names: Sequence[str]) -> int:
+def action_of(text: str, names: Sequence[str]) -> int:
+    """The action of a name or a number.
+
+    Raises:
+        UsageError: There is none.
+    """
     if text in names:
         return list(names).index(text)
     if text.isdecimal() and (not names or int(text) < len(names)):

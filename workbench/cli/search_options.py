@@ -8,6 +8,9 @@ from tyro import conf
 
 from workbench.cli.option_kinds import Switch, UsageError, argument
 
+ROOT = "root"
+"""The node that no moves lead to."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOptions:
@@ -30,6 +33,12 @@ class SearchOptions:
     of the root (=0.2), for the player to move there."""
     keep: Annotated[int | None, argument("N", "0")] = None
     """Simulations that go where they went (with --set-prior, --set-value); the rules select from there on."""
+    at: Annotated[str | None, argument("MOVES")] = None
+    """Instead: what the network makes of one node of a search (--step), by the moves that lead there (d,c), or "root":
+    its layers beside the root's."""
+    method: Annotated[str | None, argument("NAME", "none")] = None
+    """Also what its value and the logit of the move that the search prefers there rest on (with --at; methods as of
+    saliency)."""
     look_ahead: Annotated[int | None, argument("K")] = None
     """Instead: probe the recorded layers for the move K on in the search's plan, beside the observation and the same
     network with random weights; 2 is the agent's own next move. With --solver also what patching a key square does."""
@@ -42,12 +51,12 @@ class SearchOptions:
     group: Annotated[str | None, argument("EXPRESSION", "none")] = None
     """Also average within kinds of steps, such as t or "t < 4"."""
     out: Annotated[Path | None, argument("FILE", "none")] = None
-    """Draw it (.png, .svg, .pdf)."""
+    """Draw it (.png, .svg, .pdf); with --at keep the layers (.npz)."""
     overwrite: Switch = False
     """Replace what is there."""
     imports: Annotated[tuple[str, ...], argument("MODULE ...")] = ()
     """Import these first: code of the environment and agent that the recording names, which you trust (--solver,
-    --uniform, --set-prior, --set-value, --look-ahead)."""
+    --uniform, --set-prior, --set-value, --at, --look-ahead)."""
     json: Switch = False
     """Print JSON."""
 
@@ -74,6 +83,14 @@ class SearchOptions:
             self._exclude("--set-prior and --set-value run one search again", of_one=False)
         elif self.keep is not None:
             raise UsageError("--keep is for a search that is run again; give --set-prior or --set-value.")
+        if self.at is not None:
+            if not one:
+                raise UsageError("--at is about a node of one search; say which with --step.")
+            self._exclude("--at looks at one node", of_one=False, out=True)
+            if self.changes:
+                raise UsageError("--at looks at a search as it was; leave out --set-prior and --set-value.")
+        elif self.method is not None:
+            raise UsageError("--method explains a node of a search; say which with --at (root, or moves such as d,c).")
         if one and (self.uniform or self.group is not None):
             raise UsageError("--uniform and --group are about the whole recording; leave them out, or --step.")
 
@@ -82,15 +99,16 @@ class SearchOptions:
         """Whether a search is run again with changes."""
         return bool(self.set_prior or self.set_value)
 
-    def _exclude(self, why: str, *, of_one: bool, solver: bool = False) -> None:
+    def _exclude(self, why: str, *, of_one: bool, solver: bool = False, out: bool = False) -> None:
         """Refuse what the option that was asked for does not heed."""
         others: list[tuple[str, Any]] = [
             ("--simulations", self.simulations), ("--solver", self.solver and not solver), ("--uniform", self.uniform),
-            ("--group", self.group), ("--out", self.out),
+            ("--group", self.group), ("--out", None if out else self.out),
         ]  # fmt: skip
         if of_one:
             others = [("--step", self.step), ("--episode", self.episode), *others]
             others += [("--set-prior", self.set_prior or None), ("--set-value", self.set_value or None)]
+            others += [("--at", self.at), ("--method", self.method)]
             others.append(("--look-ahead", self.look_ahead if self.audit else None))
         given = [name for name, value in others if value not in (None, False)]
         if given:

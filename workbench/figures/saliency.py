@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from workbench.analyses.saliency import SaliencyMaps
 from workbench.analyses.saliency.evidence import Evidence
@@ -127,6 +128,8 @@ def draw_bars(axis: Axes, maps: SaliencyMaps, place: int, *, most: int = MOST_BA
     axis.axvline(0, color="black", linewidth=0.6)
     axis.set_yticks(np.arange(len(order)), [literal(maps.region_names[there[one]]) for one in order], fontsize=8)
     axis.invert_yaxis()
+    # Small numbers have long labels.
+    axis.xaxis.set_major_locator(MaxNLocator(5))
     more = "" if len(order) == len(scores) else f", {len(order)} strongest of {len(scores)}"
     colours = " (red: for, blue: against)" if maps.signed else ""
     plain_axes(axis, xlabel=_unit("attribution", maps.unit), title=f"attribution{colours}{more}")

@@ -59,6 +59,7 @@ class SearchedStep:
                 f"The search of step {row} is of the game {trace.game}, whose positions follow from its rules: "
                 f"workbench.search.positions.positions_of."
             )
+        self.recording, self.row = recording, row
         self.trace: SearchTrace = trace
         self._own = environment is None
         made = environment if environment is not None else recording.make_environment(render=render)

@@ -131,30 +131,41 @@ def _decision(chosen: ChosenStep, corner: Any) -> None:
 @st.fragment
 def _tree(chosen: ChosenStep, trace: SearchTrace, payload: dict[str, Any]) -> None:
     """The viewer, and what follows the node that is looked at: a click on one runs this part again, not the page."""
-    game = cached_game(chosen.path, stamp(chosen.path)).game
-    inside = game is not None and bool(st.session_state.get(INSIDE))
-    frames = None
+    at_hand = cached_game(chosen.path, stamp(chosen.path))
+    game, visited = at_hand.game, None
     if payload["environment"] is not None:
         visited = cached_visit(chosen.path, stamp(chosen.path), chosen.row)
+    can_look = game is not None or (visited is not None and visited.step is not None)
+    inside = can_look and bool(st.session_state.get(INSIDE))
+    frames = None
+    if visited is not None:
         frames = lambda nodes: frames_of(visited, payload["key"], nodes)  # noqa: E731
     node = search_viewer(payload, key="search.viewer", report=inside, frames_of=frames)
-    if game is None:
+    if not can_look:
         return
-    root = root_position(chosen.recording, chosen.row)
+    edit = False
     with st.container(horizontal=True, gap="large"):
         st.toggle("Look inside the network at the node that is clicked", key=INSIDE, width="content")
-        edit = st.toggle("What if the network said something else?", key=EDIT, width="content")
+        if game is not None:
+            edit = st.toggle("What if the network said something else?", key=EDIT, width="content")
     if not (inside or edit):
         return
     # They need torch, which whoever only looks does not wait for.
+    from workbench.analyses.search.places import action_names_of
     from workbench.views.search_inside import SearchedNode, inside_part
     from workbench.views.search_play_caching import cached_adviser
     from workbench.views.search_reruns import rerun_part
 
+    root = root_position(chosen.recording, chosen.row) if game is not None else None
     with errors_in_a_box():
         if inside:
-            inside_part(SearchedNode(path=chosen.path, game=game, root=root, trace=trace, node=node))
-        if edit:
+            names = list(game.action_names) if game is not None else action_names_of(chosen.recording, trace)
+            inside_part(
+                SearchedNode(
+                    path=chosen.path, row=chosen.row, trace=trace, node=node, game=game, root=root, action_names=names
+                )
+            )
+        if edit and game is not None and root is not None:
             adviser = cached_adviser(chosen.path, stamp(chosen.path), game.actions)
             rerun_part(game, root, trace, adviser, trace.moves(node))
 
@@ -278,8 +289,9 @@ HOW_TO_READ = """
   doing the episode and the search's actions again. *Q* and *V* are returns (discounted rewards), colours are about the
   root's own mean. An action with several outcomes was chance; *of its N* says how often it came out so.
 - **Look inside the network** follows the node that is clicked: what its layers hold there, beside the root and the
-  difference; and which squares its value and the logit of a move rest on, with the controls of the page *Saliency*. All
-  of it is recomputed from the packed position, by the network whose fingerprint the search names, and by no other.
+  difference; and what its value and the logit of a move rest on, with the controls of the page *Saliency*. All of it is
+  recomputed, from the packed position or with the environment brought there again, by the network whose fingerprint the
+  search names, and by no other.
 - **What if the network said something else?** runs the search again with other priors at the root, or another value of
   a position, the one that is clicked to begin with. What the search knew is taken from it bit for bit.
 - A search is one sample (n = 1): its numbers carry no interval. How often search overturns the network in this

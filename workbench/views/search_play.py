@@ -74,7 +74,10 @@ def play_part(chosen: ChosenStep) -> None:
         key = f"play|{played.number}|{played.searched_after}|{simulations}"
         st.subheader(_title(game, played), anchor=False)
         payload = search_payload(played.trace, key=key, game=game, root=before)
-        _tree(SearchedNode(path=path, game=game, root=before, trace=played.trace, node=0), payload, adviser)
+        searched = SearchedNode(
+            path=path, trace=played.trace, node=0, action_names=game.action_names, game=game, root=before
+        )
+        _tree(searched, payload, adviser)
 
 
 @st.fragment
@@ -87,7 +90,8 @@ def _tree(searched: SearchedNode, payload: dict[str, Any], adviser: Adviser) -> 
     if inside:
         inside_part(replace(searched, node=node))
     with st.expander("What if the network said something else?", icon=":material/edit:"):
-        rerun_part(searched.game, searched.root, searched.trace, adviser)
+        assert searched.game is not None, "an environment is not played against"
+        rerun_part(searched.game, searched.position(0), searched.trace, adviser)
 
 
 def _options(path: str, moment: int | str) -> tuple[str, int, str]:

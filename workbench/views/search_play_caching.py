@@ -36,11 +36,20 @@ class Adviser:
 def cached_adviser(path: str, stamp: int | str, actions: int) -> Adviser:
     """The recorded network; where that is not at hand, one that knows nothing."""
     try:
-        policy = cached_policy(path, stamp)
-        inner = policy.policy if isinstance(policy, SearchPolicy) else policy
-        return Adviser(evaluator=PolicyEvaluator(inner), words=inner.name, policy=inner)
+        network = searching_network(path, stamp)
+        return Adviser(evaluator=PolicyEvaluator(network), words=network.name, policy=network)
     except WorkbenchError as error:
         return Adviser(evaluator=UniformEvaluator(actions), words="no network", why_not=str(error))
+
+
+def searching_network(path: str, stamp: int | str) -> Policy:
+    """The recorded agent without its search: whom the search asked.
+
+    Raises:
+        WorkbenchError: It is not in the recording, or cannot be built.
+    """
+    policy = cached_policy(path, stamp)
+    return policy.policy if isinstance(policy, SearchPolicy) else policy
 
 
 def recorded_settings(path: str, stamp: int | str) -> SearchSettings:

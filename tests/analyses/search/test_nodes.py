@@ -16,11 +16,11 @@ from workbench.analyses.search.key_squares import find_key_pairs
 from workbench.analyses.search.nodes import (
     activations_at,
     board_under_map,
-    check_network,
-    node_position,
-    position_case,
+    place_case,
     preferred_action,
+    told_then,
 )
+from workbench.analyses.search.places import check_network, node_position, position_place
 from workbench.errors import WorkbenchError
 from workbench.figures.search_nodes import board_map_figure, layer_grid, node_layer_figure
 from workbench.policies.module_policy import module_policy
@@ -51,22 +51,29 @@ def test_layers_at_a_node_are_what_the_network_gives_there(planned):
     row = 1
     trace, root = recording.search_trace(row), recording.search["position"][row]
     check_network(trace, policy)
+    elsewhere = position_place(GAME, play_line(GAME, GAME.start(), (0, 1, 1)))
     for node in (0, trace.nodes // 2, trace.nodes - 1):
         if trace.terminal[node]:
             continue
         position = node_position(trace, GAME, root, node)
-        found = activations_at(policy.policy, GAME, position[None])
+        found = activations_at(policy.policy, [position_place(GAME, position)])
         # What the search was told there, and what was recorded of the root.
         assert found.value[0] == pytest.approx(float(trace.value[node]), abs=1e-6)
         edges = trace.edges_of(node)
         shares = np.exp(found.logits[0, trace.edge_action[edges]])
         told = trace.root_prior if node == 0 else trace.prior[edges]
         assert shares / shares.sum() == pytest.approx(told, abs=1e-5)
+        then = told_then(trace, node, found)
+        assert then.value == pytest.approx(then.value_now, abs=1e-6)
+        assert then.priors == pytest.approx(told)
+        assert then.largest_difference < 1e-5
+        # Another place's answers are none of this node's.
+        assert told_then(trace, node, activations_at(policy.policy, [elsewhere])).largest_difference > 1e-3
         if node == 0:
             assert list(found.layers) == list(recording.layers)
             for name, values in found.layers.items():
                 assert values[0] == pytest.approx(recording.activations[name][row], abs=1e-6)
-    both = activations_at(policy.policy, GAME, np.stack([root, position]), ["body.1"])
+    both = activations_at(policy.policy, [position_place(GAME, one) for one in (root, position)], ["body.1"])
     expected = policy.module.body[1](torch.as_tensor(observe(GAME, np.stack([root, position]))).flatten(1))
     assert both.layers["body.1"] == pytest.approx(expected.detach().numpy(), abs=1e-6)
     assert both.modules["body.1"] == "Linear"
@@ -106,19 +113,19 @@ def test_a_map_finds_the_one_square_that_counts(shifting):
     mine = play_line(TIC_TAC_TOE, TIC_TAC_TOE.start(), (0, 8))
     theirs = play_line(TIC_TAC_TOE, TIC_TAC_TOE.start(), (1, 0))
     for position, height in ((mine, 3.0), (theirs, 0.0)):
-        case = position_case(recording, policy.policy, TIC_TAC_TOE, position, 4, baseline="zero")
+        case = place_case(recording, policy.policy, position_place(TIC_TAC_TOE, position), 4, baseline="zero")
         maps = saliency(case, "integrated_gradients")
         expected = np.zeros((3, 3))
         expected[0, 0] = height
         assert maps.picture()[0] == pytest.approx(expected, abs=1e-5)
         assert maps.target_values[0] == pytest.approx(height)
-    case = position_case(recording, policy.policy, TIC_TAC_TOE, mine, 4, baseline="zero")
+    case = place_case(recording, policy.policy, position_place(TIC_TAC_TOE, mine), 4, baseline="zero")
     known = evidence(case, saliency(case, "integrated_gradients"), thorough=False)
     # Taking the first region away takes all there is; random orders take it later.
     deletion = known.fidelity.curves["map"].deletion[0]
     assert deletion[1:] == pytest.approx(np.full(len(deletion) - 1, -3.0), abs=1e-5)
     assert known.fidelity.deletion_below_random.mean > 0.5
-    value = position_case(recording, policy.policy, TIC_TAC_TOE, mine, None)
+    value = place_case(recording, policy.policy, position_place(TIC_TAC_TOE, mine), None)
     assert saliency(value, "occlusion").target == "value"
 
 
@@ -126,12 +133,10 @@ def test_no_network_is_asked_where_a_game_is_over(shifting):
     policy, recording = shifting
     over = play_line(TIC_TAC_TOE, TIC_TAC_TOE.start(), (0, 3, 1, 4, 2))
     with pytest.raises(WorkbenchError, match="the network was not asked"):
-        position_case(recording, policy.policy, TIC_TAC_TOE, over, None)
-    with pytest.raises(WorkbenchError, match="was not asked"):
-        activations_at(policy.policy, TIC_TAC_TOE, over[None])
+        position_place(TIC_TAC_TOE, over)
     taken = play_line(TIC_TAC_TOE, TIC_TAC_TOE.start(), (4,))
-    with pytest.raises(WorkbenchError, match="b2 is not legal at this position"):
-        position_case(recording, policy.policy, TIC_TAC_TOE, taken, 4)
+    with pytest.raises(WorkbenchError, match="b2 is not legal at this place"):
+        place_case(recording, policy.policy, position_place(TIC_TAC_TOE, taken), 4)
 
 
 @pytest.mark.parametrize("game", [TIC_TAC_TOE, GAME, hex_game(4)], ids=lambda game: game.name)

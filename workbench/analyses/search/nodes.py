@@ -1,14 +1,14 @@
 """What a network makes of a node of a search: its layers there beside the root's, and what its answers rest on there.
 
-Nothing of it is recorded: the position follows from the root's by the rules, and the network answers anew, once it is
-known by its fingerprint to be the one that the search asked.
+Nothing of it is recorded: the network answers anew, once it is known by its fingerprint to be the one that the search
+asked (`check_network`), about a `Place`: a position of a game, or a state of an environment.
 
-Axis legend: n positions, W words of a packed position, A actions of the game.
+Axis legend: n places, E edges of a node, W words of a packed position, A actions.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +19,13 @@ from workbench.analyses.discrete_actions import DiscreteActions
 from workbench.analyses.exclusive import exclusively
 from workbench.analyses.saliency import Case, prepare
 from workbench.analyses.saliency.recorded_mean import RecordedMean
+from workbench.analyses.search.places import Place, Positions, joined
+from workbench.analyses.targets import NamedTarget
 from workbench.errors import WorkbenchError
-from workbench.policies.fingerprints import fingerprint_module
 from workbench.policies.types import Policy
 from workbench.recording.hooks import ActivationCapture
 from workbench.search.choosing import allowed_actions
-from workbench.search.games import Game, describe, observe, play_line
+from workbench.search.games import Game, observe
 from workbench.search.replay import view_node
 from workbench.search.trace import SearchTrace
 
@@ -32,45 +33,6 @@ if TYPE_CHECKING:
     from workbench.recording import Recording
 
 FloatArray = npt.NDArray[np.float64]
-Positions = npt.NDArray[np.uint64]
-
-
-def check_network(trace: SearchTrace, policy: Policy) -> None:
-    """See that a network is the one that a search asked.
-
-    Raises:
-        WorkbenchError: It is another, or the search does not say which it was.
-    """
-    at_hand = fingerprint_module(policy.module)
-    if not trace.fingerprint:
-        raise WorkbenchError(
-            f"This search of {trace.game}, from {trace.source}, does not say which weights it asked, so that nothing "
-            f"about its nodes can be recomputed."
-        )
-    if trace.fingerprint != at_hand:
-        raise WorkbenchError(
-            f"The network at hand (fingerprint {at_hand[:12]}) is not the one that this search asked "
-            f"({trace.fingerprint[:12]}): what it makes of the node would be no fact of this search."
-        )
-
-
-def node_position(trace: SearchTrace, game: Game, root: Positions, node: int) -> Positions:
-    """The packed position at a node, `[W]`.
-
-    Args:
-        trace: The search.
-        game: Its rules.
-        root: `[W]`, the position at its root.
-        node: Of the trace.
-
-    Raises:
-        WorkbenchError: There is no such node, it is another game, or its moves are not legal.
-    """
-    if not 0 <= node < trace.nodes:
-        raise WorkbenchError(f"This search has nodes 0 to {trace.nodes - 1}; there is no node {node}.")
-    if trace.game != game.name:
-        raise WorkbenchError(f"This search is of {trace.game}, and cannot be followed by the rules of {game.name}.")
-    return np.asarray(play_line(game, root, trace.moves(node)), np.uint64)
 
 
 def preferred_action(trace: SearchTrace, node: int) -> int:
@@ -81,15 +43,15 @@ def preferred_action(trace: SearchTrace, node: int) -> int:
     """
     view = view_node(trace, node)
     if not len(view.action):
-        raise WorkbenchError(f"Node {node} is the end of {trace.game}: nothing is chosen there.")
+        raise WorkbenchError(f"Node {node} is an end of {trace.game}: nothing is chosen there.")
     quality = np.nan_to_num(view.q, nan=-np.inf)
     order = np.lexsort((view.prior, quality, view.visits, allowed_actions(view.proven)))
     return int(view.action[order[-1]] if view.visits.any() else view.action[np.argmax(view.prior)])
 
 
 @dataclass(frozen=True, kw_only=True)
-class PositionActivations:
-    """What a network's layers hold at some positions."""
+class PlaceActivations:
+    """What a network's layers hold at some places, and what it says of them."""
 
     layers: Mapping[str, npt.NDArray[np.float32]]
     """By layer, named as in recordings, `[n, ...]`."""
@@ -105,97 +67,137 @@ class PositionActivations:
     """`[n]`, for the player to move; None of a network without."""
 
 
-def activations_at(
-    policy: Policy, game: Game, positions: Positions, layers: Sequence[str] | None = None
-) -> PositionActivations:
+def activations_at(policy: Policy, places: Sequence[Place], layers: Sequence[str] | None = None) -> PlaceActivations:
     """Let a network answer, and read its layers.
 
     Args:
-        policy: Without memory; its observations are those of the game.
-        game: Whose positions.
-        positions: `[n, W]`, none the end of a game: a search asks nobody about those.
+        policy: The network.
+        places: `[n]`, at least one; from `position_place` or `visited_place`.
         layers: Names or shell patterns, as for recordings; None: every leaf module.
 
     Raises:
-        WorkbenchError: A game is over at a position, or a pattern matches no layer.
+        WorkbenchError: A pattern matches no layer.
     """
-    over = np.flatnonzero(describe(game, positions)["ended"])
-    if len(over):
-        raise WorkbenchError(
-            f"At position {over[0]} the game of {game.name} is over: what it is worth the rules say, and the network "
-            f"was not asked."
-        )
     with exclusively(policy), torch.no_grad():
+        observations, state, masks = joined(places, policy)
         # The first pass of a capture copies whatever a module gives: nothing can be overwritten afterwards.
         capture = ActivationCapture(policy.module, layers)
         try:
             capture.begin()
-            output = policy.forward(policy.preprocess(observe(game, positions)))
-            found = {name: tensor.float().cpu().numpy() for name, tensor in capture.end(len(positions)).items()}
+            output = policy.forward(policy.preprocess(observations), state, None, masks)
+            found = {name: tensor.float().cpu().numpy() for name, tensor in capture.end(len(places)).items()}
         finally:
             capture.remove()
     value, logits = output.value, output.logits if output.logits is not None else output.q_values
-    return PositionActivations(
+    return PlaceActivations(
         layers=found,
         modules=capture.layers,
         skipped=capture.skipped,
         logits=None if logits is None else logits.double().cpu().numpy(),
         scores="logit" if output.logits is not None else "Q",
-        value=None if value is None else value.double().cpu().numpy(),
+        value=None if value is None else value.reshape(len(places)).double().cpu().numpy(),
     )
 
 
-def position_case(
+@dataclass(frozen=True, kw_only=True)
+class Then:
+    """What a search was told at a node, beside what its network says of the place now."""
+
+    value: float | None
+    """As the search was told; None where it did not have it from the network (but from rollouts, or not at all)."""
+    value_now: float | None
+    priors: FloatArray
+    """`[E]`, as the search was told, without noise."""
+    priors_now: FloatArray | None
+    """`[E]`, softmax of the logits over what may be done; None of a network with Q-values, whose temperature the trace
+    does not hold."""
+
+    @property
+    def largest_difference(self) -> float:
+        """Of what can be compared, the value's as a share of it where that is above 1; NaN where nothing can."""
+        found = []
+        if self.value is not None and self.value_now is not None:
+            found.append(abs(self.value - self.value_now) / max(1.0, abs(self.value)))
+        if self.priors_now is not None and len(self.priors):
+            found.append(float(np.abs(self.priors - self.priors_now).max()))
+        return max(found, default=float("nan"))
+
+
+def told_then(trace: SearchTrace, node: int, found: PlaceActivations) -> Then:
+    """Compare what a search was told at a node with what its network says there now.
+
+    Args:
+        trace: The search.
+        node: Of it, not the end of a game or an episode.
+        found: What the network says there; of several places the first.
+    """
+    edges = trace.edges_of(node)
+    actions = trace.edge_action[edges]
+    priors = np.asarray(trace.root_prior if node == 0 else trace.prior[edges], np.float64)
+    now = None
+    if found.logits is not None and found.scores == "logit":
+        shares = np.exp(found.logits[0, actions] - found.logits[0, actions].max())
+        now = shares / shares.sum()
+    value_now = None if found.value is None else float(found.value[0])
+    if value_now is None and found.logits is not None:
+        value_now = float(found.logits[0].max())
+    from_network = trace.facts.get("values", "the same") == "the same" and value_now is not None
+    return Then(
+        value=float(trace.value[node]) if from_network else None, value_now=value_now, priors=priors, priors_now=now
+    )
+
+
+def place_case(
     recording: "Recording",
     policy: Policy,
-    game: Game,
-    position: Positions,
+    place: Place,
     action: int | None,
     *,
     baseline: str = "mean",
     mean: RecordedMean | None = None,
     seed: int = 0,
 ) -> Case:
-    """What saliency methods explain, at a position that was only searched: the value, or the logit of an action.
+    """What saliency methods explain, at a place that was only searched: the value, or the logit of an action.
 
     Baselines and donors are those of the recording's own steps.
 
     Args:
         recording: Of the agent.
         policy: The agent, or the network that it searches with.
-        game: Its rules.
-        position: `[W]`, not the end of a game.
-        action: Whose logit (of a network without logits its Q) is explained; None: the value.
+        place: From `position_place` or `visited_place`.
+        action: Whose logit (of a network without logits its Q) is explained, counted from 0; None: the value.
         baseline: As for `prepare`.
         mean: As for `prepare`.
         seed: Of everything that is drawn.
 
     Raises:
-        WorkbenchError: The game is over there; or what `prepare` raises.
+        WorkbenchError: The action may not be done there; or what `prepare` raises.
     """
-    facts = describe(game, position[None])
-    if facts["ended"][0]:
-        raise WorkbenchError(f"The game of {game.name} is over at this position: the network was not asked about it.")
-    if action is not None and not facts["legal"][0, action]:
-        raise WorkbenchError(f"{game.action_names[action]} is not legal at this position of {game.name}.")
     target = "value"
     if action is not None:
+        if not 0 <= action < len(place.legal):
+            raise WorkbenchError(f"Actions are counted from 0 to {len(place.legal) - 1} here; there is no {action}.")
+        if not place.legal[action]:
+            raise WorkbenchError(f"{place.action_names[action]} is not legal at this place.")
         spelled = DiscreteActions(policy.action_space, None).spelling(action)
-        target = f"{'logit' if _gives_logits(policy, game, position) else 'q'}:{spelled}"
+        target = f"{'logit' if _gives_logits(policy, place) else 'q'}:{spelled}"
     case = prepare(recording, 0, policy=policy, target=target, baseline=baseline, mean=mean, seed=seed)
-    return _moved(case, observe(game, position[None]), -1 if action is None else action, len(recording))
+    return _moved(case, place, action, len(recording))
 
 
-def _gives_logits(policy: Policy, game: Game, position: Positions) -> bool:
+def _gives_logits(policy: Policy, place: Place) -> bool:
     with exclusively(policy), torch.no_grad():
-        return policy.forward(policy.preprocess(observe(game, position[None]))).logits is not None
+        observations, state, masks = joined([place], policy)
+        return policy.forward(policy.preprocess(observations), state, None, masks).logits is not None
 
 
-def _moved(case: Case, observations: Any, action: int, row: int) -> Case:
+def _moved(case: Case, place: Place, action: int | None, row: int) -> Case:
     """The same question of one observation that the recording does not hold, as a step after its last."""
     decisions = case.question.decisions
+    observations, state, _ = joined([place], decisions.policy)
     entering = as_values(decisions.policy.preprocess(observations))
     layouts = {name: layout_of(tensor) for name, tensor in entering.items()}
+    first = DiscreteActions(decisions.policy.action_space, None).first
     moved = replace(
         decisions,
         rows=np.array([row], np.int64),
@@ -204,12 +206,17 @@ def _moved(case: Case, observations: Any, action: int, row: int) -> Case:
         observations=observations,
         inputs={name: channels_first(tensor.float(), layouts[name]) for name, tensor in entering.items()},
         layouts=layouts,
-        masks=None,
-        actions=np.full((1, 1), max(0, action), np.int64),
+        state=state,
+        # Where nobody said before what is legal, nobody asks for it.
+        masks=None if decisions.masks is None else torch.as_tensor(place.legal[None]),
+        actions=np.full((1, 1), first + (action or 0), np.int64),
         recorded={},
     )
+    question = case.question.of(moved)
+    if action is None and isinstance(question.target, NamedTarget):
+        question = replace(question, target=replace(question.target, unit=place.value_unit))
     # Where the environment names objects, that is said of the recorded step, which this is not.
-    return Case(question=case.question.of(moved), setting=replace(case.setting, objects=None))
+    return Case(question=question, setting=replace(case.setting, objects=None))
 
 
 def board_under_map(game: Game, position: Positions) -> npt.NDArray[np.int8] | None:

@@ -148,7 +148,7 @@ class GuidingPolicy:
 
         B = len(observations)
         with torch.inference_mode():
-            inputs = self.policy.preprocess(_batch(observations))
+            inputs = self.policy.preprocess(batch_of(observations))
             starts = torch.as_tensor([memory is None for memory in memories])
             output = self.policy.forward(
                 inputs,
@@ -221,7 +221,8 @@ def guide_of(given: Any, actions: int) -> Guide:
     )
 
 
-def _batch(observations: Sequence[Any]) -> Any:
+def batch_of(observations: Sequence[Any]) -> Any:
+    """Observations `[B]`, arrays or dicts of them, as one `[B, ...]` of each."""
     if isinstance(observations[0], Mapping):
-        return {key: _batch([one[key] for one in observations]) for key in observations[0]}
+        return {key: batch_of([one[key] for one in observations]) for key in observations[0]}
     return np.stack([np.asarray(observation) for observation in observations])
