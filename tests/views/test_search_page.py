@@ -18,7 +18,7 @@ from workbench.analyses.search import measure_recording
 from workbench.errors import WorkbenchError
 from workbench.search import SearchSettings, UniformEvaluator, search
 from workbench.search.imports import to_record
-from workbench.views.search_decisions import ranked
+from workbench.views.search_decisions import nothing_given_away, ranked
 from workbench.views.search_play import GAME as PLAYED
 from workbench.views.search_reruns import moves_of
 
@@ -194,6 +194,29 @@ def test_decisions_are_judged_by_a_solver(root):
         assert (table["episode"][0], table["step"][0]) == (found.episode[worst[0]], found.step[worst[0]])
     app.pills(key="search.decisions.only.3").set_value(["right overturn"]).run()
     assert set(app.dataframe[0].value["verdict"]) == {"right overturn"}
+    # A right choice gives nothing away: they are not called the worst.
+    count = len(app.dataframe[0].value)
+    assert f"No decision listed here gave anything away (n = {count} judged). The most surprising" in texts(app)
+    surprises = app.dataframe[0].value["surprise"]
+    assert list(surprises) == sorted(surprises, reverse=True)
+    app.segmented_control(key="search.decisions.order.3").set_value("Q gained").run()
+    assert "gave anything away" not in texts(app)
+
+
+def test_nothing_given_away_is_said_where_it_is_so(planned):
+    found = measure_recording(workbench.open_recording(planned), most=6)
+    for losses, said in (
+        ([0, 0, 0, 0, 0, 0], "No decision listed here gave anything away (n = 6 judged)."),
+        ([0, 0, np.nan, 0, 0, 0], "(n = 5 judged; 1 that the solver gave up come last)"),
+        ([np.nan] * 6, "The solver gave up all 6 decisions"),
+        ([0, 0, 2, 0, 0, 0], ""),
+    ):
+        judged = replace(found, columns={**found.columns, "choice_loss": np.array(losses, float)})
+        told = nothing_given_away(judged, range(6))
+        assert said in told
+        assert bool(told) == bool(said)
+    # Only what is listed counts.
+    assert nothing_given_away(judged, [0, 1, 3])
 
 
 def test_an_unknown_gain_comes_last(planned):
@@ -264,6 +287,8 @@ def test_a_recorded_search_is_run_again_with_a_change(planned_root):
     table = app.dataframe[-1].value
     assert table["N after"][0] > table["N before"][0]
     assert "positions are those of the trace" in texts(app)
+    # A move without visits has no Q.
+    assert app.dataframe[-1].proto.placeholder == "–"
     assert not app.error
 
 

@@ -116,7 +116,10 @@ def _one(options: SearchOptions, recording: "Recording") -> None:
         most = trace.simulations
         at = sorted({round(most * point / MOST_POINTS) for point in range(1, MOST_POINTS + 1)} - {0})
         course = course_of(trace, at) if trace.replayable else None
-        _draw(options, decision_figure(decision, course, names))
+        value = "Q for the player to move"
+        if trace.facts.get("kind") == "environment" and trace.settings is not None:
+            value = f"Q (return, discount {trace.settings.discount:g})"
+        _draw(options, decision_figure(decision, course, names, value=value))
 
 
 def _all(options: SearchOptions, recording: "Recording") -> None:

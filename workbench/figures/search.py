@@ -21,13 +21,23 @@ MOST_LINES = 10
 """Actions that are drawn over the simulations: the most visited."""
 
 
-def decision_figure(decision: Decision, course: DecisionCourse | None = None, names: Sequence[str] = ()) -> Figure:
+def decision_figure(
+    decision: Decision,
+    course: DecisionCourse | None = None,
+    names: Sequence[str] = (),
+    *,
+    value: str = "Q for the player to move",
+) -> Figure:
     """A decision: what the network said beside what the search made of it, and visits and Q over the simulations.
+
+    The bars are those after `decision.simulations`, K; the lines go on to the last simulation of the course, S, with a
+    mark at K where that is another.
 
     Args:
         decision: The decision.
         course: How it came about; None leaves these panels away.
         names: Of all actions of the game, for people.
+        value: What Q is called; of an environment it is a return.
     """
     panels = 1 if course is None else 3
     figure = Figure(figsize=(4.2 * panels, 3.4), layout="constrained")
@@ -38,10 +48,15 @@ def decision_figure(decision: Decision, course: DecisionCourse | None = None, na
     axes[0].bar(places, decision.share, 0.27, color=VALUE, label="search (visits)")
     axes[0].bar(places + 0.27, decision.improved, 0.27, color=REWARD, label="improved policy")
     axes[0].set_xticks(places, [literal(word) for word in words], rotation=90 if len(words) > 9 else 0)
+    # Room for the legend above the bars; no probability is above 1.
+    axes[0].margins(y=0.28)
+    axes[0].set_yticks([float(tick) for tick in axes[0].get_yticks() if 0 <= tick <= min(1, axes[0].get_ylim()[1])])
     axes[0].legend(fontsize=7, frameon=False)
     told = "overturned" if decision.overturn else "kept"
     title = f"{_name(decision.favourite, names)} {told}; surprise {decision.surprise:.2f} nat"
     plain_axes(axes[0], ylabel="probability", xlabel="action", title=title)
+    last = decision.simulations if course is None else int(course.simulations.max(initial=decision.simulations))
+    figure.suptitle(_looked_at(decision.simulations, last), fontsize=10, x=0.01, ha="left")
     if course is None:
         return figure
     order = np.argsort(-course.visits[-1], kind="stable")[:MOST_LINES]
@@ -56,10 +71,19 @@ def decision_figure(decision: Decision, course: DecisionCourse | None = None, na
         turned = "dotted: behind nothing from there on"
         for axis in axes[1:]:
             axis.axvline(decision.turned_at, color=TAKEN, linewidth=0.9, linestyle=":")
+    if decision.simulations < last:
+        for axis in axes[1:]:
+            axis.axvline(decision.simulations, color="black", linewidth=1.2, label=f"K = {decision.simulations:,}")
     plain_axes(axes[1], xlabel="simulations", ylabel="visits", title=turned)
-    plain_axes(axes[2], xlabel="simulations", ylabel="Q for the player to move", title="thick: the choice")
+    plain_axes(axes[2], xlabel="simulations", ylabel=value, title="thick: the choice")
     axes[1].legend(fontsize=7, frameon=False)
     return figure
+
+
+def _looked_at(simulations: int, last: int) -> str:
+    if simulations == last:
+        return f"after all {last:,} simulations"
+    return f"bars and titles: after K = {simulations:,} of {last:,} simulations (black line); curves: all {last:,}"
 
 
 def recorded_decisions_figure(found: RecordedDecisions) -> Figure:

@@ -281,7 +281,9 @@ HOW_TO_READ = """
   bars or circles are the shares of the visits.
 - **The tree** shows the most visited moves; the rest of a node is one dashed square. Size and width grow with √N; the
   ring is the prior; the dark line is the principal variation. It is laid out for the last simulation, so that nothing
-  moves while the slider does.
+  moves while the slider does; it fits its canvas until you zoom or move it.
+- **Prior against visits** has the same axes in every search, 0 to 100 %: above the diagonal a move was visited more
+  than its prior says.
 - **Wins, draws, loses** is proven: it holds whatever the other side plays.
 - **In an environment** its picture takes the place of the board: of the root as it was recorded, of other nodes by
   doing the episode and the search's actions again. *Q* and *V* are returns (discounted rewards), colours are about the

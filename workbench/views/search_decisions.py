@@ -1,4 +1,4 @@
-"""The decisions of a recording, worst first: what surprised the network, and what a solver says of it."""
+"""The decisions of a recording, the largest first: what surprised the network, and what a solver says of it."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -97,7 +97,7 @@ def _verdicts(found: RecordedDecisions) -> None:
 def _list(path: str, recording: Recording, found: RecordedDecisions) -> None:
     orders = [LOSS, SURPRISE, GAIN] if found.verdict is not None else [SURPRISE, GAIN]
     order = st.segmented_control(
-        "Worst first by", orders, default=orders[0], key=f"search.decisions.order.{len(orders)}", required=True
+        "Largest first by", orders, default=orders[0], key=f"search.decisions.order.{len(orders)}", required=True
     )
     kinds = [OVERTURNED] if found.verdict is None else [name for name in VERDICTS if (found.verdict == name).any()]
     wanted = st.pills("Only", kinds, selection_mode="multi", key=f"search.decisions.only.{len(orders)}")
@@ -106,6 +106,8 @@ def _list(path: str, recording: Recording, found: RecordedDecisions) -> None:
     if not shown:
         st.info("There is no such decision in this recording.", icon=":material/info:")
         return
+    if order == LOSS and (said := nothing_given_away(found, places)):
+        st.info(said, icon=":material/info:")
     game = cached_game(path, stamp(path)).game
     names = list(game.action_names) if game is not None else list(recording.action_names or [])
 
@@ -118,6 +120,7 @@ def _list(path: str, recording: Recording, found: RecordedDecisions) -> None:
 
     st.dataframe(
         _table(found, shown, names), key=CHOICE, on_select=jump, selection_mode="single-row", hide_index=True,
+        placeholder="–",
         column_config={
             name: st.column_config.NumberColumn(NUMBERS[name], format="%.3f") for name in NUMBERS if name in orders
         },
@@ -140,7 +143,7 @@ def _list(path: str, recording: Recording, found: RecordedDecisions) -> None:
 
 
 def ranked(found: RecordedDecisions, order: str, kinds: Sequence[str] = ()) -> list[int]:
-    """Places of decisions, worst first; what is not known comes last, of equals the more surprising first.
+    """Places of decisions, the largest first; what is not known comes last, of equals the more surprising first.
 
     Args:
         found: All of them.
@@ -153,6 +156,28 @@ def ranked(found: RecordedDecisions, order: str, kinds: Sequence[str] = ()) -> l
         kept |= found.columns["overturn"] == 1 if kind == OVERTURNED else found.verdict == kind
     places = np.lexsort((-np.nan_to_num(surprise, posinf=np.inf), -np.nan_to_num(key, posinf=np.inf), np.isnan(key)))
     return [int(place) for place in places if kept[place]]
+
+
+def nothing_given_away(found: RecordedDecisions, places: Sequence[int]) -> str:
+    """A sentence where none of these decisions gave anything away, so that nothing ranks them but surprise.
+
+    Args:
+        found: All of them, judged by a solver.
+        places: Those that are listed, at least one.
+
+    Returns:
+        The sentence; nothing where some decision gave something away.
+    """
+    losses = found.columns["choice_loss"][list(places)]
+    if (losses > 0).any():
+        return ""
+    unknown, count = int(np.isnan(losses).sum()), len(losses)
+    if unknown == count:
+        told = f"The solver gave up {'all' if count > 1 else 'the'} {count:,} decision{'s' * (count != 1)} listed here"
+    else:
+        told = f"No decision listed here gave anything away (n = {count - unknown:,} judged"
+        told += f"; {unknown:,} that the solver gave up come last)" if unknown else ")"
+    return f"{told}. The most surprising come first."
 
 
 def _table(found: RecordedDecisions, places: list[int], names: list[str]) -> dict[str, list[Any]]:

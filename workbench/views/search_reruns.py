@@ -16,6 +16,8 @@ from workbench.views.errors import errors_in_a_box, plain
 from workbench.views.search_play_caching import Adviser
 from workbench.views.search_viewer import search_viewer
 
+Q_HELP = "Mean of what came back, for the player to move at the root; –: no visits."
+
 
 def rerun_part(
     game: Game, root: npt.NDArray[np.uint64], trace: SearchTrace, adviser: Adviser, line: Sequence[int] = ()
@@ -111,6 +113,13 @@ def _compare(game: Game, names: list[str], trace: SearchTrace, again: Counterfac
             "Q after": after.q.round(3).tolist(),
         },
         hide_index=True,
+        placeholder="–",
+        column_config={
+            "share before (%)": st.column_config.NumberColumn(format="%.1f"),
+            "share after (%)": st.column_config.NumberColumn(format="%.1f"),
+            "Q before": st.column_config.NumberColumn(format="%.3f", help=Q_HELP),
+            "Q after": st.column_config.NumberColumn(format="%.3f", help=Q_HELP),
+        },
     )
     chosen = choose_action(again.trace)
     verdict = "the same move" if chosen == choose_action(trace) else "another move"

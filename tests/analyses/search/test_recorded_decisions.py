@@ -138,6 +138,16 @@ def test_figures_are_drawn(made, found):
     assert len(decision_figure(measure_decision(trace), course_of(trace), TIC_TAC_TOE.action_names).axes) == 3
     assert len(decision_figure(measure_decision(trace)).axes) == 1
     assert len(recorded_decisions_figure(found).axes) == 3
+    whole = decision_figure(measure_decision(trace), course_of(trace))
+    assert whole.get_suptitle() == f"after all {trace.simulations} simulations"
+    part = decision_figure(measure_decision(trace, 30), course_of(trace))
+    assert f"after K = 30 of {trace.simulations} simulations" in part.get_suptitle()
+    for figure, marked in ((whole, False), (part, True)):
+        for axis in figure.axes[1:]:
+            lines = [line for line in axis.lines if line.get_label() == "K = 30"]
+            assert [list(line.get_xdata()) for line in lines] == [[30, 30]] * marked
+    shares = [bar.get_height() for bar in part.axes[0].containers[1]]
+    assert np.allclose(shares, measure_decision(trace, 30).share)
     plain = dataclasses.replace(found, verdicts={}, verdict=None, means={
         name: one for name, one in found.means.items() if name not in TRUTH_MEASURES
     })  # fmt: skip

@@ -6,6 +6,7 @@
 const STONES = [null, { fill: "#e69f00", edge: "#8a5f00", ink: "#1c1300" }, { fill: "#0072b2", edge: "#003f63", ink: "#ffffff" }];
 const MOST_LABELLED = 64; // cells; smaller ones have no room for their names
 const UNIT = 40;
+const nameSize = (most, columns) => most * Math.min(1, columns / 6.5); // a cell of a small board is drawn larger, its name is not
 
 function shape(name, attributes, parent, text) {
   const node = document.createElementNS("http://www.w3.org/2000/svg", name);
@@ -60,7 +61,7 @@ function boardView(parent, board, names, { onAction = null, label = "Board" } = 
   if (kind === "discs") {
     for (let action = 0; action < cellsOfActions.length / 2; action++) {
       const column = cellsOfActions[2 * action + 1];
-      shape("text", { x: (column + 0.5) * UNIT, y: place.height - UNIT * 0.14, class: "rlw-file" }, ground, names[action]);
+      shape("text", { x: (column + 0.5) * UNIT, y: place.height - UNIT * 0.14, class: "rlw-file", style: `font-size: ${nameSize(12, columns)}px` }, ground, names[action]);
     }
   }
   if (kind === "hexagons") hexSides(ground, place, rows, columns);
@@ -111,7 +112,9 @@ function boardView(parent, board, names, { onAction = null, label = "Board" } = 
       if (cells[cell]) stone(cell, cells[cell]);
       else if (kind !== "discs" && named.has(cell) && rows * columns <= MOST_LABELLED) {
         const [x, y] = middle(cell);
-        const at = kind === "hexagons" ? { x, y: y + UNIT * 0.08 } : { x: x - UNIT * 0.45, y: y - UNIT * 0.28, style: "text-anchor: start" };
+        const size = nameSize(9.5, columns);
+        const at = kind === "hexagons" ? { x, y: y + UNIT * 0.08, style: `font-size: ${size}px` }
+          : { x: x - UNIT * 0.45, y: y - UNIT * 0.45 + size * 0.8, style: `text-anchor: start; font-size: ${size}px` };
         shape("text", { ...at, class: "rlw-cell-name" }, over, names[named.get(cell)]);
       }
     }

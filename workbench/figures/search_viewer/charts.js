@@ -1,7 +1,13 @@
-/* Q and N over the simulations, prior against visits, and the icicle. A part of the viewer's module: viewer.js says how the parts come
+/* Q and N over the simulations, and the icicle. A part of the viewer's module: viewer.js says how the parts come
  * together. */
 
-const MOST_PRIORS = 9, CHART_HEIGHT = 190, ICICLE_ROW = 22, MOST_ICICLE_ROWS = 10, PLACES_OF_HISTORY = 240;
+const CHART_HEIGHT = 190, ICICLE_ROW = 22, MOST_ICICLE_ROWS = 10, PLACES_OF_HISTORY = 240;
+
+/* Round numbers between two ends, some four of them: multiples of 1, 2 or 5 times a power of ten. */
+function roundMarks(low, high) {
+  const rough = (high - low) / 4, power = 10 ** Math.floor(Math.log10(rough)), step = [1, 2, 5, 10].find((one) => one * power >= 0.8 * rough) * power;
+  return Array.from({ length: Math.floor(high / step) - Math.ceil(low / step) + 1 }, (_, i) => (Math.ceil(low / step) + i) * step);
+}
 
 /* A line for each of the root's most visited moves: kind "visits" or "q". */
 function historyChart(parent, view, kind, title, hint) {
@@ -38,7 +44,7 @@ function historyChart(parent, view, kind, title, hint) {
     context.lineWidth = 1;
     context.textAlign = "right";
     context.textBaseline = "middle";
-    const marks = kind === "q" && low < 0 && high > 0 ? [low, 0, high] : [low, (low + high) / 2, high];
+    const marks = roundMarks(low, high).filter((one) => kind === "q" || Number.isInteger(one));
     ticks(marks).forEach((text, i) => {
       context.beginPath();
       context.moveTo(margin.left, py(marks[i]));
@@ -47,7 +53,8 @@ function historyChart(parent, view, kind, title, hint) {
       context.fillText(text, margin.left - 6, py(marks[i]));
     });
     context.textBaseline = "top";
-    [[0, "left", "0"], [S / 2, "center", String(Math.round(S / 2))], [S, "right", `${S} simulations`]].forEach(([k, align, text]) => {
+    const half = Math.round(S / 2);
+    [[0, "left", "0"], ...(half < S ? [[half, "center", String(half)]] : []), [S, "right", `${S} simulations`]].forEach(([k, align, text]) => {
       context.textAlign = align;
       context.fillText(text, px(k), CHART_HEIGHT - margin.bottom + 6);
     });
@@ -77,54 +84,30 @@ function historyChart(parent, view, kind, title, hint) {
   return { draw, resize(inner) { width = Math.max(200, inner); draw(); }, body: box.body };
 }
 
-/* For each move of the root the prior before noise and the share of visits, on one scale. */
-function priorChart(parent, view) {
-  const box = panel(parent, "Prior against visits", "", "rlw-priors");
-  const rows = make("div", "rlw-dumbbells", null, box.body);
-  const order = [...Array(view.replay.R).keys()].sort((a, b) => view.replay.rootPrior[b] - view.replay.rootPrior[a]).slice(0, MOST_PRIORS);
-  const elements = order.map((edge) => {
-    const row = make("div", "rlw-dumbbell", null, rows);
-    make("span", "rlw-label", view.name(view.replay.edgeAction[edge]), row);
-    const track = make("span", "rlw-scaleline", null, row);
-    const parts = { row, bar: make("i", "rlw-between", null, track), prior: make("i", "rlw-dot rlw-dot-prior", null, track), share: make("i", "rlw-dot rlw-dot-share", null, track) };
-    parts.text = make("span", "rlw-figure", "", row);
-    return parts;
-  });
-  const key = make("p", "rlw-hint rlw-key", "", box.body);
-  make("i", "rlw-dot rlw-dot-prior", null, key);
-  make("span", "", "prior of the network, before noise", key);
-  make("i", "rlw-dot rlw-dot-share", null, key);
-  make("span", "", "share of the visits", key);
-  if (view.replay.R > order.length) make("span", "", `the ${order.length} moves with the largest priors of ${view.replay.R}`, key);
-
-  function draw() {
-    const told = rootRows(view), top = Math.max(0.05, ...told.map((row) => Math.max(row.prior, row.share || 0)));
-    let surprise = 0;
-    for (const row of told) if (row.share > 0) surprise += row.share * Math.log(row.share / Math.max(row.prior, 1e-12));
-    order.forEach((edge, i) => {
-      const row = told[edge], part = elements[i], [p, s] = [(100 * row.prior) / top, (100 * (row.share || 0)) / top];
-      part.prior.style.left = `${p}%`;
-      part.share.style.left = `${s}%`;
-      part.bar.style.left = `${Math.min(p, s)}%`;
-      part.bar.style.width = `${Math.abs(p - s)}%`;
-      part.text.textContent = `${percent(row.prior)} → ${percent(row.share)}`;
-    });
-    const any = told.some((row) => row.n > 0);
-    box.note.textContent = any ? `surprise KL(visits ‖ prior) ${surprise.toFixed(3)} nat, after ${view.k()} simulation${view.k() === 1 ? "" : "s"}` : "";
-  }
-  return { draw };
-}
-
 /* Visits as widths: a row a depth, each move below the one that it answers. */
 function iciclePanel(parent, view) {
   const box = panel(parent, "Icicle of visits", `width: share of the visits, a row ${view.words.move === "move" ? "a move" : "an action"}; colour: Q; click to look`, "rlw-iciclebox");
   const canvas = make("canvas", "rlw-icicle", null, box.body);
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "Icicle of visits");
-  const deep = Math.min(MOST_ICICLE_ROWS, view.replay.depth.reduce((a, b) => Math.max(a, b), 0) + 1);
-  let width = 300, cells = [];
+  const levels = view.replay.depth.reduce((a, b) => Math.max(a, b), 0) + 1;
+  let width = 300, cells = [], deep = Math.min(MOST_ICICLE_ROWS, levels);
+  const below = make("div", "rlw-below", null, box.body), told = make("span", "rlw-note", "", below), more = make("button", "", "", below);
+  more.type = "button";
+  below.hidden = levels <= MOST_ICICLE_ROWS;
+  more.addEventListener("click", () => { deep = deep < levels ? levels : MOST_ICICLE_ROWS; draw(); });
+
+  function sayWhatIsBelow() {
+    const { depth, state } = view.replay;
+    let there = 0;
+    for (let node = 0; node < depth.length; node++) if (state.nodeVisits[node]) there = Math.max(there, depth[node] + 1);
+    const hidden = Math.max(0, there - deep);
+    told.textContent = hidden ? `${hidden} level${hidden === 1 ? "" : "s"} more below` : deep < levels ? `nothing below yet` : `all ${levels} levels`;
+    more.textContent = deep < levels ? `Show all ${levels} levels` : `Show ${MOST_ICICLE_ROWS} levels`;
+  }
 
   function draw() {
+    sayWhatIsBelow();
     const height = ICICLE_ROW * deep, context = fitCanvas(canvas, width, height), theme = view.theme(), { replay } = view;
     context.clearRect(0, 0, width, height);
     cells = [];

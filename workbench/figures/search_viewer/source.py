@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-PARTS = ("replay.js", "board.js", "frames.js", "lines.js", "tree.js", "charts.js", "viewer.js")
+PARTS = ("replay.js", "board.js", "frames.js", "lines.js", "tree.js", "charts.js", "priors.js", "viewer.js")
 """The files that make up the viewer, in their order, after the player's `pieces.js`; what uses it comes last."""
 
 

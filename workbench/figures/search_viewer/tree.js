@@ -1,7 +1,21 @@
 /* The tree on a canvas, where `layout.lay_out` put its nodes. A part of the viewer's module: viewer.js says how the parts come together. */
 
-const WIDEST_COLUMN = 150, NARROWEST_COLUMN = 58, ROW_HEIGHT = 27, MOST_TALL = 560, LEAST_TALL = 230;
+const WIDEST_COLUMN = 150, HIGHEST_ROW = 27, LOWEST_ROW = 15, USUAL_TALL = 560, MOST_TALL = 720, LEAST_TALL = 230;
 const SMALLEST_NODE = 4, LARGEST_NODE = 10.5, WIDEST_EDGE = 11;
+const TREE_MARGIN = { left: 30, right: 22, top: 36, bottom: 24 }, ROOM_FOR_OTHERS = 125; // pixels; "12 others, 140 visits" stands right of its square
+
+/* How far apart columns and rows are, in pixels, so that all of a tree is on its canvas; `size` is what nodes are drawn at, 1 at the most. */
+function fitTree({ column, row, node }, width, tall) {
+  const { left, right, top, bottom } = TREE_MARGIN;
+  const across = Math.max(1, ...column), down = Math.max(1, ...row);
+  const others = column.reduce((most, one, i) => (node[i] < 0 ? Math.max(most, one) : most), 0);
+  const wide = Math.min(WIDEST_COLUMN, (width - left - right) / across, others ? (width - left - ROOM_FOR_OTHERS) / others : Infinity);
+  const high = Math.min(HIGHEST_ROW, (tall - top - bottom) / down);
+  return { wide, high, size: Math.max(0.4, Math.min(1, high / HIGHEST_ROW, wide / 36)) };
+}
+
+/* Whether two boxes [left, top, right, bottom] overlap. */
+const overlap = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
 
 function treePanel(parent, view) {
   const box = panel(parent, "Tree", "", "rlw-treebox");
@@ -16,12 +30,10 @@ function treePanel(parent, view) {
   const below = Array.from({ length: M }, () => []);
   for (let i = 1; i < M; i++) below[layout.above[i]].push(i);
   const placeOf = new Map(layout.node.map((node, i) => [node, i]).filter(([node]) => node >= 0));
-  // A column has room for the longest name.
-  const longest = layout.node.reduce((most, node) => (node > 0 ? Math.max(most, view.name(view.replay.action[node]).length) : most), 0);
-  const narrowest = Math.max(NARROWEST_COLUMN, Math.min(WIDEST_COLUMN, 26 + 6.4 * longest));
-  const columns = Math.max(...layout.column) + 1, rows = Math.max(...layout.row) + 1;
-  const tall = Math.max(LEAST_TALL, Math.min(MOST_TALL, rows * ROW_HEIGHT + 60));
-  let width = 600, scale = 1, left = 0, top = 0, column = 90, touched = false;
+  const ends = TREE_MARGIN.top + TREE_MARGIN.bottom, down = Math.max(...layout.row);
+  // Beyond the usual height rows move together first, then the canvas grows, then names are left out.
+  const tall = Math.max(LEAST_TALL, Math.min(down * HIGHEST_ROW + ends, Math.max(USUAL_TALL, Math.min(MOST_TALL, down * LOWEST_ROW + ends))));
+  let width = 600, scale = 1, left = 0, top = 0, fitted = fitTree(layout, width, tall), touched = false;
 
   const tool = (text, label, action) => {
     const node = make("button", "", text, tools);
@@ -30,7 +42,7 @@ function treePanel(parent, view) {
   };
   tool("−", "Smaller", () => zoom(1 / 1.25, width / 2, tall / 2));
   tool("+", "Larger", () => zoom(1.25, width / 2, tall / 2));
-  tool("Fit", "All of it", () => { touched = true; fit(true); draw(); });
+  tool("Fit", "All of it", () => { fit(); draw(); });
   make("div", "rlw-hint rlw-tree-legend", "", box.body);
 
   /* N and Q (for the root's player) of a drawn node; of others the sum and the mean. */
@@ -45,28 +57,29 @@ function treePanel(parent, view) {
     return { n, q: n ? sum / n : NaN, count };
   }
 
-  /* All of it, or as much as can be read. */
-  function fit(whole) {
-    const high = (rows - 1) * ROW_HEIGHT + 60, across = Math.max(1, columns - 1);
-    scale = Math.max(Math.min(1.1, tall / high), whole ? 0.1 : 0.72);
-    column = Math.max(narrowest, Math.min(WIDEST_COLUMN, (width - 150) / across / scale));
-    if (whole) scale = Math.min(scale, (width - 60) / (across * column));
-    left = 30; top = 36;
+  /* All of it; and again at every resize, until somebody zooms or moves it. */
+  function fit() {
+    touched = false;
+    fitted = fitTree(layout, width, tall);
+    scale = 1;
+    ({ left, top } = TREE_MARGIN);
   }
 
-  const x = (i) => left + layout.column[i] * column * scale;
-  const y = (i) => top + layout.row[i] * ROW_HEIGHT * scale;
+  const x = (i) => left + layout.column[i] * fitted.wide * scale;
+  const y = (i) => top + layout.row[i] * fitted.high * scale;
+  const size = () => Math.min(fitted.size * scale, 1.6);
 
   function zoom(factor, cx, cy) {
     touched = true;
-    const next = Math.max(0.08, Math.min(4, scale * factor));
+    const next = Math.max(0.25, Math.min(4 / fitted.size, scale * factor));
     left = cx - ((cx - left) * next) / scale;
     top = cy - ((cy - top) * next) / scale;
     scale = next;
     draw();
   }
 
-  const radius = (i, n, all) => (layout.node[i] < 0 ? 6 : SMALLEST_NODE + (LARGEST_NODE - SMALLEST_NODE) * Math.sqrt(n / all)) * Math.max(0.55, Math.min(scale, 1.6));
+  const radius = (i, n, all) => (layout.node[i] < 0 ? 6 : SMALLEST_NODE + (LARGEST_NODE - SMALLEST_NODE) * Math.sqrt(n / all)) * Math.max(0.4, size());
+  const thickness = (n, all) => Math.max(0.8, WIDEST_EDGE * Math.sqrt(n / all) * Math.min(size(), 1.4));
 
   function draw() {
     const context = fitCanvas(canvas, width, tall), theme = view.theme();
@@ -81,8 +94,8 @@ function treePanel(parent, view) {
       context.beginPath();
       context.moveTo(x0, y0);
       if (y0 === y1) context.lineTo(x1, y1);
-      else { const bend = Math.min(14 * scale, y1 - y0); context.lineTo(x0, y1 - bend); context.quadraticCurveTo(x0, y1, x0 + bend, y1); context.lineTo(x1, y1); }
-      context.lineWidth = Math.max(0.8, WIDEST_EDGE * Math.sqrt(told[i].n / all) * Math.min(scale, 1.4));
+      else { const bend = Math.min(14 * size(), y1 - y0, x1 - x0); context.lineTo(x0, y1 - bend); context.quadraticCurveTo(x0, y1, x0 + bend, y1); context.lineTo(x1, y1); }
+      context.lineWidth = thickness(told[i].n, all);
       const main = onLine.has(layout.node[i]) && layout.node[i] >= 0;
       context.strokeStyle = main ? view.lineColour() : theme.dark ? "#46525f" : "#cdd5de";
       if (layout.node[i] < 0) context.setLineDash([3, 4]);
@@ -90,11 +103,13 @@ function treePanel(parent, view) {
       context.setLineDash([]);
     }
     for (const i of [0, ...order]) node(context, theme, i, told[i], all, layout.node[i] >= 0 && layout.node[i] === here);
+    const hidden = names(context, theme, [0, ...order.filter((i) => onLine.has(layout.node[i])), ...order.filter((i) => !onLine.has(layout.node[i]))], told, all);
     const drawn = 1 + order.filter((i) => layout.node[i] >= 0).length;
-    box.note.textContent = `${drawn} of ${replay.state.nodeVisits.reduce((sum, n) => sum + (n > 0), 0)} nodes drawn`;
+    box.note.textContent = `${drawn} of ${replay.state.nodeVisits.reduce((sum, n) => sum + (n > 0), 0)} nodes drawn`
+      + (hidden ? `; no room for ${hidden} name${hidden === 1 ? "" : "s"}: zoom in, or point at a node` : "");
   }
 
-  function node(context, theme, i, { n, q, count }, all, selected) {
+  function node(context, theme, i, { n, q }, all, selected) {
     const r = radius(i, n, all), [cx, cy] = [x(i), y(i)], id = layout.node[i], { replay } = view;
     if (cx < -40 || cy < -40 || cx > width + 40 || cy > tall + 40) return;
     context.beginPath();
@@ -111,8 +126,8 @@ function treePanel(parent, view) {
     const edge = id > 0 ? replay.incoming[id] : -1;
     if (edge >= 0) {
       context.beginPath();
-      context.arc(cx, cy, r + 3, -Math.PI / 2, -Math.PI / 2 + 2 * Math.PI * Math.min(1, replay.prior[edge]));
-      context.lineWidth = 2;
+      context.arc(cx, cy, r + 1 + 2 * Math.min(1, size()), -Math.PI / 2, -Math.PI / 2 + 2 * Math.PI * Math.min(1, replay.prior[edge]));
+      context.lineWidth = size() < 0.7 ? 1.4 : 2;
       context.strokeStyle = theme.dark ? "#c9d3dd" : "#3b4956";
       context.stroke();
     }
@@ -123,20 +138,36 @@ function treePanel(parent, view) {
       context.strokeStyle = view.accent();
       context.stroke();
     }
-    if (scale < 0.55) return;
-    context.font = `${id >= 0 && edge >= 0 ? 600 : 400} ${Math.round(11 * Math.min(scale, 1.3))}px ${theme.font}`;
+  }
+
+  /* Write names where there is room, the first ones first; how many of those in sight have none. */
+  function names(context, theme, order, told, all) {
+    const { replay } = view, letters = Math.round(11 * Math.max(0.92, Math.min(size(), 1.3)));
+    const inSight = order.filter((i) => x(i) > -40 && y(i) > -40 && x(i) < width + 40 && y(i) < tall + 40);
+    const taken = inSight.map((i) => { const r = radius(i, told[i].n, all); return [x(i) - r, y(i) - r, x(i) + r, y(i) + r]; });
+    let hidden = 0;
     context.textBaseline = "middle";
-    context.fillStyle = id < 0 ? theme.muted : theme.text;
-    const text = id < 0 ? `${count} other${count === 1 ? "" : "s"}, ${n} visit${n === 1 ? "" : "s"}` : id === 0 ? "root" : view.name(replay.action[id]);
-    if (id < 0) { context.textAlign = "left"; context.fillText(text, cx + r + 4, cy); return; }
-    context.textAlign = id === 0 ? "left" : "right";
     context.lineWidth = 3;
     context.strokeStyle = theme.background;
-    // Above the edge, however thick that is.
-    const thick = WIDEST_EDGE * Math.sqrt(n / all) * Math.min(scale, 1.4);
-    const [tx, ty] = id === 0 ? [cx - r, cy - r - 9] : [cx - r - 5, cy - Math.max(7 * Math.min(scale, 1.3), thick / 2 + 6.5)];
-    context.strokeText(text, tx, ty);
-    context.fillText(text, tx, ty);
+    for (const i of inSight) {
+      const id = layout.node[i], { n, count } = told[i], r = radius(i, n, all), [cx, cy] = [x(i), y(i)];
+      const text = id < 0 ? `${count} other${count === 1 ? "" : "s"}, ${n} visit${n === 1 ? "" : "s"}` : id === 0 ? "root" : view.name(replay.action[id]);
+      context.font = `${id > 0 ? 600 : 400} ${letters}px ${theme.font}`;
+      const wide = context.measureText(text).width;
+      // Above the edge, however thick that is, else above the node; of others beside their square.
+      const places = id < 0 ? [[cx + r + 4, cy]] : id === 0 ? [[cx - r, cy - r - 14]]
+        : [[cx - r - 5 - wide, cy - Math.max(letters * 0.64, thickness(n, all) / 2 + letters * 0.6)], [cx - wide / 2, cy - r - 4 - letters * 0.6]];
+      const boxAt = ([from, middle]) => [from, middle - letters * 0.45, from + wide, middle + letters * 0.45];
+      const place = places.find((one) => { const box = boxAt(one); return (box[0] > 1 || cx < 1) && !taken.some((other) => overlap(other, box)); });
+      if (!place) { hidden += 1; continue; }
+      const [from, middle] = place;
+      taken.push(boxAt(place));
+      context.textAlign = "left";
+      context.fillStyle = id < 0 ? theme.muted : theme.text;
+      if (id >= 0) context.strokeText(text, from, middle);
+      context.fillText(text, from, middle);
+    }
+    return hidden;
   }
 
   function at(event) {
@@ -184,7 +215,7 @@ function treePanel(parent, view) {
     const box = canvas.getBoundingClientRect();
     zoom(Math.exp(-event.deltaY * 0.0015), event.clientX - box.left, event.clientY - box.top);
   }, { passive: false });
-  canvas.addEventListener("dblclick", () => { touched = false; fit(false); draw(); });
+  canvas.addEventListener("dblclick", () => { fit(); draw(); });
   canvas.addEventListener("keydown", (event) => {
     const { line, ply } = view.looked(), i = placeOf.get(line[ply]);
     const go = (target) => { if (target !== undefined && layout.node[target] >= 0) { view.pin(layout.node[target]); show(target); } };
@@ -210,7 +241,7 @@ function treePanel(parent, view) {
 
   return {
     draw,
-    resize(inner) { width = Math.max(240, inner); if (!touched) fit(false); draw(); },
+    resize(inner) { width = Math.max(240, inner); if (!touched) fit(); draw(); },
     section: box.section, legend: box.body.querySelector(".rlw-tree-legend"),
     /* Where a node is drawn, for tests: {x, y} on the canvas; null where it is not. */
     where(id) { const i = placeOf.get(id); return i === undefined ? null : { x: x(i), y: y(i) }; },

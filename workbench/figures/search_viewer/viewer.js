@@ -1,7 +1,7 @@
 /* The viewer of one search: one self-contained ES module without dependencies, and the head of its documentation.
  *
- * The module is the player's pieces.js, then replay.js, board.js, frames.js, lines.js, tree.js, charts.js, this file and component.js, one
- * after the other: `workbench.figures.search_viewer.search_source()` gives it whole, together with the player's style and search.css.
+ * The module is the player's pieces.js, then replay.js, board.js, frames.js, lines.js, tree.js, charts.js, priors.js, this file and
+ * component.js, one after the other: `workbench.figures.search_viewer.search_source()` gives it whole, with the player's style and search.css.
  *
  * mountSearch(root, payload, node = 0) -> {seek(k), pin(node), tell(listener), asks(asked), frames(found), redraw(), destroy(), where(node)}
  *     root      an element of the classes rlw-player and rlw-search
@@ -167,11 +167,10 @@ function mountSearch(root, payload, node = 0) {
     sized.push(historyChart(lower, view, "visits", "N over simulations", `visits of the root's ${view.words.moves}`));
     sized.push(historyChart(lower, view, "q", "Q over simulations", view.words.q));
   }
-  const icicle = iciclePanel(root, view);
-  sized.push(icicle);
+  sized.push(priors, iciclePanel(root, view));
   tree.legend.textContent = `Size and width: √N. Colour: Q, ${view.words.q}. Ring: prior of the ${view.words.move}. Dark line: ${view.words.line}. `
     + `Square: ${view.words.end}. Drag to move; click the tree, or hold Ctrl, to zoom with the wheel; double click to begin anew; arrow keys walk.`;
-  const drawers = [table, board, tree, beside, priors, ...sized];
+  const drawers = [table, board, tree, beside, ...sized];
 
   function draw() {
     waiting = 0;
