@@ -134,7 +134,8 @@ def test_a_folder_that_is_renamed_keeps_what_was_committed(tmp_path: Path, whole
     out, moved = tmp_path / "x.zarr", tmp_path / "moved.zarr"
     with pytest.raises(WorkbenchError, match="its folder is no longer"):
         play(out, lambda: os.rename(out, moved), flush_seconds=flush_seconds)
-    assert not out.exists()
+    # A chunk that was on its way when the folder went may have made a folder for itself; a recording it is not.
+    assert not (out / "zarr.json").exists()
     committed = assert_begins_as(moved, read_rows(whole))
     assert (committed > 0) == (flush_seconds < 1)
     play(moved, resume=True)
