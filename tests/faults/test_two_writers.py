@@ -25,11 +25,14 @@ def test_of_two_processes_the_second_is_refused(
     out = tmp_path / "x.zarr"
     first = server.start(CASE, out, arguments=SETTINGS)
     first.wait_for(RUNNING)
+    # However quick the machine is, it is not done before the others have tried.
+    first.send(signal.SIGSTOP)
     for how in ({}, {"resume": True}, {"overwrite": True}):
         second = server.start(CASE, out, arguments={**SETTINGS, **how})
         assert second.wait() == 1
         assert "is being written by another recorder" in second.said()
         assert second.said().count("\n") == 1
+    first.send(signal.SIGCONT)
     assert first.wait() == 0, first.said()
     assert_same(out, undisturbed(CASE).path)
 

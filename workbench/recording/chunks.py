@@ -115,11 +115,46 @@ def place_of(group: zarr.Group, name: str, inside: int | None = None) -> Place:
         inside: A descriptor of the recording's folder, where it has one.
     """
     path = f"{group.path}/{name}" if group.path else name
-    place = _place(group.store, path)
-    return place if inside is None else LocalPlace(Path(path), inside)
+    if inside is None:
+        return _place(group.store, path)
+    for folder in _upwards(path):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, dir_fd=inside)
+    return LocalPlace(Path(path), inside)
 
 
-def write_root(store: Store, attributes: Mapping[str, Any], repeated: Mapping[str, Any] | None = None) -> None:
+def make_group(root: zarr.Group, path: str, inside: int | None = None) -> None:
+    """Make a group and those above it, where they are not there.
+
+    Args:
+        root: The recording's.
+        path: Below it.
+        inside: A descriptor of the recording's folder, where it has one: Zarr goes by names, and would begin another
+            recording where somebody has renamed this one.
+    """
+    if inside is None:
+        root.require_group(path)
+        return
+    for name in _upwards(path):
+        place = place_of(root, name, inside)
+        try:
+            os.stat(f"{name}/zarr.json", dir_fd=inside)
+        except FileNotFoundError:
+            place.put("zarr.json", root_document({}))
+
+
+def _upwards(path: str) -> list[str]:
+    """A path after all that it is below: `a`, `a/b` and `a/b/c`."""
+    parts = path.split("/")
+    return ["/".join(parts[: place + 1]) for place in range(len(parts))]
+
+
+def write_root(
+    store: Store,
+    attributes: Mapping[str, Any],
+    repeated: Mapping[str, Any] | None = None,
+    inside: int | None = None,
+) -> None:
     """Write the root's metadata in one piece.
 
     Args:
@@ -127,8 +162,9 @@ def write_root(store: Store, attributes: Mapping[str, Any], repeated: Mapping[st
         attributes: The root's.
         repeated: By path, the metadata of all groups and arrays below it, which a reader then goes by; None where
             arrays are about to grow.
+        inside: A descriptor of the recording's folder, where it has one.
     """
-    place = _place(store, "")
+    place = _place(store, "") if inside is None else LocalPlace(Path(), inside)
     place.put("zarr.json", root_document(attributes, repeated))
     place.settle()
 

@@ -45,7 +45,7 @@ class GrowingArray:
         rows = chunk_rows(row_bytes(row_shape, dtype.itemsize))
         self.non_finite = 0
         """Values so far that are NaN or infinite."""
-        self._path = f"{group.path}/{name}"
+        self._path = f"{group.path}/{name}" if group.path else name
         self._place = place_of(group, name, inside)
         self._dimensions = dimensions
         self._attributes = attributes or {}

@@ -17,7 +17,7 @@ import numpy as np
 import zarr
 
 from workbench.errors import WorkbenchError
-from workbench.recording.chunks import write_root
+from workbench.recording.chunks import make_group, write_root
 from workbench.recording.layout import EPISODE_COLUMNS, EPISODES, SEGMENTS, segment_rows
 from workbench.recording.lock import WriterLock
 from workbench.recording.segment import ArraySpecification, Segment
@@ -76,7 +76,8 @@ class StoreWriter:
         self._commit_seconds = flush_seconds * SHARE_OF_WAITING
         if stored is not None:
             stored.check(specifications)
-        self._groups: dict[str, zarr.Group] = {}
+        self._inside = lock.descriptor if lock is not None else None
+        self._groups: set[str] = set()
         self._tables = {
             path: self._create(path, spec, stored.tail(path) if stored is not None else None)
             for path, spec in specifications.items()
@@ -214,24 +215,22 @@ class StoreWriter:
             "non_finite": {path: table.non_finite for path, table in self._tables.items() if table.non_finite},
         }
         self._check_place()
-        write_root(self._root.store, {**self._attributes, **(final or {}), **counts})
+        try:
+            write_root(self._root.store, {**self._attributes, **(final or {}), **counts}, inside=self._inside)
+        except FileNotFoundError:
+            # Of a folder that was removed this says more.
+            self._check_place()
+            raise
         self._committed_steps, self._committed_episodes = steps, episodes
         self._last_commit = time.monotonic()
 
     def _create(self, path: str, spec: ArraySpecification, stored: StoredTail | None = None) -> GrowingArray:
-        name, _, leaf = path.rpartition("/")
-        if name not in self._groups:
-            self._groups[name] = self._root.require_group(name)
-        group = self._groups[name]
+        group = path.rpartition("/")[0]
+        if group and group not in self._groups:
+            make_group(self._root, group, self._inside)
+            self._groups.add(group)
         return GrowingArray(
-            group,
-            leaf,
-            spec.row_shape,
-            spec.dtype,
-            spec.dimensions,
-            dict(spec.attributes),
-            stored,
-            self._lock.descriptor if self._lock is not None else None,
+            self._root, path, spec.row_shape, spec.dtype, spec.dimensions, dict(spec.attributes), stored, self._inside
         )
 
     def _check_place(self) -> None:
