@@ -26,6 +26,10 @@ from workbench.recording.layout import COMPRESSION_LEVEL, codec, row_bytes
 from workbench.recording.object_storage import Upload
 
 
+GROUP_DOCUMENT = b'{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
+"""The `zarr.json` of a group without attributes, as Zarr writes it."""
+
+
 class Place(Protocol):
     """Where the files of one array go, each whole or not at all."""
 
@@ -140,7 +144,7 @@ def make_group(root: zarr.Group, path: str, inside: int | None = None) -> None:
         try:
             os.stat(f"{name}/zarr.json", dir_fd=inside)
         except FileNotFoundError:
-            place.put("zarr.json", root_document({}))
+            place.put("zarr.json", GROUP_DOCUMENT)
 
 
 def _upwards(path: str) -> list[str]:
