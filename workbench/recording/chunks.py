@@ -25,7 +25,6 @@ from zarr.storage import LocalStore
 from workbench.recording.layout import COMPRESSION_LEVEL, codec, row_bytes
 from workbench.recording.object_storage import Upload
 
-
 GROUP_DOCUMENT = b'{\n  "attributes": {},\n  "zarr_format": 3,\n  "node_type": "group"\n}'
 """The `zarr.json` of a group without attributes, as Zarr writes it."""
 
